@@ -1,0 +1,73 @@
+import type { Handler, Reporter } from '../exchange.js';
+
+/** A listening socket, validated, non-blocking, on a descriptor above 2. The backend accepts on it; it closes its
+ *  copy of the descriptor when it stops, and never shuts it down or unlinks it. */
+export interface ListeningSocket {
+  readonly fd: number;
+  readonly family: 'inet' | 'inet6' | 'unix';
+  /** What people read: `127.0.0.1:8000`, `[::1]:8000`, `unix:/run/web.sock`, `fd://7 (127.0.0.1:8000)`. */
+  readonly display: string;
+}
+
+/** Every limit that a backend keeps. 0 means none, unless it says otherwise. */
+export interface Limits {
+  /** Seconds an idle connection is kept, times 1000. Default 75000. 0 closes after each response. */
+  readonly keepAliveMs: number;
+  /** From the first byte of a request to the end of its head. Default 60000. */
+  readonly headMs: number;
+  /** Longest pause between two pieces of a request body. Default 300000. */
+  readonly bodyMs: number;
+  /** Longest pause in which a client takes nothing of a response. Default 60000. */
+  readonly writeMs: number;
+  /** Default 16384. Answer: 431, or 414 when the target alone is longer. */
+  readonly headBytesMax: number;
+  /** Default 0. Answer: 413. */
+  readonly bodyBytesMax: number;
+  /** Default 0. Above it new connections wait in the backlog. */
+  readonly connectionsMax: number;
+  /** Requests in flight. Default 0. */
+  readonly inFlightMax: number;
+  /** Requests that wait for one of `inFlightMax`. Default 0: none is limited. Above it: 503 with Retry-After. */
+  readonly queuedMax: number;
+}
+
+export const defaultLimits: Limits = {
+  keepAliveMs: 75_000,
+  headMs: 60_000,
+  bodyMs: 300_000,
+  writeMs: 60_000,
+  headBytesMax: 16_384,
+  bodyBytesMax: 0,
+  connectionsMax: 0,
+  inFlightMax: 0,
+  queuedMax: 0,
+};
+
+/** What one server of a backend has done and is doing. */
+export interface BackendStats {
+  readonly connections: number;
+  readonly inFlight: number;
+  readonly requests: number;
+}
+
+/** A backend at work. */
+export interface BackendServer {
+  /** Stop accepting, answer what is in flight with `connection: close`, close idle connections.
+   *  @param drainMs After so many milliseconds what is left is cut; 0 cuts at once.
+   *  @returns Resolves after the last connection closed, with the number of requests that were cut. */
+  close(drainMs: number): Promise<{ readonly cut: number }>;
+  stats(): BackendStats;
+}
+
+export type Capability = 'http/1.1' | 'http/2' | 'unix' | 'inherited-fd' | 'upgrade' | 'trailers';
+
+export interface Backend {
+  readonly name: string;
+  readonly capabilities: readonly Capability[];
+  start(
+    sockets: readonly ListeningSocket[],
+    handler: Handler,
+    limits: Limits,
+    reporter: Reporter,
+  ): Promise<BackendServer>;
+}

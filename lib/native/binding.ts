@@ -1,0 +1,83 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { ChaussetteError } from '../errors.js';
+
+/** What a descriptor is (fstat(2), getsockopt(2), getsockname(2)). */
+export interface DescriptorInfo {
+  readonly kind: 'socket' | 'file' | 'directory' | 'pipe' | 'character device' | 'block device' | 'other';
+  /** Only for sockets, as the rest. */
+  readonly family?: 'inet' | 'inet6' | 'unix' | 'other';
+  readonly type?: 'stream' | 'dgram' | 'seqpacket' | 'raw' | 'other';
+  readonly bound?: boolean;
+  readonly listening?: boolean;
+  /** Numeric, for inet and inet6. */
+  readonly address?: string;
+  readonly port?: number;
+  /** Unix: a path, or `@name` for the abstract namespace; empty when unnamed. */
+  readonly path?: string;
+}
+
+/** Functions on descriptors. A negative result is a negated errno. */
+export interface DescriptorFunctions {
+  inspect(fd: number): DescriptorInfo | number;
+  /** Make an inherited stream socket ours: 0, 1 and 2 move to a high descriptor and /dev/null takes their place;
+   *  close-on-exec and O_NONBLOCK are set; a bound socket that does not listen is made to, with `backlog`; one that
+   *  listens is left as it is. @returns The descriptor to use. */
+  adopt(fd: number, backlog: number): number;
+  /** @param address Numeric IPv4 or IPv6. @param port 0 for any. SO_REUSEADDR is set; IPv6 sockets are IPv6 only
+   *  when `v6only`. @returns A listening, non-blocking, close-on-exec descriptor. */
+  listenTcp(address: string, port: number, backlog: number, v6only: boolean): number;
+  /** @param path Of a Unix socket that does not exist yet. @param mode Permission bits, or -1 for the umask's. */
+  listenUnix(path: string, backlog: number, mode: number): number;
+  /** Whether somebody answers on the Unix socket at `path`: 0 yes, else a negated errno (-111 ECONNREFUSED: nobody). */
+  probeUnix(path: string): number;
+  close(fd: number): number;
+}
+
+/** The addon, as addon.cc exports it. */
+export interface Addon extends DescriptorFunctions {
+  /** Empty when the llhttp of this Node passed the self-test, else why it did not. */
+  llhttpProblem(): string;
+  Core: CoreConstructor;
+}
+
+/** See lib/native/turn.ts, which is the only user. */
+export type CoreConstructor = new (...args: unknown[]) => object;
+
+export type AddonState = { readonly addon: Addon } | { readonly reason: string };
+
+let state: AddonState | undefined;
+
+/** Load the addon once per thread.
+ *  @returns The addon, or one line that says why there is none. */
+export function loadAddon(): AddonState {
+  state ??= load();
+  return state;
+}
+
+function load(): AddonState {
+  if (process.env['CHAUSSETTE_NO_NATIVE'] === '1') return { reason: 'CHAUSSETTE_NO_NATIVE=1 is set' };
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  try {
+    const require = createRequire(import.meta.url);
+    const nodeGypBuild = require('node-gyp-build') as (directory: string) => Addon;
+    return { addon: nodeGypBuild(root) };
+  } catch (error) {
+    return { reason: `the addon could not be loaded (${firstLine(error)})` };
+  }
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n', 1)[0] ?? text;
+}
+
+/** The descriptor functions.
+ *  @throws {ChaussetteError} CHAUSSETTE_ERR_BACKEND when the addon cannot be loaded. */
+export function descriptors(): DescriptorFunctions {
+  const loaded = loadAddon();
+  if ('addon' in loaded) return loaded.addon;
+  throw new ChaussetteError('CHAUSSETTE_ERR_BACKEND', `the native addon is not available: ${loaded.reason}`, {
+    hint: 'Run `npm rebuild chaussette-server` with a C++ compiler at hand.',
+  });
+}
