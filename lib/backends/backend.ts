@@ -1,3 +1,4 @@
+import type { ListenOptions } from 'node:net';
 import type { Handler, Reporter } from '../exchange.js';
 
 /** A listening socket, validated, non-blocking, on a descriptor above 2. The backend accepts on it; it closes its
@@ -7,6 +8,11 @@ export interface ListeningSocket {
   readonly family: 'inet' | 'inet6' | 'unix';
   /** What people read: `127.0.0.1:8000`, `[::1]:8000`, `unix:/run/web.sock`, `fd://7 (127.0.0.1:8000)`. */
   readonly display: string;
+  /** Only where the addon cannot be loaded: `fd` is -1, nobody has opened the socket, and the backend calls
+   *  `server.listen` with these. For an inherited descriptor they are `{fd, backlog: 65535}`: Node listens again,
+   *  and the kernel clamps that to somaxconn, so that the backlog of the parent never shrinks (listen(2)).
+   *  Node takes the backlog for a descriptor only from the second argument: `server.listen({ fd }, 65535)`. */
+  readonly listen?: ListenOptions & { readonly fd?: number };
 }
 
 /** Every limit that a backend keeps. 0 means none, unless it says otherwise. */

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ChaussetteError } from '../errors.js';
 
@@ -34,15 +35,73 @@ export interface DescriptorFunctions {
   close(fd: number): number;
 }
 
-/** The addon, as addon.cc exports it. */
-export interface Addon extends DescriptorFunctions {
-  /** Empty when the llhttp of this Node passed the self-test, else why it did not. */
-  llhttpProblem(): string;
-  Core: CoreConstructor;
+/** Memory that the core and JavaScript share; the sizes are in the layout. */
+export interface SharedMemory {
+  readonly arena: ArrayBuffer;
+  readonly records: ArrayBuffer;
+  readonly headers: ArrayBuffer;
+  readonly commands: ArrayBuffer;
+  readonly control: ArrayBuffer;
 }
 
-/** See lib/native/turn.ts, which is the only user. */
-export type CoreConstructor = new (...args: unknown[]) => object;
+/** Counters of one server since its start, kept by the core. */
+export interface NativeStats {
+  readonly connections: number;
+  readonly inFlight: number;
+  readonly accepted: number;
+  readonly requests: number;
+  readonly refused: number;
+  readonly deadlineCloses: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Of the whole core. */
+  readonly turns: number;
+  /** By class: [2] counts 200 to 299. */
+  readonly responses: readonly number[];
+}
+
+/** Functions of the core; one core for each thread. Ids that are stale do nothing. */
+export interface CoreFunctions {
+  /** The numbers of native/core/layout.h by name, and the names of the known header fields. */
+  readonly layout: Readonly<Record<string, unknown>>;
+  /** Empty when the llhttp of this Node passed the self-test, else why it did not. */
+  llhttpProblem(): string;
+  /** @param slots Where bodies that are referenced instead of copied are found.
+   *  @param onTurn Handles records [first, first + count); see lib/native/turn.ts. @returns 0 or a negated errno. */
+  openCore(
+    memory: SharedMemory,
+    slots: (Uint8Array | undefined)[],
+    onTurn: (first: number, count: number) => void,
+  ): number;
+  /** Milliseconds, bytes and connections; 0 for none. @returns The tag of the server. */
+  addServer(
+    keepAliveMs: number,
+    headMs: number,
+    bodyMs: number,
+    writeMs: number,
+    headBytesMax: number,
+    connectionsMax: number,
+    bodyBytesMax: number,
+  ): number;
+  /** Takes the descriptor. @returns 0 or a negated errno. */
+  addListener(tag: number, fd: number): number;
+  drain(tag: number): void;
+  /** @returns How many requests were in flight. */
+  cut(tag: number): number;
+  runCommands(): void;
+  ref(): void;
+  unref(): void;
+  stats(tag: number): NativeStats;
+  /** Address, port and family of one end of the connection of an exchange. */
+  endpoint(
+    index: number,
+    generation: number,
+    local: boolean,
+  ): [string, number, 'IPv4' | 'IPv6' | 'unix'] | undefined;
+}
+
+/** The addon, as addon.cc exports it. */
+export interface Addon extends DescriptorFunctions, CoreFunctions {}
 
 export type AddonState = { readonly addon: Addon } | { readonly reason: string };
 
@@ -60,6 +119,9 @@ function load(): AddonState {
   const root = fileURLToPath(new URL('../..', import.meta.url));
   try {
     const require = createRequire(import.meta.url);
+    // Another build of the addon, such as the one with sanitizers (scripts/sanitize.sh).
+    const elsewhere = process.env['CHAUSSETTE_ADDON'];
+    if (elsewhere) return { addon: require(resolve(elsewhere)) as Addon };
     const nodeGypBuild = require('node-gyp-build') as (directory: string) => Addon;
     return { addon: nodeGypBuild(root) };
   } catch (error) {

@@ -1,0 +1,7 @@
+import fastify from 'fastify';
+
+export const app = fastify();
+
+app.get('/', (_request, reply) => {
+  reply.send('Hello, World!');
+});

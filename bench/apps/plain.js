@@ -1,0 +1,15 @@
+// The same applications without Chaussette, each on its own server: node bench/apps/plain.js NAME PORT
+import { createServer } from 'node:http';
+
+const [name, port] = process.argv.slice(2);
+const { app } = await import(`./${name}.js`);
+const at = { host: '127.0.0.1', port: Number(port) };
+
+if (name === 'fastify') {
+  await app.listen(at);
+} else if (name === 'hono') {
+  const { serve } = await import('@hono/node-server');
+  serve({ fetch: app.fetch, hostname: at.host, port: at.port });
+} else {
+  createServer(app).listen(at);
+}

@@ -1,0 +1,128 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { Row, ServerSpec } from './rows.js';
+import { BenchServer } from './server.js';
+import { type LoadSample, runWrk } from './wrk.js';
+
+/** How long and how often. */
+export interface Pace {
+  readonly warmUpSeconds: number;
+  readonly runSeconds: number;
+  readonly rounds: number;
+  readonly starts: number;
+  readonly idleConnections: number;
+}
+
+export const fullPace: Pace = {
+  warmUpSeconds: 2,
+  runSeconds: 5,
+  rounds: 3,
+  starts: 15,
+  idleConnections: 5000,
+};
+export const quickPace: Pace = {
+  warmUpSeconds: 1,
+  runSeconds: 2,
+  rounds: 3,
+  starts: 5,
+  idleConnections: 2000,
+};
+
+/** The values of one server, by round; a measure that the row does not take is absent. */
+export interface ServerResult {
+  readonly name: string;
+  readonly load?: readonly LoadSample[];
+  readonly startMs?: readonly number[];
+  readonly bytesPerConnection?: readonly number[];
+}
+
+/** Measure every server of a row, interleaved: A B C A B C…
+ *  @throws when a server does not start, or answers otherwise than the row says. */
+export function measure(row: Row, pace: Pace): Promise<ServerResult[]> {
+  switch (row.method) {
+    case 'load':
+      return measureLoad(row, pace);
+    case 'start':
+      return measureStart(row, pace);
+    case 'memory':
+      return measureMemory(row, pace);
+  }
+}
+
+async function measureLoad(row: Row, pace: Pace): Promise<ServerResult[]> {
+  const servers: BenchServer[] = [];
+  const samples = new Map<BenchServer, LoadSample[]>();
+  try {
+    for (const spec of row.servers) servers.push(await BenchServer.start(spec, row.path));
+    for (const server of servers) {
+      await server.check(row);
+      await runWrk(server, row, pace.warmUpSeconds);
+    }
+    for (let round = 0; round < pace.rounds; round += 1) {
+      for (const server of servers) {
+        const sample = await runWrk(server, row, pace.runSeconds);
+        samples.set(server, [...(samples.get(server) ?? []), sample]);
+      }
+    }
+  } finally {
+    for (const server of servers) await server.stop();
+  }
+  return servers.map((server) => ({ name: server.spec.name, load: samples.get(server) ?? [] }));
+}
+
+async function measureStart(row: Row, pace: Pace): Promise<ServerResult[]> {
+  const times = new Map<ServerSpec, number[]>(row.servers.map((spec) => [spec, []]));
+  // The first round fills the page cache and is not counted.
+  for (let round = 0; round <= pace.starts; round += 1) {
+    for (const [spec, list] of times) {
+      const server = await BenchServer.start(spec, row.path);
+      if (round > 0) list.push(server.firstAnswerMs);
+      else await server.check(row);
+      await server.stop();
+    }
+  }
+  return [...times].map(([spec, startMs]) => ({ name: spec.name, startMs }));
+}
+
+async function measureMemory(row: Row, pace: Pace): Promise<ServerResult[]> {
+  const sizes = new Map<ServerSpec, number[]>(row.servers.map((spec) => [spec, []]));
+  for (let round = 0; round < pace.rounds; round += 1) {
+    for (const [spec, list] of sizes) list.push(await idleConnectionBytes(spec, row, pace.idleConnections));
+  }
+  return [...sizes].map(([spec, bytesPerConnection]) => ({ name: spec.name, bytesPerConnection }));
+}
+
+/** Growth of the process by so many connections that were answered once and are kept. */
+async function idleConnectionBytes(spec: ServerSpec, row: Row, count: number): Promise<number> {
+  const server = await BenchServer.start(spec, row.path);
+  const sockets: Socket[] = [];
+  try {
+    await server.check(row);
+    await runWrk(server, row, 1);
+    const before = await settledMemory(server);
+    while (sockets.length < count) {
+      const batch = Array.from({ length: Math.min(100, count - sockets.length) }, () => keep(server, row));
+      sockets.push(...(await Promise.all(batch)));
+    }
+    return ((await settledMemory(server)) - before) / count;
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await server.stop();
+  }
+}
+
+/** Memory after two garbage collections; the applications collect at /gc. */
+async function settledMemory(server: BenchServer): Promise<number> {
+  for (let n = 0; n < 2; n += 1) {
+    const { body } = await server.ask('/gc');
+    if (body !== 'collected') throw new Error(`${server.spec.name}: /gc was answered with ${body}`);
+  }
+  return server.memory();
+}
+
+async function keep(server: BenchServer, row: Row): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port: server.port });
+  socket.write(`GET ${row.path} HTTP/1.1\r\nHost: bench\r\n\r\n`);
+  await once(socket, 'data');
+  return socket;
+}

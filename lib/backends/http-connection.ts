@@ -1,0 +1,186 @@
+import type { Socket } from 'node:net';
+import { ChaussetteError } from '../errors.js';
+import type { Endpoint, Reporter } from '../exchange.js';
+import type { Limits } from './backend.js';
+import type { HttpExchange } from './http-exchange.js';
+import { type Refusal, refusalBytes } from './http-rules.js';
+
+/** After our FIN the connection is read for so long at most, so that the client has our last bytes before a reset
+ *  could destroy them (RFC 9112 §9.6). */
+const lingerMs = 1000;
+
+/** After the client has shut down its side, its requests are still answered. So long later the application is told
+ *  that the client has probably left. */
+const halfCloseGraceMs = 1000;
+
+/** What connections and exchanges need of their server. */
+export interface HttpOwner {
+  readonly limits: Limits;
+  readonly reporter: Reporter;
+  readonly draining: boolean;
+  exchangeEnded(exchange: HttpExchange): void;
+  connectionClosed(connection: HttpConnection): void;
+}
+
+/** One accepted socket and the exchanges in flight on it.
+ *
+ *  Lifetime: from the `connection` event until the `close` event of the socket. */
+export class HttpConnection {
+  readonly socket: Socket;
+  readonly #owner: HttpOwner;
+  /** In the order in which they came. */
+  readonly #open: HttpExchange[] = [];
+  /** No further request of it reaches the application. */
+  #closing = false;
+  /** What to send when the responses before it are out. */
+  #refusal: Refusal | undefined;
+  #linger: NodeJS.Timeout | undefined;
+  #halfClosed: NodeJS.Timeout | undefined;
+  #remote: Endpoint | undefined;
+  #local: Endpoint | undefined;
+
+  constructor(socket: Socket, owner: HttpOwner) {
+    this.socket = socket;
+    this.#owner = owner;
+    socket.on('close', () => this.#onClose());
+    socket.on('end', () => {
+      if (this.idle || this.#linger !== undefined) return;
+      this.#halfClosed = setTimeout(() => this.#tellHalfClosed(), halfCloseGraceMs);
+    });
+  }
+
+  get remote(): Endpoint {
+    const { remoteAddress, remotePort, remoteFamily } = this.socket;
+    this.#remote ??= endpoint(remoteAddress, remotePort, remoteFamily);
+    return this.#remote;
+  }
+
+  get local(): Endpoint {
+    const { localAddress, localPort, localFamily } = this.socket;
+    this.#local ??= endpoint(localAddress, localPort, localFamily);
+    return this.#local;
+  }
+
+  get idle(): boolean {
+    return this.#open.length === 0;
+  }
+
+  get openCount(): number {
+    return this.#open.length;
+  }
+
+  /** Take one more exchange in.
+   *  @returns false when it must not be answered, because the connection ends with a response before it. */
+  admit(exchange: HttpExchange): boolean {
+    if (this.#closing) return false;
+    if (this.#owner.limits.keepAliveMs === 0) {
+      exchange.closeAfter();
+      this.#closing = true;
+    } else if (this.#owner.draining) {
+      const last = this.#open.at(-1);
+      if (last !== undefined && !last.keepOpen()) return false;
+      exchange.closeAfter();
+    }
+    this.#open.push(exchange);
+    return true;
+  }
+
+  /** An exchange is complete, or will never be. */
+  remove(exchange: HttpExchange): void {
+    const index = this.#open.indexOf(exchange);
+    if (index < 0) return;
+    this.#open.splice(index, 1);
+    this.#owner.exchangeEnded(exchange);
+    if (this.#open.length > 0) return;
+    if (this.#refusal !== undefined) this.#sendRefusal(this.#refusal);
+    else if (this.#owner.draining) this.finishWhenIdle();
+  }
+
+  /** Drain: the last response says `connection: close`, and an idle connection ends. */
+  drain(): void {
+    const last = this.#open.at(-1);
+    if (last === undefined) this.finishWhenIdle();
+    else last.closeAfter();
+  }
+
+  /** What came on this connection is not for the application: answer after the responses before it, then close.
+   *  @param refusal undefined to close without an answer. */
+  refuse(refusal: Refusal | undefined): void {
+    if (this.#closing && (this.#refusal !== undefined || this.#linger !== undefined)) return;
+    this.#closing = true;
+    const last = this.#open.at(-1);
+    // A request whose body is not complete is the one that went wrong.
+    if (last !== undefined && !last.req.complete) {
+      if (last.headSent || refusal === undefined) {
+        last.leave();
+        this.socket.destroy();
+        return;
+      }
+      this.#refusal = refusal;
+      last.leave();
+      this.remove(last);
+    } else if (refusal === undefined) {
+      if (last === undefined) this.finish();
+    } else if (last === undefined) {
+      this.#sendRefusal(refusal);
+    } else {
+      this.#refusal = refusal;
+    }
+  }
+
+  /** End an idle connection, but read first what the kernel has: a request that is already there is answered. */
+  finishWhenIdle(): void {
+    setImmediate(() =>
+      setImmediate(() => {
+        if (this.idle) this.finish();
+      }),
+    );
+  }
+
+  /** Send FIN, then wait a little for the client's. */
+  finish(): void {
+    this.#closing = true;
+    if (this.socket.destroyed || this.#linger !== undefined) return;
+    this.socket.end();
+    this.#linger = setTimeout(() => this.socket.destroy(), lingerMs);
+  }
+
+  /** No request after those that are open is read. */
+  stopReading(): void {
+    this.#closing = true;
+  }
+
+  #sendRefusal(refusal: Refusal): void {
+    this.#refusal = refusal;
+    if (this.socket.writable) this.socket.write(refusalBytes(refusal), 'latin1');
+    this.finish();
+  }
+
+  #tellHalfClosed(): void {
+    for (const exchange of [...this.#open]) exchange.tellAbort();
+  }
+
+  #onClose(): void {
+    clearTimeout(this.#linger);
+    clearTimeout(this.#halfClosed);
+    this.#closing = true;
+    this.#refusal = undefined;
+    while (this.#open.length > 0) {
+      const exchange = this.#open[0];
+      if (exchange === undefined) break;
+      exchange.leave();
+      this.remove(exchange);
+    }
+    this.#owner.connectionClosed(this);
+  }
+}
+
+function endpoint(address = '', port = 0, family = ''): Endpoint {
+  if (address === '') return { address: '', port: 0, family: 'unix' };
+  return { address, port, family: family === 'IPv6' ? 'IPv6' : 'IPv4' };
+}
+
+/** The error that a body or a late response gets when the client is gone. */
+export function clientLeft(): ChaussetteError {
+  return new ChaussetteError('CHAUSSETTE_ERR_ABORTED', 'the client left before the exchange was complete');
+}

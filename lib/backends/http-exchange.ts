@@ -1,0 +1,320 @@
+import { IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { ChaussetteError } from '../errors.js';
+import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
+import { clientLeft, type HttpConnection, type HttpOwner } from './http-connection.js';
+import { checkFields, checkResponseHead, invalid, withoutField } from './response-rules.js';
+
+/** What is read and thrown away of a body that nobody read, before the connection is closed instead of kept. */
+const discardBytesMax = 256 * 1024;
+
+/** The fields of an IncomingMessage. node:http drops some repeated fields from `headers`; here they are joined. */
+class HttpHeaders implements HeaderView {
+  readonly raw: HeaderList;
+
+  constructor(raw: HeaderList) {
+    this.raw = raw;
+  }
+
+  get(name: string): string | undefined {
+    const { raw } = this;
+    let value: string | undefined;
+    for (let index = 0; index < raw.length; index += 2) {
+      const field = raw[index] ?? '';
+      if (field.length !== name.length || field.toLowerCase() !== name) continue;
+      const more = raw[index + 1] ?? '';
+      value = value === undefined ? more : `${value}${name === 'cookie' ? '; ' : ', '}${more}`;
+    }
+    return value;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+}
+
+/** An exchange over node:http's own request and response. */
+export class HttpExchange implements Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly method: string;
+  readonly target: string;
+  readonly scheme = 'http';
+  readonly hasBody: boolean;
+  aborted = false;
+  readonly #connection: HttpConnection;
+  readonly #owner: HttpOwner;
+  /** What the client asked for, before we decided to close. */
+  readonly #keepAlive: boolean;
+  #gone = false;
+  #headers: HttpHeaders | undefined;
+  #sink: BodySink | undefined;
+  #bodyTimer: NodeJS.Timeout | undefined;
+  #bodyBytes = 0;
+  #discarded = 0;
+  /** Bytes that `content-length` still promises; -1 without one. */
+  #remaining = -1;
+  #onAbort: (() => void) | undefined;
+  #onDrain: (() => void) | undefined;
+
+  constructor(req: IncomingMessage, res: ServerResponse, connection: HttpConnection, owner: HttpOwner) {
+    this.req = req;
+    this.res = res;
+    this.#connection = connection;
+    this.#owner = owner;
+    this.#keepAlive = res.shouldKeepAlive;
+    this.method = req.method ?? '';
+    this.target = req.url ?? '';
+    this.hasBody = 'transfer-encoding' in req.headers || Number(req.headers['content-length'] ?? 0) > 0;
+    res.on('finish', () => this.#finished());
+    if (this.hasBody) this.#watchBody();
+  }
+
+  get httpVersion(): '1.0' | '1.1' {
+    return this.req.httpVersionMinor === 0 ? '1.0' : '1.1';
+  }
+
+  get headers(): HeaderView {
+    this.#headers ??= new HttpHeaders(this.req.rawHeaders);
+    return this.#headers;
+  }
+
+  get remote(): Endpoint {
+    return this.#connection.remote;
+  }
+
+  get local(): Endpoint {
+    return this.#connection.local;
+  }
+
+  get headSent(): boolean {
+    return this.res.headersSent;
+  }
+
+  get ended(): boolean {
+    return this.#gone || this.res.writableEnded;
+  }
+
+  readBody(sink: BodySink): void {
+    if (this.#sink !== undefined)
+      throw new ChaussetteError('CHAUSSETTE_ERR_BODY', 'the body is being read already');
+    this.#sink = sink;
+    if (this.#gone) sink.error(clientLeft());
+    else if (this.hasBody) this.#startBody(sink);
+    else sink.end([]);
+  }
+
+  #startBody(sink: BodySink): void {
+    const { req } = this;
+    req.on('data', (chunk: Uint8Array) => {
+      if (!sink.data(chunk)) req.pause();
+    });
+    req.on('end', () => {
+      this.#sink = undefined;
+      sink.end(req.rawTrailers);
+    });
+  }
+
+  resumeBody(): void {
+    this.req.resume();
+  }
+
+  respond(status: number, statusText: string, headers: HeaderList, body: string | Uint8Array | null): void {
+    if (this.ended) return;
+    if (this.headSent) throw invalid('its head is out already');
+    const head = checkResponseHead(status, statusText, headers);
+    const length = body === null ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+    const bodiless = status === 204 || status === 304 || this.method === 'HEAD';
+    if (!bodiless && head.contentLength >= 0 && head.contentLength !== length) {
+      throw invalid(`content-length is ${head.contentLength}, the body has ${length} bytes`);
+    }
+    let list = headers as string[];
+    if (head.chunked) list = withoutField(list, 'transfer-encoding');
+    if (status === 204) list = withoutField(list, 'content-length');
+    else if (status !== 304 && head.contentLength < 0) list = [...list, 'content-length', String(length)];
+    this.res.writeHead(status, statusText || (STATUS_CODES[status] ?? 'Unknown'), list);
+    if (bodiless || body === null) this.res.end();
+    // node:http sends a head and a string as one string, in UTF-8: a head that is not ASCII goes alone.
+    else this.res.end(head.ascii || typeof body !== 'string' ? body : Buffer.from(body));
+  }
+
+  respondHead(status: number, statusText: string, headers: HeaderList): void {
+    if (this.ended) return;
+    if (this.headSent) throw invalid('its head is out already');
+    const head = checkResponseHead(status, statusText, headers);
+    const bodiless = status === 204 || status === 304 || this.method === 'HEAD';
+    if (!bodiless) this.#remaining = head.contentLength;
+    let list = headers as string[];
+    if (status === 204) list = withoutField(withoutField(list, 'content-length'), 'transfer-encoding');
+    else if (head.chunked) list = withoutField(list, 'transfer-encoding');
+    this.res.writeHead(status, statusText || (STATUS_CODES[status] ?? 'Unknown'), list);
+    this.res.flushHeaders();
+  }
+
+  respondInfo(status: number, headers: HeaderList): void {
+    if (!Number.isInteger(status) || status < 100 || status > 199 || status === 101) {
+      throw invalid(`${String(status)} is not the status of an informational response`);
+    }
+    checkFields(headers);
+    if (this.ended) return;
+    if (this.headSent) throw invalid('its head is out already');
+    if (this.httpVersion === '1.0') return;
+    let bytes = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`;
+    for (let index = 0; index < headers.length; index += 2)
+      bytes += `${headers[index]}: ${headers[index + 1]}\r\n`;
+    // What writeContinue() and writeEarlyHints() do, for any status and field.
+    const raw = this.res as unknown as { _writeRaw(data: string, encoding: string): void };
+    raw._writeRaw(`${bytes}\r\n`, 'latin1');
+  }
+
+  write(chunk: string | Uint8Array): boolean {
+    if (this.ended || chunk.length === 0) return true;
+    if (this.#remaining < 0) return this.res.write(chunk);
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    if (bytes.byteLength > this.#remaining) {
+      this.#owner.reporter.warn(`${this.method} ${this.target}: the body is longer than its content-length`);
+      this.res.end(bytes.subarray(0, this.#remaining), () => this.#connection.finish());
+      this.#connection.stopReading();
+      return true;
+    }
+    this.#remaining -= bytes.byteLength;
+    return this.res.write(bytes);
+  }
+
+  end(trailers?: HeaderList): void {
+    if (this.ended) return;
+    if (this.#remaining > 0) {
+      this.#owner.reporter.warn(`${this.method} ${this.target}: the body is shorter than its content-length`);
+      this.abort();
+      return;
+    }
+    if (trailers !== undefined && trailers.length > 0) {
+      checkFields(trailers);
+      const pairs: [string, string][] = [];
+      for (let index = 0; index < trailers.length; index += 2) {
+        pairs.push([trailers[index] ?? '', trailers[index + 1] ?? '']);
+      }
+      this.res.addTrailers(pairs);
+    }
+    this.res.end();
+  }
+
+  abort(): void {
+    if (!this.ended) this.#connection.socket.destroy();
+  }
+
+  fail(error: unknown): void {
+    this.#owner.reporter.applicationError(error, this);
+    if (this.ended) return;
+    if (this.headSent) {
+      this.abort();
+      return;
+    }
+    for (const name of this.res.getHeaderNames()) this.res.removeHeader(name);
+    this.res.removeAllListeners('error').on('error', ignore);
+    this.respond(500, '', ['content-type', 'text/plain'], 'Internal Server Error\n');
+  }
+
+  onDrain(callback: (() => void) | undefined): void {
+    if (this.#onDrain === undefined && callback !== undefined) this.res.on('drain', () => this.#onDrain?.());
+    this.#onDrain = callback;
+  }
+
+  onAbort(callback: (() => void) | undefined): void {
+    this.#onAbort = callback;
+    if (this.aborted) this.tellAbort();
+  }
+
+  node(): NodePair {
+    return this;
+  }
+
+  /** The response says `connection: close`, if its head is not out yet. */
+  closeAfter(): void {
+    this.res.shouldKeepAlive = false;
+  }
+
+  /** Take `closeAfter` back. @returns false when it is too late. */
+  keepOpen(): boolean {
+    if (this.headSent) return false;
+    this.res.shouldKeepAlive = this.#keepAlive;
+    return this.#keepAlive;
+  }
+
+  /** `Expect: 100-continue`: the interim response goes out when somebody first reads (RFC 9110 §10.1.1). */
+  continueOnRead(): void {
+    const { req, res } = this;
+    req._read = (size) => {
+      req._read = IncomingMessage.prototype._read;
+      if (!res.headersSent && !res.writableEnded) res.writeContinue();
+      req._read(size);
+    };
+  }
+
+  /** The client is gone, or gets an answer that is not ours. */
+  leave(): void {
+    if (this.#gone) return;
+    this.aborted = !this.res.writableFinished;
+    this.#gone = true;
+    clearTimeout(this.#bodyTimer);
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.error(clientLeft());
+    this.tellAbort();
+  }
+
+  /** The client has left, or has shut down its side and probably left. */
+  tellAbort(): void {
+    const callback = this.#onAbort;
+    this.#onAbort = undefined;
+    callback?.();
+  }
+
+  #finished(): void {
+    if (this.hasBody && !this.req.complete) {
+      this.#sink = undefined;
+      this.req.removeAllListeners('data');
+      this.req.resume();
+    }
+    this.#connection.remove(this);
+  }
+
+  /** Every piece of the body passes `push`: there the limits are kept, for whoever reads it and if nobody does. */
+  #watchBody(): void {
+    const { req } = this;
+    const { bodyMs } = this.#owner.limits;
+    if (bodyMs > 0) this.#bodyTimer = setTimeout(() => this.#bodyLate(), bodyMs).unref();
+    req.push = (chunk: Uint8Array | null, encoding) => {
+      if (chunk === null) clearTimeout(this.#bodyTimer);
+      else if (!this.#takeBody(chunk.byteLength)) return true;
+      return IncomingMessage.prototype.push.call(req, chunk, encoding);
+    };
+    // node:http's own way of discarding would not pass `push`.
+    (req as unknown as { _dump(): void })._dump = () => req.resume();
+  }
+
+  /** @returns false when the piece is not for the application. */
+  #takeBody(bytes: number): boolean {
+    this.#bodyTimer?.refresh();
+    this.#bodyBytes += bytes;
+    if (this.#gone) return false;
+    if (this.res.writableFinished) {
+      this.#discarded += bytes;
+      if (this.#discarded > discardBytesMax) this.#connection.finish();
+      return true;
+    }
+    const { bodyBytesMax } = this.#owner.limits;
+    if (bodyBytesMax === 0 || this.#bodyBytes <= bodyBytesMax) return true;
+    this.#connection.refuse({ status: 413, text: 'The request body is too large.' });
+    return false;
+  }
+
+  #bodyLate(): void {
+    // The application has not taken what is there: the client is not to blame.
+    if (!this.res.writableFinished && this.req.readableLength >= this.req.readableHighWaterMark) {
+      this.#bodyTimer?.refresh();
+    } else if (this.res.writableFinished) this.#connection.finish();
+    else this.#connection.refuse({ status: 408, text: 'The request body did not arrive in time.' });
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,243 @@
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
+import { ChaussetteError } from '../errors.js';
+import type { Handler, Reporter } from '../exchange.js';
+import type { Backend, BackendServer, BackendStats, Limits, ListeningSocket } from './backend.js';
+import { HttpConnection, type HttpOwner } from './http-connection.js';
+import { HttpExchange } from './http-exchange.js';
+import { refusalOfError, refusalOfHead } from './http-rules.js';
+
+/** More than any kernel allows: it clamps the number to net.core.somaxconn (listen(2)). */
+const backlogMax = 65_535;
+
+/** Unsent bytes above which `write()` returns false. */
+const windowBytes = 64 * 1024;
+
+/** The reference backend: node:http, with the rules that it lacks.
+ *  @returns The same backend at each call. */
+export function httpBackend(): Backend {
+  return backend;
+}
+
+const backend: Backend = {
+  name: 'http',
+  capabilities: ['http/1.1', 'unix', 'inherited-fd', 'trailers'],
+  async start(sockets, handler, limits, reporter) {
+    const server = new HttpBackendServer(handler, limits, reporter);
+    try {
+      for (const socket of sockets) await server.listen(socket);
+    } catch (error) {
+      await server.close(0);
+      throw error;
+    }
+    return server;
+  },
+};
+
+class HttpBackendServer implements BackendServer, HttpOwner {
+  readonly limits: Limits;
+  readonly reporter: Reporter;
+  draining = false;
+  readonly #handler: Handler;
+  /** Parses; never listens itself, so that one server serves several sockets. */
+  readonly #http: Server;
+  readonly #acceptors: NetServer[] = [];
+  readonly #connections = new Map<Socket, HttpConnection>();
+  /** Accepted above `connectionsMax`; nothing is read of them. */
+  readonly #held: Socket[] = [];
+  /** Above `inFlightMax`. */
+  readonly #queue: HttpExchange[] = [];
+  #running = new Set<HttpExchange>();
+  #requests = 0;
+  #closed: Promise<{ readonly cut: number }> | undefined;
+  #allGone: (() => void) | undefined;
+
+  constructor(handler: Handler, limits: Limits, reporter: Reporter) {
+    this.#handler = handler;
+    this.limits = limits;
+    this.reporter = reporter;
+    const http = createHttpServer({
+      insecureHTTPParser: false,
+      requireHostHeader: false, // refusalOfHead answers, with its own words
+      maxHeaderSize: limits.headBytesMax,
+      keepAliveTimeout: limits.keepAliveMs,
+      headersTimeout: limits.headMs,
+      requestTimeout: 0,
+      connectionsCheckingInterval: Math.max(20, Math.min(1000, limits.headMs / 4)),
+      highWaterMark: windowBytes,
+    });
+    this.#http = http;
+    Object.assign(http, { httpAllowHalfOpen: true, maxHeadersCount: 0, timeout: limits.writeMs });
+    http.on('request', (req, res) => this.#onRequest(req, res, false));
+    http.on('checkContinue', (req, res) => this.#onRequest(req, res, true));
+    http.on('checkExpectation', (req: IncomingMessage) =>
+      this.#connections.get(req.socket)?.refuse({ status: 417, text: 'The expectation cannot be met.' }),
+    );
+    http.on('connect', (_req, socket: Socket) => {
+      this.#connections.get(socket)?.refuse({ status: 501, text: 'CONNECT is not served.' });
+    });
+    http.on('clientError', (error, socket) => this.#onClientError(error, socket as Socket));
+    http.on('timeout', (socket) => this.#onTimeout(socket));
+    http.emit('listening'); // From here on node:http looks after the head deadlines.
+  }
+
+  /** Accept on one socket. @throws {ChaussetteError} CHAUSSETTE_ERR_BIND. */
+  listen(socket: ListeningSocket): Promise<void> {
+    const acceptor = createNetServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
+    acceptor.on('connection', (accepted) => this.#onAccept(accepted));
+    this.#acceptors.push(acceptor);
+    return new Promise((resolve, reject) => {
+      acceptor.once('error', (cause) => {
+        const hint = 'See whether another process uses the address, and whether this one may.';
+        reject(
+          new ChaussetteError('CHAUSSETTE_ERR_BIND', `cannot listen on ${socket.display}: ${cause.message}`, {
+            cause,
+            hint,
+          }),
+        );
+      });
+      const options = socket.listen ?? { fd: socket.fd };
+      const done = (): void => {
+        acceptor
+          .removeAllListeners('error')
+          .on('error', (error) => this.reporter.warn(`accept: ${error.message}`));
+        resolve();
+      };
+      // node:net calls listen(2) on a descriptor although it listens already, with a backlog of 511 unless one is
+      // given as an argument of its own; a smaller one would shrink the queue that parent and siblings share.
+      if (options.fd !== undefined) acceptor.listen({ fd: options.fd }, backlogMax, done);
+      else acceptor.listen(options, done);
+    });
+  }
+
+  stats(): BackendStats {
+    return { connections: this.#connections.size, inFlight: this.#inFlight, requests: this.#requests };
+  }
+
+  close(drainMs: number): Promise<{ readonly cut: number }> {
+    this.#closed ??= this.#close(drainMs);
+    return this.#closed;
+  }
+
+  exchangeEnded(exchange: HttpExchange): void {
+    this.#running.delete(exchange);
+    while (this.#queue.length > 0 && this.#running.size < this.limits.inFlightMax) {
+      const next = this.#queue.shift();
+      if (next !== undefined && !next.ended) this.#run(next);
+    }
+  }
+
+  connectionClosed(connection: HttpConnection): void {
+    this.#connections.delete(connection.socket);
+    if (this.#connections.size === 0) this.#allGone?.();
+    const held = this.draining ? undefined : this.#held.shift();
+    if (held !== undefined) this.#serve(held);
+  }
+
+  get #inFlight(): number {
+    return this.#running.size + this.#queue.length;
+  }
+
+  #onAccept(socket: Socket): void {
+    const { connectionsMax } = this.limits;
+    if (connectionsMax === 0 || this.#connections.size < connectionsMax) {
+      this.#serve(socket);
+      return;
+    }
+    // node:net cannot stop accepting for a while, so these wait here and not in the backlog.
+    this.#held.push(socket);
+    socket.once('close', () => {
+      const index = this.#held.indexOf(socket);
+      if (index >= 0) this.#held.splice(index, 1);
+    });
+  }
+
+  #serve(socket: Socket): void {
+    const connection = new HttpConnection(socket, this);
+    this.#connections.set(socket, connection);
+    this.#http.emit('connection', socket);
+    socket.resume();
+    if (this.draining) connection.drain();
+  }
+
+  #onRequest(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
+    const connection = this.#connections.get(req.socket);
+    if (connection === undefined) return;
+    const refusal = refusalOfHead(req);
+    if (refusal !== undefined) {
+      // The body, if there is one, belongs to a request that nobody serves.
+      connection.refuse(refusal);
+      return;
+    }
+    const exchange = new HttpExchange(req, res, connection, this);
+    if (!connection.admit(exchange)) return;
+    const { bodyBytesMax } = this.limits;
+    if (bodyBytesMax > 0 && Number(req.headers['content-length'] ?? 0) > bodyBytesMax) {
+      connection.refuse({ status: 413, text: 'The request body is too large.' });
+      return;
+    }
+    if (expectsContinue) exchange.continueOnRead();
+    this.#requests += 1;
+    this.#admit(exchange);
+  }
+
+  #admit(exchange: HttpExchange): void {
+    const { inFlightMax, queuedMax } = this.limits;
+    if (inFlightMax === 0 || this.#running.size < inFlightMax) this.#run(exchange);
+    else if (queuedMax === 0 || this.#queue.length < queuedMax) this.#queue.push(exchange);
+    else
+      exchange.respond(503, '', ['retry-after', '1', 'content-type', 'text/plain'], 'Service Unavailable\n');
+  }
+
+  #run(exchange: HttpExchange): void {
+    this.#running.add(exchange);
+    this.#handler.handle(exchange);
+  }
+
+  #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    // What follows a request with `connection: close` is not read (RFC 9112 §9.6).
+    if (error.code === 'HPE_CLOSED_CONNECTION') connection.stopReading();
+    else connection.refuse(socket.bytesRead === 0 ? undefined : refusalOfError(error));
+  }
+
+  /** Nothing moved on a socket for `writeMs`, or, between requests, for `keepAliveMs`. */
+  #onTimeout(socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined || socket.writableLength > 0) socket.destroy();
+    else if (connection.idle) connection.finish();
+  }
+
+  async #close(drainMs: number): Promise<{ readonly cut: number }> {
+    this.draining = true;
+    const closing = this.#acceptors.map((acceptor) => new Promise((resolve) => acceptor.close(resolve)));
+    // node:net takes a backlog of accepted sockets along: those that wait here are served.
+    for (const socket of this.#held.splice(0)) this.#serve(socket);
+    let cut = 0;
+    const gone = new Promise<void>((resolve) => {
+      this.#allGone = resolve;
+      if (this.#connections.size === 0) resolve();
+    });
+    const cutAll = (): void => {
+      cut = this.#inFlight;
+      for (const socket of this.#connections.keys()) socket.destroy();
+    };
+    const deadline = drainMs > 0 ? setTimeout(cutAll, drainMs) : undefined;
+    if (drainMs > 0) for (const connection of this.#connections.values()) connection.drain();
+    else cutAll();
+    await gone;
+    clearTimeout(deadline);
+    await Promise.all(closing);
+    this.#http.close(); // Ends the check of deadlines; it never listened.
+    return { cut };
+  }
+}

@@ -1,0 +1,124 @@
+import { writeSync } from 'node:fs';
+import { parseCommand } from './config.js';
+import { ChaussetteError } from './errors.js';
+import type { Log } from './log.js';
+import type { Server } from './server.js';
+
+/** The exit codes, which `--help` lists as well (lib/help.ts): those of 2 to 6 are in lib/errors.ts. */
+const clean = 0;
+const unexpected = 1;
+const requestsCut = 7;
+
+/** The command: parse, serve until a signal, end the process. It is the only place that does.
+ *  @param argv Without node and the script. */
+export async function main(argv: readonly string[]): Promise<never> {
+  try {
+    return process.exit(await run(argv));
+  } catch (error) {
+    return process.exit(explain(error));
+  }
+}
+
+/** @returns The exit status; of a server that started, when it has ended. */
+async function run(argv: readonly string[]): Promise<number> {
+  const command = await parseCommand(argv, process.env);
+  const { options } = command;
+  if (options.help) return await print((await import('./help.js')).helpText());
+  if (options.version) return await print(`${(await import('./help.js')).versionText()}\n`);
+  if (options.listBackends) return await print(await backendsText());
+
+  // Not before here: what follows is half of the start-up time.
+  const [{ Server, reportUncaught }, { Log }] = await Promise.all([
+    import('./server.js'),
+    import('./log.js'),
+  ]);
+  const log = new Log(options);
+  const server = new Server({ ...command, log });
+  if (options.check) return await print(`${(await server.check()).join('\n')}\nNothing was bound: --check\n`);
+
+  process.on('uncaughtException', (error) => reportUncaught(error, log));
+  process.on('unhandledRejection', (reason) => reportUncaught(reason, log));
+  process.once('exit', () => server.unlink());
+  const ended = endOnSignal(server, log, options.gracefulTimeout);
+  // A signal ends the start as well; an application may take for ever to load.
+  const started = server.start().then(() => ended);
+  return await Promise.race([started, ended]);
+}
+
+/** Wait for the signals that end a server. SIGPIPE is ignored by Node itself.
+ *  @returns The exit status. */
+function endOnSignal(server: Server, log: Log, gracefulTimeout: number): Promise<number> {
+  process.on('SIGHUP', () => log.reopen());
+  return new Promise((resolve, reject) => {
+    let interrupts = 0;
+    const stopNow = (): void => {
+      server.abandon().then(({ cut }) => resolve(cut === 0 ? clean : requestsCut), reject);
+    };
+    const stop = (signal: string): void => {
+      if (server.state === 'draining') return;
+      if (server.state !== 'serving') {
+        stopNow();
+        return;
+      }
+      log.info(`Stopping (${signal})`);
+      server.close().then(({ cut }) => {
+        if (cut > 0)
+          log.error(
+            `${cut} requests were cut: they took longer than the ${gracefulTimeout} s of --graceful-timeout`,
+          );
+        resolve(cut === 0 ? clean : requestsCut);
+      }, reject);
+    };
+    process.on('SIGTERM', () => stop('SIGTERM'));
+    process.on('SIGINT', () => {
+      interrupts += 1;
+      if (interrupts === 1) stop('SIGINT');
+      else stopNow();
+    });
+    process.on('SIGQUIT', stopNow);
+  });
+}
+
+/** One sentence on standard error, and the hint; of a module that threw while it was loaded, its own stack.
+ *  @returns The exit status. */
+function explain(error: unknown): number {
+  if (!(error instanceof ChaussetteError)) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    complain([`chaussette: unexpected error: ${text}`]);
+    return unexpected;
+  }
+  const lines = [`chaussette: ${error.message}`];
+  const { cause } = error;
+  if (error.code === 'CHAUSSETTE_ERR_APP_THREW') {
+    lines.push(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
+  }
+  if (error.hint !== undefined) lines.push(error.hint);
+  complain(lines);
+  return error.exitStatus;
+}
+
+function complain(lines: readonly string[]): void {
+  try {
+    writeSync(2, `${lines.join('\n')}\n`);
+  } catch {
+    // Nobody listens: the exit status has to do.
+  }
+}
+
+async function print(text: string): Promise<number> {
+  await new Promise<void>((done) => {
+    process.stdout.on('error', () => done());
+    process.stdout.write(text, () => done());
+  });
+  return clean;
+}
+
+async function backendsText(): Promise<string> {
+  const { listBackends } = await import('./backends/registry.js');
+  const lines = (await listBackends()).map(({ name, aliases, capabilities, unavailable }) => {
+    const also = aliases.length === 0 ? '' : ` (also ${aliases.join(', ')})`;
+    const what = unavailable === undefined ? capabilities.join(', ') : `not available: ${unavailable}`;
+    return `${name}: ${what}${also}\n`;
+  });
+  return lines.join('');
+}

@@ -1,0 +1,81 @@
+import { ChaussetteError } from '../errors.js';
+import type { Handler, InterfaceName } from '../exchange.js';
+import { describe } from './describe.js';
+import { type FetchFunction, fetchHandler } from './fetch.js';
+import { type Framework, frameworkOf } from './frameworks.js';
+import { type NodeFunction, nodeHandler } from './node.js';
+import { type WsgiFunction, wsgiHandler } from './wsgi.js';
+
+export { installLightResponse, isLightInstalled } from './fetch-globals.js';
+
+/** Take the interface off an import string: `wsgi:blog.app` and `wsgi:./blog.ts:app`. A module of that name is
+ *  meant by `wsgi:app`, where no further dot, colon or slash follows. */
+export function splitInterface(spec: string): { readonly spec: string; readonly interface?: InterfaceName } {
+  const rest = /^wsgi:(.*[.:/].*)$/s.exec(spec)?.[1];
+  return rest === undefined ? { spec } : { spec: rest, interface: 'wsgi' };
+}
+
+/** Put an application behind the interface that it was written for.
+ *  @param options `auto` goes by what the application is; never by the number of its parameters.
+ *  @returns When the application is ready (Fastify and Nest start first).
+ *  @throws {ChaussetteError} CHAUSSETTE_ERR_APP_INVALID with what it is; CHAUSSETTE_ERR_APP_THREW when it does not
+ *  get ready. */
+export async function createHandler(
+  application: unknown,
+  options: { readonly interface: 'auto' | InterfaceName },
+): Promise<Handler> {
+  const wanted = options.interface;
+  if (wanted === 'wsgi') {
+    if (typeof application !== 'function') throw notAnApplication(application, wanted);
+    return wsgiHandler(application as WsgiFunction);
+  }
+  if (wanted !== 'node') {
+    const fetch = fetchOf(application, wanted === 'fetch');
+    if (fetch !== undefined) return fetchHandler(fetch);
+    if (wanted === 'fetch') throw notAnApplication(application, wanted);
+  }
+  const framework = frameworkOf(application);
+  if (framework !== undefined) return createNodeHandler(framework);
+  if (typeof application === 'function' && !isClass(application))
+    return nodeHandler(application as NodeFunction);
+  throw notAnApplication(application, wanted);
+}
+
+async function createNodeHandler(framework: Framework): Promise<Handler> {
+  try {
+    const { listener, prototypes } = await framework.prepare();
+    return nodeHandler(listener, prototypes);
+  } catch (cause) {
+    const message = `the ${framework.name} application did not get ready: ${cause instanceof Error ? cause.message : String(cause)}`;
+    throw new ChaussetteError('CHAUSSETTE_ERR_APP_THREW', message, { cause });
+  }
+}
+
+/** @param forced A bare function is meant, too. */
+function fetchOf(application: unknown, forced: boolean): FetchFunction | undefined {
+  if ((typeof application === 'object' && application !== null) || typeof application === 'function') {
+    const { fetch } = application as { fetch?: unknown };
+    if (typeof fetch === 'function') return fetch.bind(application) as FetchFunction;
+  }
+  return forced && typeof application === 'function' && !isClass(application)
+    ? (application as FetchFunction)
+    : undefined;
+}
+
+function isClass(value: object): boolean {
+  return /^class\b/.test(Function.prototype.toString.call(value));
+}
+
+const shapes = {
+  auto: 'a function, an object with a fetch function, or an application of Express, Koa, Fastify, Nest, Hapi or Hono',
+  node: 'a function (req, res), or an application of Express, Koa, Fastify, Nest or Hapi',
+  fetch: 'a function (request) => Response, or an object with such a fetch function',
+  wsgi: 'a function (environ, startResponse) => iterable of strings or bytes',
+} as const;
+
+function notAnApplication(application: unknown, wanted: 'auto' | InterfaceName): ChaussetteError {
+  const kind = wanted === 'auto' ? 'an application' : `an application for the ${wanted} interface`;
+  return new ChaussetteError('CHAUSSETTE_ERR_APP_INVALID', `${describe(application)} is not ${kind}`, {
+    hint: `What is needed is ${shapes[wanted]}.`,
+  });
+}

@@ -1,0 +1,269 @@
+import { ChaussetteError } from '../errors.js';
+import type { Exchange, Handler } from '../exchange.js';
+import { describe } from './describe.js';
+import { Flow } from './flow.js';
+import { buildEnviron, type Environ } from './wsgi-environ.js';
+import { type CollectedBody, collect, emptyInput, WsgiInput } from './wsgi-input.js';
+
+export type { Environ, WsgiErrors } from './wsgi-environ.js';
+export { FileWrapper } from './wsgi-environ.js';
+export { WsgiInput } from './wsgi-input.js';
+
+/** A piece of a response body; strings leave in UTF-8. */
+export type WsgiChunk = string | Uint8Array;
+
+/** PEP 3333, "The start_response() Callable".
+ *  @param status `200 OK`.
+ *  @param excInfo The error that this response is about: it may replace one that was not sent yet.
+ *  @returns `write`, for applications that cannot return their body. */
+export type StartResponse = (
+  status: string,
+  headers: readonly (readonly [string, string])[],
+  excInfo?: unknown,
+) => (chunk: WsgiChunk) => void;
+
+export type WsgiResult = (Iterable<WsgiChunk> | AsyncIterable<WsgiChunk>) & { close?(): unknown };
+
+/** What a `wsgi` application is; it may be async. */
+export type WsgiFunction = (
+  environ: Environ,
+  startResponse: StartResponse,
+) => WsgiResult | Promise<WsgiResult>;
+
+/** A handler for PEP 3333's `(environ, startResponse)`. */
+export function wsgiHandler(application: WsgiFunction): Handler {
+  return new WsgiHandler(application);
+}
+
+class WsgiHandler implements Handler {
+  readonly interface = 'wsgi';
+  readonly #application: WsgiFunction;
+
+  constructor(application: WsgiFunction) {
+    this.#application = application;
+  }
+
+  handle(exchange: Exchange): void {
+    const call = new WsgiCall(exchange);
+    if (exchange.hasBody) this.#collect(exchange, call);
+    else call.run(this.#application, buildEnviron(exchange, emptyInput, -1));
+  }
+
+  async #collect(exchange: Exchange, call: WsgiCall): Promise<void> {
+    let body: CollectedBody;
+    try {
+      body = await collect(exchange);
+    } catch (error) {
+      // A client that left while it sent is nobody's error.
+      if (!exchange.ended) exchange.fail(error);
+      return;
+    }
+    call.body = body;
+    call.run(this.#application, buildEnviron(exchange, new WsgiInput(body), body.byteLength));
+  }
+}
+
+/** Fields that belong to the connection, and are not an application's to set (PEP 3333, "Other HTTP Features"). */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** One call of the application, from its environ to `close()`. */
+class WsgiCall {
+  body: CollectedBody | undefined;
+  readonly #exchange: Exchange;
+  /** 0 until startResponse was called. */
+  #status = 0;
+  #statusText = '';
+  #headers: string[] = [];
+  #result: { close?(): unknown } | undefined;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  run(application: WsgiFunction, environ: Environ): void {
+    const startResponse: StartResponse = (status, headers, excInfo) => this.#start(status, headers, excInfo);
+    try {
+      const result: unknown = application(environ, startResponse);
+      if (Array.isArray(result)) this.#answerArray(result);
+      else if (typeof result === 'object' && result !== null && 'then' in result) this.#answerLater(result);
+      else this.#answer(result);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #answerLater(promise: object): Promise<void> {
+    try {
+      this.#answer(await promise);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #answer(result: unknown): void {
+    // A string is an iterable of its characters, and bytes one of numbers: both are meant whole.
+    if (typeof result === 'string' || result instanceof Uint8Array) this.#answerArray([result]);
+    else if (Array.isArray(result)) this.#answerArray(result);
+    else if (isIterable(result)) {
+      this.#result = result;
+      this.#stream(result);
+    } else {
+      const what = `the WSGI application returned ${describe(result)}, not an iterable of strings or bytes`;
+      throw new ChaussetteError('CHAUSSETTE_ERR_RESPONSE', what, {
+        hint: 'Return an array, or yield the body.',
+      });
+    }
+  }
+
+  /** The one case in which the length is known: `content-length` is added (PEP 3333, "Handling the Content-Length
+   *  Header"). */
+  #answerArray(result: (readonly unknown[] | WsgiChunk[]) & { close?(): unknown }): void {
+    this.#result = result;
+    const exchange = this.#exchange;
+    if (result.length > 1 || exchange.headSent) {
+      this.#stream(result as Iterable<WsgiChunk>);
+      return;
+    }
+    const chunk = result.length === 0 ? null : checkChunk(result[0]);
+    this.#checkStarted();
+    exchange.respond(this.#status, this.#statusText, this.#headers, chunk);
+    this.#close();
+  }
+
+  async #stream(result: Iterable<WsgiChunk> | AsyncIterable<WsgiChunk>): Promise<void> {
+    const exchange = this.#exchange;
+    const flow = new Flow(exchange);
+    try {
+      if (Symbol.asyncIterator in result) {
+        for await (const chunk of result) {
+          if (flow.gone) break;
+          await this.#piece(flow, chunk);
+        }
+      } else {
+        for (const chunk of result) {
+          if (flow.gone) break;
+          const full = this.#piece(flow, chunk);
+          if (full !== undefined) await full;
+        }
+      }
+      this.#checkStarted();
+      if (exchange.headSent) exchange.end();
+      else exchange.respond(this.#status, this.#statusText, this.#headers, null);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#close();
+  }
+
+  /** @returns undefined when the next piece may follow at once. */
+  #piece(flow: Flow, chunk: unknown): Promise<void> | undefined {
+    const piece = checkChunk(chunk);
+    if (piece.length === 0) return undefined;
+    this.#sendHead();
+    return flow.write(piece);
+  }
+
+  #start(
+    status: string,
+    headers: readonly (readonly [string, string])[],
+    excInfo: unknown,
+  ): (chunk: WsgiChunk) => void {
+    if (excInfo !== undefined && excInfo !== null) {
+      // Too late for another response: the first error goes on its way.
+      if (this.#exchange.headSent) throw excInfo;
+    } else if (this.#status !== 0) {
+      throw protocolError('startResponse was called twice without the error that is the reason');
+    }
+    const { code, text } = parseStatus(status);
+    if (!Array.isArray(headers))
+      throw protocolError(`the headers are ${describe(headers)}, not an array of pairs`);
+    const list: string[] = [];
+    for (const pair of headers) {
+      const [name, value] = pair;
+      if (typeof name !== 'string' || typeof value !== 'string') {
+        throw protocolError(
+          `the header ${describe(name)} has ${describe(value)} as its value: both are strings`,
+        );
+      }
+      if (hopByHop.has(name.toLowerCase())) throw protocolError(`the header ${name} belongs to the server`);
+      list.push(name, value);
+    }
+    this.#status = code;
+    this.#statusText = text;
+    this.#headers = list;
+    return (chunk) => this.#write(chunk);
+  }
+
+  #write(chunk: WsgiChunk): void {
+    checkChunk(chunk);
+    this.#sendHead();
+    if (chunk.length > 0) this.#exchange.write(chunk);
+  }
+
+  #sendHead(): void {
+    if (this.#exchange.headSent || this.#exchange.ended) return;
+    this.#checkStarted();
+    this.#exchange.respondHead(this.#status, this.#statusText, this.#headers);
+  }
+
+  #checkStarted(): void {
+    if (this.#status === 0) throw protocolError('the application sent a body before it called startResponse');
+  }
+
+  #fail(error: unknown): void {
+    this.#exchange.fail(error);
+    this.#close();
+  }
+
+  /** `close()` is called in every case (PEP 3333, "Specification Details"). */
+  #close(): void {
+    this.body?.release();
+    const result = this.#result;
+    this.#result = undefined;
+    if (typeof result?.close !== 'function') return;
+    try {
+      result.close();
+    } catch (error) {
+      this.#exchange.fail(error);
+    }
+  }
+}
+
+function isIterable(value: unknown): value is WsgiResult {
+  return (
+    typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
+  );
+}
+
+function checkChunk(chunk: unknown): WsgiChunk {
+  if (typeof chunk === 'string' || chunk instanceof Uint8Array) return chunk;
+  throw protocolError(`the body has ${describe(chunk)} in it: it is made of strings and bytes`);
+}
+
+/** Status lines that were parsed before: an application has few. */
+const statuses = new Map<string, { readonly code: number; readonly text: string }>();
+const statusesMax = 256;
+
+function parseStatus(status: unknown): { readonly code: number; readonly text: string } {
+  const known = statuses.get(status as string);
+  if (known !== undefined) return known;
+  const match = typeof status === 'string' ? /^([2-9]\d\d)(?: (.*))?$/.exec(status) : null;
+  if (match === null) throw protocolError(`the status is ${describe(status)}: it has the form "200 OK"`);
+  const parsed = { code: Number(match[1]), text: match[2] ?? '' };
+  if (statuses.size < statusesMax) statuses.set(status as string, parsed);
+  return parsed;
+}
+
+function protocolError(message: string): ChaussetteError {
+  return new ChaussetteError('CHAUSSETTE_ERR_RESPONSE', `WSGI: ${message}`, { hint: 'See PEP 3333.' });
+}

@@ -1,0 +1,446 @@
+import { AsyncResource } from 'node:async_hooks';
+import { ChaussetteError } from '../errors.js';
+import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
+import { putChunk, putEnd, putResponse, putShort } from './commands.js';
+import { NativeHead, type TurnText } from './head.js';
+import {
+  addon,
+  flagBodyComplete,
+  flagHasBody,
+  flagHttp10,
+  flagUpgrade,
+  headerNameLength,
+  headerNameOffset,
+  headerTable,
+  headerValueLength,
+  headerValueOffset,
+  headerWords,
+  arena,
+  nodeHead,
+  opAbort,
+  opChunk,
+  opConsume,
+  opInfo,
+  opReadBody,
+  opRespond,
+  recordBodyLength,
+  recordBodyOffset,
+  recordFlags,
+  recordGeneration,
+  recordHeaderCount,
+  recordHeaderFirst,
+  recordHeadLength,
+  recordHeadOffset,
+  recordIndex,
+  recordMethod,
+  records,
+  recordTargetLength,
+  recordTargetOffset,
+  streamed,
+  wantDrain,
+  wantFlushed,
+  writeWindowBytes,
+} from './layout.js';
+import type { NativeServer } from './turn.js';
+
+/** The exchanges that the core knows, by index. */
+export const exchanges: (NativeExchange | undefined)[] = [];
+
+const methodNames: string[] = [];
+const noTrailers: HeaderList = [];
+const resourceOptions = { requireManualDestroy: true };
+const nowhere: Endpoint = { address: '', port: 0, family: 'unix' };
+
+/** Copies bytes out of the arena, which is used again. */
+function copyBytes(offset: number, length: number): Buffer {
+  const copy = length > 4096 ? Buffer.allocUnsafeSlow(length) : Buffer.allocUnsafe(length);
+  arena.copy(copy, 0, offset, offset + length);
+  return copy;
+}
+
+/** One request of the native backend. It is an async resource of its own, so that async contexts of requests that
+ *  share a turn never mix (0.13 us on Node 20). */
+export class NativeExchange extends AsyncResource implements Exchange {
+  readonly server: NativeServer;
+  readonly index: number;
+  readonly generation: number;
+  readonly #flags: number;
+  readonly #method: number;
+  readonly #targetOffset: number;
+  readonly #targetLength: number;
+  readonly #head: NativeHead;
+  #target = '';
+  #headSent = false;
+  #ended = false;
+  #aborted = false;
+  #halfClosed = false;
+  // The request body.
+  #bodyComplete: boolean;
+  #chunks: Buffer[] | undefined;
+  #trailers: HeaderList = noTrailers;
+  #sink: BodySink | undefined;
+  #sinkPaused = false;
+  #bodyDone = false;
+  #bodyError: Error | undefined;
+  // The response.
+  #unacked = 0;
+  #needDrain = false;
+  #drainCallback: (() => void) | undefined;
+  #abortCallback: (() => void) | undefined;
+  #flushedCallback: (() => void) | undefined;
+  #remote: Endpoint | undefined;
+  #local: Endpoint | undefined;
+  #pair: NodePair | undefined;
+
+  /** @param r Index of the first word of its record. */
+  constructor(server: NativeServer, turn: TurnText, r: number) {
+    super('HTTPINCOMINGMESSAGE', resourceOptions);
+    this.server = server;
+    this.index = records[r + recordIndex] as number;
+    this.generation = records[r + recordGeneration] as number;
+    this.#flags = records[r + recordFlags] as number;
+    this.#method = records[r + recordMethod] as number;
+    this.#targetOffset = records[r + recordTargetOffset] as number;
+    this.#targetLength = records[r + recordTargetLength] as number;
+    this.#head = new NativeHead(
+      turn,
+      records[r + recordHeadOffset] as number,
+      records[r + recordHeadLength] as number,
+      records[r + recordHeaderFirst] as number,
+      records[r + recordHeaderCount] as number,
+    );
+    this.#bodyComplete = (this.#flags & flagBodyComplete) !== 0;
+    const length = records[r + recordBodyLength] as number;
+    if (length > 0) this.#chunks = [copyBytes(records[r + recordBodyOffset] as number, length)];
+  }
+
+  get method(): string {
+    const name = methodNames[this.#method];
+    if (name !== undefined) return name;
+    const decoded = this.#head.text.substring(0, this.#targetOffset - 1);
+    methodNames[this.#method] = decoded;
+    return decoded;
+  }
+
+  get target(): string {
+    if (this.#target === '') {
+      this.#target = this.#head.text.substring(this.#targetOffset, this.#targetOffset + this.#targetLength);
+    }
+    return this.#target;
+  }
+
+  get httpVersion(): '1.0' | '1.1' {
+    return (this.#flags & flagHttp10) !== 0 ? '1.0' : '1.1';
+  }
+
+  get scheme(): 'http' | 'https' {
+    return 'http';
+  }
+
+  get headers(): HeaderView {
+    return this.#head;
+  }
+
+  /** For the end of the turn. */
+  get head(): NativeHead {
+    return this.#head;
+  }
+
+  get remote(): Endpoint {
+    this.#remote ??= this.#endpoint(false);
+    return this.#remote;
+  }
+
+  get local(): Endpoint {
+    this.#local ??= this.#endpoint(true);
+    return this.#local;
+  }
+
+  get hasBody(): boolean {
+    return (this.#flags & flagHasBody) !== 0;
+  }
+
+  /** The client asks for another protocol. */
+  get upgrade(): boolean {
+    return (this.#flags & flagUpgrade) !== 0;
+  }
+
+  get headSent(): boolean {
+    return this.#headSent;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get aborted(): boolean {
+    return this.#aborted;
+  }
+
+  /** Every byte of the request was received. */
+  get bodyComplete(): boolean {
+    return this.#bodyComplete;
+  }
+
+  #endpoint(local: boolean): Endpoint {
+    const found = addon.endpoint(this.index, this.generation, local);
+    if (found === undefined) return nowhere;
+    return { address: found[0], port: found[1], family: found[2] };
+  }
+
+  readBody(sink: BodySink): void {
+    if (this.#sink !== undefined) {
+      throw new ChaussetteError('CHAUSSETTE_ERR_BODY', 'the request body is being read already', {
+        hint: 'Read it once and keep what is needed.',
+      });
+    }
+    this.#sink = sink;
+    if (!this.#bodyComplete) putShort(opReadBody, this.index, this.generation, 0);
+    this.#flow();
+  }
+
+  resumeBody(): void {
+    if (!this.#sinkPaused) return;
+    this.#sinkPaused = false;
+    this.#flow();
+  }
+
+  #flow(): void {
+    const sink = this.#sink;
+    if (sink === undefined || this.#bodyDone) return;
+    let taken = 0;
+    while (!this.#sinkPaused && this.#chunks !== undefined && this.#chunks.length > 0) {
+      const chunk = this.#chunks.shift() as Buffer;
+      taken += chunk.length;
+      if (!sink.data(chunk)) this.#sinkPaused = true;
+    }
+    if (taken > 0 && !this.#bodyComplete) putShort(opConsume, this.index, this.generation, taken);
+    if (this.#sinkPaused || (this.#chunks !== undefined && this.#chunks.length > 0)) return;
+    if (this.#bodyError !== undefined) {
+      this.#bodyDone = true;
+      sink.error(this.#bodyError);
+    } else if (this.#bodyComplete) {
+      this.#bodyDone = true;
+      sink.end(this.#trailers);
+    }
+  }
+
+  respond(status: number, statusText: string, headers: HeaderList, body: string | Uint8Array | null): void {
+    this.#respond(status, statusText, headers, body, 0);
+  }
+
+  /** `respond` for the node interface: connection fields as node:http writes them.
+   *  @param flags Further command flags. */
+  respondNode(
+    status: number,
+    statusText: string,
+    headers: HeaderList,
+    body: string | Uint8Array | null,
+    flags: number,
+  ): void {
+    this.#respond(status, statusText, headers, body, flags | nodeHead);
+  }
+
+  #respond(
+    status: number,
+    statusText: string,
+    headers: HeaderList,
+    body: string | Uint8Array | null,
+    flags: number,
+  ): void {
+    if (this.#ended) return;
+    this.#checkFinal(status);
+    if (this.#flushedCallback !== undefined) flags |= wantFlushed;
+    putResponse(opRespond, this.index, this.generation, status, statusText, headers, body, flags);
+    this.#headSent = true;
+    this.#finish();
+  }
+
+  respondHead(status: number, statusText: string, headers: HeaderList): void {
+    this.respondHeadNode(status, statusText, headers, 0);
+  }
+
+  /** @param flags Further command flags. */
+  respondHeadNode(status: number, statusText: string, headers: HeaderList, flags: number): void {
+    if (this.#ended) return;
+    this.#checkFinal(status);
+    putResponse(
+      opRespond,
+      this.index,
+      this.generation,
+      status,
+      statusText,
+      headers,
+      null,
+      flags | streamed,
+    );
+    this.#headSent = true;
+  }
+
+  #checkFinal(status: number): void {
+    if (this.#headSent) {
+      throw new ChaussetteError('CHAUSSETTE_ERR_RESPONSE', 'the response head is already sent', {
+        hint: 'Answer each request once.',
+      });
+    }
+    if (!Number.isInteger(status) || status < 200 || status > 999) {
+      throw new ChaussetteError('CHAUSSETTE_ERR_RESPONSE', `${status} is not the status of a final response`, {
+        hint: 'Use a whole number from 200 to 999.',
+      });
+    }
+  }
+
+  respondInfo(status: number, headers: HeaderList): void {
+    if (this.#ended || this.#headSent) return;
+    if (!Number.isInteger(status) || status < 100 || status > 199 || status === 101) {
+      throw new ChaussetteError(
+        'CHAUSSETTE_ERR_RESPONSE',
+        `${status} is not the status of an informational response`,
+        { hint: 'Use a whole number from 100 to 199, but not 101.' },
+      );
+    }
+    putResponse(opInfo, this.index, this.generation, status, '', headers, null, 0);
+  }
+
+  write(chunk: string | Uint8Array): boolean {
+    if (this.#ended) return true;
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
+    if (bytes.length === 0) return !this.#needDrain;
+    this.#unacked += bytes.length;
+    const full = this.#unacked > writeWindowBytes;
+    putChunk(opChunk, this.index, this.generation, bytes, full ? wantDrain : 0);
+    if (full) this.#needDrain = true;
+    return !full;
+  }
+
+  /** Whether `write` returned false and the client has not taken enough since. */
+  get needDrain(): boolean {
+    return this.#needDrain;
+  }
+
+  end(trailers: HeaderList = noTrailers): void {
+    if (this.#ended) return;
+    const flags = this.#flushedCallback !== undefined ? wantFlushed : 0;
+    putEnd(this.index, this.generation, trailers, flags);
+    this.#finish();
+  }
+
+  abort(): void {
+    if (this.#ended) return;
+    putShort(opAbort, this.index, this.generation, 0);
+    this.#headSent = true;
+    this.#flushedCallback = undefined;
+    this.#finish();
+  }
+
+  fail(error: unknown): void {
+    this.server.reporter.applicationError(error, this);
+    if (this.#headSent) return this.abort();
+    this.respond(500, '', ['content-type', 'text/plain; charset=utf-8'], 'Internal Server Error\n');
+  }
+
+  onDrain(callback: (() => void) | undefined): void {
+    this.#drainCallback = callback;
+  }
+
+  onAbort(callback: (() => void) | undefined): void {
+    this.#abortCallback = callback;
+    if (callback !== undefined && (this.#aborted || this.#halfClosed)) this.#tellAbort();
+  }
+
+  /** Called when the last byte of the response was handed to the kernel. Set it before the end. */
+  onFlushed(callback: () => void): void {
+    this.#flushedCallback = callback;
+  }
+
+  node(): NodePair {
+    this.#pair ??= this.server.createPair(this);
+    return this.#pair;
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    this.#drainCallback = undefined;
+    // The core may still bring body bytes, an abort or the flush.
+    if (this.#bodyComplete && this.#flushedCallback === undefined) exchanges[this.index] = undefined;
+  }
+
+  // What the core tells, one record each.
+
+  /** @internal */
+  bodyRecord(r: number): void {
+    const length = records[r + recordBodyLength] as number;
+    if (length > 0) {
+      const chunk = copyBytes(records[r + recordBodyOffset] as number, length);
+      if (this.#chunks === undefined) this.#chunks = [chunk];
+      else this.#chunks.push(chunk);
+    }
+    if (((records[r + recordFlags] as number) & flagBodyComplete) !== 0) {
+      this.#bodyComplete = true;
+      const count = records[r + recordHeaderCount] as number;
+      if (count > 0) this.#trailers = readTrailers(r, count);
+      if (this.#ended && this.#flushedCallback === undefined) exchanges[this.index] = undefined;
+    }
+    this.#flow();
+  }
+
+  /** @internal */
+  abortRecord(): void {
+    exchanges[this.index] = undefined;
+    const complete = this.#ended;
+    this.#ended = true;
+    this.#aborted = !complete || this.#flushedCallback !== undefined;
+    if (!this.#bodyComplete) {
+      this.#bodyError = new ChaussetteError(
+        'CHAUSSETTE_ERR_ABORTED',
+        'the client left before the request body was complete',
+      );
+      this.#flow();
+    }
+    if (this.#aborted) this.#tellAbort();
+  }
+
+  /** @internal */
+  halfClosedRecord(): void {
+    this.#halfClosed = true;
+    this.#tellAbort();
+  }
+
+  #tellAbort(): void {
+    const callback = this.#abortCallback;
+    this.#abortCallback = undefined;
+    this.#halfClosed = false;
+    callback?.();
+  }
+
+  /** @internal */
+  drainRecord(): void {
+    this.#unacked = 0;
+    this.#needDrain = false;
+    this.#drainCallback?.();
+  }
+
+  /** @internal */
+  flushedRecord(): void {
+    if (this.#bodyComplete) exchanges[this.index] = undefined;
+    const callback = this.#flushedCallback;
+    this.#flushedCallback = undefined;
+    callback?.();
+  }
+}
+
+function readTrailers(r: number, count: number): string[] {
+  const offset = records[r + recordHeadOffset] as number;
+  const text = arena.latin1Slice(offset, offset + (records[r + recordHeadLength] as number));
+  const trailers: string[] = [];
+  let w = (records[r + recordHeaderFirst] as number) * headerWords;
+  for (let i = 0; i < count; i++, w += headerWords) {
+    const name = headerTable[w + headerNameOffset] as number;
+    const value = headerTable[w + headerValueOffset] as number;
+    trailers.push(
+      text.substring(name, name + (headerTable[w + headerNameLength] as number)),
+      text.substring(value, value + (headerTable[w + headerValueLength] as number)),
+    );
+  }
+  return trailers;
+}

@@ -1,0 +1,135 @@
+import { ChaussetteError } from '../errors.js';
+import { type Addon, loadAddon } from './binding.js';
+
+// The numbers of the shared tables. native/core/layout.h is their only description; here they get names that
+// TypeScript knows. Import this module only where the addon is known to load.
+
+function requireAddon(): Addon {
+  const loaded = loadAddon();
+  if ('addon' in loaded) return loaded.addon;
+  throw new ChaussetteError('CHAUSSETTE_ERR_BACKEND', `the native addon is not available: ${loaded.reason}`);
+}
+
+export const addon: Addon = requireAddon();
+
+function number(name: string): number {
+  const value = addon.layout[name];
+  if (typeof value === 'number') return value;
+  throw new ChaussetteError('CHAUSSETTE_ERR_INTERNAL', `the addon has no layout entry ${name}`, {
+    hint: 'Addon and TypeScript are of different versions: run `npm run build`.',
+  });
+}
+
+// Words of a record.
+export const recordKind = number('RecordKind');
+export const recordIndex = number('RecordIndex');
+export const recordGeneration = number('RecordGeneration');
+export const recordFlags = number('RecordFlags');
+export const recordServer = number('RecordServer');
+export const recordMethod = number('RecordMethod');
+export const recordHeadOffset = number('RecordHeadOffset');
+export const recordHeadLength = number('RecordHeadLength');
+export const recordTargetOffset = number('RecordTargetOffset');
+export const recordTargetLength = number('RecordTargetLength');
+export const recordHeaderFirst = number('RecordHeaderFirst');
+export const recordHeaderCount = number('RecordHeaderCount');
+export const recordBodyOffset = number('RecordBodyOffset');
+export const recordBodyLength = number('RecordBodyLength');
+export const recordCode = number('RecordCode');
+export const recordWords = number('RecordWords');
+
+// Kinds of records.
+export const eventRequest = number('EventRequest');
+export const eventBody = number('EventBody');
+export const eventAbort = number('EventAbort');
+export const eventHalfClosed = number('EventHalfClosed');
+export const eventDrain = number('EventDrain');
+export const eventFlushed = number('EventFlushed');
+export const eventIdle = number('EventIdle');
+export const eventProblem = number('EventProblem');
+
+export const flagKeepAlive = number('FlagKeepAlive');
+export const flagHttp10 = number('FlagHttp10');
+export const flagHasBody = number('FlagHasBody');
+export const flagBodyComplete = number('FlagBodyComplete');
+export const flagUpgrade = number('FlagUpgrade');
+export const flagExpectContinue = number('FlagExpectContinue');
+
+export const problemContentLength = number('ProblemContentLength');
+export const problemResponseHead = number('ProblemResponseHead');
+export const problemAcceptPaused = number('ProblemAcceptPaused');
+export const problemAcceptResumed = number('ProblemAcceptResumed');
+
+// Words of a header entry.
+export const headerNameOffset = number('HeaderNameOffset');
+export const headerNameLength = number('HeaderNameLength');
+export const headerValueOffset = number('HeaderValueOffset');
+export const headerValueLength = number('HeaderValueLength');
+export const headerWords = number('HeaderWords');
+
+// Words of a command.
+export const commandOp = number('CommandOp');
+export const commandSize = number('CommandSize');
+export const commandIndex = number('CommandIndex');
+export const commandGeneration = number('CommandGeneration');
+export const commandA = number('CommandA');
+export const commandB = number('CommandB');
+export const commandC = number('CommandC');
+export const commandD = number('CommandD');
+export const commandHead = number('CommandHead');
+
+export const opRespond = number('OpRespond');
+export const opInfo = number('OpInfo');
+export const opChunk = number('OpChunk');
+export const opEnd = number('OpEnd');
+export const opAbort = number('OpAbort');
+export const opConsume = number('OpConsume');
+export const opReadBody = number('OpReadBody');
+
+export const withReference = number('WithReference');
+export const streamed = number('Streamed');
+export const wantDrain = number('WantDrain');
+export const wantFlushed = number('WantFlushed');
+export const nodeHead = number('NodeHead');
+export const noDate = number('NoDate');
+export const hasBodyFlag = number('HasBody');
+
+export const controlHandled = number('ControlHandled');
+export const controlCommandBytes = number('ControlCommandBytes');
+
+/** Bodies above it are referenced instead of copied. */
+export const copyBytesMax = number('CopyBytesMax');
+/** Unsent bytes above which write() returns false. */
+export const writeWindowBytes = number('WriteWindowBytes');
+
+const word = 4;
+const commandBytes = number('CommandBytes');
+
+/** The longest command: half of the memory, so that a flush always makes room. */
+export const commandBytesMax = commandBytes / 2;
+
+/** The memory of this thread's core. */
+export const memory = {
+  arena: new ArrayBuffer(number('ArenaBytes')),
+  records: new ArrayBuffer(number('RecordsMax') * recordWords * word),
+  headers: new ArrayBuffer(number('HeadersMax') * headerWords * word),
+  commands: new ArrayBuffer(commandBytes),
+  control: new ArrayBuffer(number('ControlWords') * word),
+};
+
+/** What Buffer's own methods are made of; they cross into C++ without looking at an encoding first. */
+export interface FastBuffer extends Buffer {
+  latin1Slice(start: number, end: number): string;
+  latin1Write(text: string, offset: number, length: number): number;
+  utf8Write(text: string, offset: number): number;
+}
+
+export const arena = Buffer.from(memory.arena) as FastBuffer;
+export const records = new Uint32Array(memory.records);
+export const headerTable = new Uint32Array(memory.headers);
+export const commandWords = new Uint32Array(memory.commands);
+export const commandBytesView = Buffer.from(memory.commands) as FastBuffer;
+export const control = new Uint32Array(memory.control);
+
+/** The names of the known header fields in lower case, by number; [0] is empty. */
+export const knownHeaders: readonly string[] = addon.layout['KnownHeaders'] as string[];

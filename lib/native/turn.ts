@@ -1,0 +1,218 @@
+import type { BackendServer, BackendStats, Limits, ListeningSocket } from '../backends/backend.js';
+import { ChaussetteError } from '../errors.js';
+import type { Handler, NodePair, Reporter } from '../exchange.js';
+import { slots } from './commands.js';
+import { exchanges, NativeExchange } from './exchange.js';
+import { TurnText } from './head.js';
+import {
+  addon,
+  arena,
+  control,
+  controlHandled,
+  eventAbort,
+  eventBody,
+  eventDrain,
+  eventFlushed,
+  eventHalfClosed,
+  eventIdle,
+  eventProblem,
+  eventRequest,
+  memory,
+  problemAcceptPaused,
+  problemAcceptResumed,
+  problemContentLength,
+  problemResponseHead,
+  recordCode,
+  recordGeneration,
+  recordIndex,
+  recordKind,
+  records,
+  recordServer,
+  recordWords,
+} from './layout.js';
+
+// The receiving half of the turn: the core calls `onTurn` once with every request and event that is ready.
+
+/** After so long, in milliseconds, a call returns although records are left, so that the core sends what is done: the
+ *  first response must not wait for the sixtieth. */
+const turnBudgetMs = 0.25;
+
+/** Heads that lie closer together than this are copied out of the arena in one piece. */
+const textBytesMax = 32 * 1024;
+
+const servers: (NativeServer | undefined)[] = [];
+let opened = false;
+let refs = 0;
+
+/** Pairs of the node interface, made by lib/native/request.ts and response.ts. */
+export type PairFactory = (exchange: NativeExchange) => NodePair;
+
+/** One server of the native backend: its tag in the core, and its way to the application.
+ *
+ *  Lifetime: from start() until its last connection has closed. */
+export class NativeServer implements BackendServer {
+  readonly reporter: Reporter;
+  readonly createPair: PairFactory;
+  readonly handler: Handler;
+  readonly #tag: number;
+  #closed: Promise<{ cut: number }> | undefined;
+  #cut = 0;
+  #resolveClosed: ((result: { cut: number }) => void) | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+
+  /** @throws {ChaussetteError} CHAUSSETTE_ERR_SOCKET when a socket cannot be watched. */
+  constructor(
+    sockets: readonly ListeningSocket[],
+    handler: Handler,
+    limits: Limits,
+    reporter: Reporter,
+    createPair: PairFactory,
+  ) {
+    openCore();
+    this.handler = handler;
+    this.reporter = reporter;
+    this.createPair = createPair;
+    this.#tag = addon.addServer(
+      limits.keepAliveMs,
+      limits.headMs,
+      limits.bodyMs,
+      limits.writeMs,
+      limits.headBytesMax,
+      limits.connectionsMax,
+      limits.bodyBytesMax,
+    );
+    servers[this.#tag] = this;
+    for (const socket of sockets) {
+      const error = addon.addListener(this.#tag, socket.fd);
+      if (error !== 0) {
+        throw new ChaussetteError('CHAUSSETTE_ERR_SOCKET', `${socket.display} cannot be watched (errno ${-error})`);
+      }
+    }
+    if (refs++ === 0) addon.ref();
+  }
+
+  close(drainMs: number): Promise<{ cut: number }> {
+    this.#closed ??= new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+      addon.drain(this.#tag);
+    });
+    clearTimeout(this.#deadline);
+    if (drainMs <= 0) this.#cutAll();
+    else this.#deadline = setTimeout(() => this.#cutAll(), drainMs);
+    return this.#closed;
+  }
+
+  #cutAll(): void {
+    this.#cut += addon.cut(this.#tag);
+  }
+
+  stats(): BackendStats {
+    return addon.stats(this.#tag);
+  }
+
+  /** @internal The last connection has closed. */
+  idle(): void {
+    clearTimeout(this.#deadline);
+    if (servers[this.#tag] === undefined) return;
+    servers[this.#tag] = undefined;
+    if (--refs === 0) addon.unref();
+    this.#resolveClosed?.({ cut: this.#cut });
+  }
+
+  /** @internal */
+  problem(code: number): void {
+    if (code === problemContentLength) {
+      this.reporter.warn(
+        'a response did not match its Content-Length; its connection was closed. Send as many bytes as the header says.',
+      );
+    } else if (code === problemResponseHead) {
+      this.reporter.warn('a response head was not valid HTTP; 500 was sent instead');
+    } else if (code === problemAcceptPaused) {
+      this.reporter.warn(
+        'no descriptor or memory is left for new connections; they wait. Raise the limit of open files (ulimit -n).',
+      );
+    } else if (code === problemAcceptResumed) {
+      this.reporter.warn('new connections are accepted again');
+    }
+  }
+}
+
+function openCore(): void {
+  if (opened) return;
+  const error = addon.openCore(memory, slots, onTurn);
+  if (error !== 0) {
+    throw new ChaussetteError('CHAUSSETTE_ERR_BACKEND', `the native core cannot be opened (errno ${-error})`);
+  }
+  opened = true;
+}
+
+/** Handle records [first, first + count). */
+function onTurn(first: number, count: number): void {
+  const turn = new TurnText();
+  const fresh: NativeExchange[] = [];
+  const started = performance.now();
+  // How many records to handle before the next look at the clock: a look costs as much as a small handler.
+  let stride = 1;
+  let nextLook = 1;
+  let i = 0;
+  try {
+    while (i < count) {
+      const r = (first + i) * recordWords;
+      control[controlHandled] = ++i;
+      if (records[r + recordKind] === eventRequest) onRequest(turn, fresh, r);
+      else onEvent(r);
+      if (i < nextLook) continue;
+      const elapsed = performance.now() - started;
+      if (elapsed > turnBudgetMs) break;
+      if (elapsed < turnBudgetMs / 4 && stride < 16) stride *= 2;
+      nextLook = i + stride;
+    }
+  } finally {
+    keepHeads(turn, fresh);
+  }
+}
+
+function onRequest(turn: TurnText, fresh: NativeExchange[], r: number): void {
+  const server = servers[records[r + recordServer] as number];
+  if (server === undefined) return;
+  const exchange = new NativeExchange(server, turn, r);
+  exchanges[exchange.index] = exchange;
+  fresh.push(exchange);
+  exchange.runInAsyncScope(server.handler.handle, server.handler, exchange);
+}
+
+function onEvent(r: number): void {
+  const kind = records[r + recordKind] as number;
+  if (kind === eventIdle) {
+    servers[records[r + recordServer] as number]?.idle();
+    return;
+  }
+  if (kind === eventProblem) {
+    servers[records[r + recordServer] as number]?.problem(records[r + recordCode] as number);
+    return;
+  }
+  const exchange = exchanges[records[r + recordIndex] as number];
+  if (exchange === undefined || exchange.generation !== records[r + recordGeneration]) return;
+  if (kind === eventBody) exchange.runInAsyncScope(exchange.bodyRecord, exchange, r);
+  else if (kind === eventAbort) exchange.runInAsyncScope(exchange.abortRecord, exchange);
+  else if (kind === eventDrain) exchange.runInAsyncScope(exchange.drainRecord, exchange);
+  else if (kind === eventFlushed) exchange.runInAsyncScope(exchange.flushedRecord, exchange);
+  else if (kind === eventHalfClosed) exchange.runInAsyncScope(exchange.halfClosedRecord, exchange);
+}
+
+/** Copy the heads out of the arena. Whether an application still holds one cannot be known, so all are kept: mostly
+ *  in one piece, which costs a few nanoseconds a request. */
+function keepHeads(turn: TurnText, fresh: NativeExchange[]): void {
+  const last = fresh[fresh.length - 1];
+  if (last !== undefined) {
+    const base = (fresh[0] as NativeExchange).head.offset;
+    const end = last.head.end;
+    if (end - base <= textBytesMax) {
+      turn.base = base;
+      turn.text = arena.latin1Slice(base, end);
+    } else {
+      for (const exchange of fresh) void exchange.head.text;
+    }
+  }
+  turn.live = false;
+}

@@ -1,0 +1,328 @@
+import { loadApplication } from './app/load.js';
+import type { Backend, BackendServer, BackendStats, Limits, ListeningSocket } from './backends/backend.js';
+import { defaultLimits } from './backends/backend.js';
+import { resolveBackend } from './backends/registry.js';
+import { readOptions } from './config.js';
+import { ChaussetteError } from './errors.js';
+import type { Exchange, Handler, Reporter } from './exchange.js';
+import { createHandler, installLightResponse, splitInterface } from './interfaces/index.js';
+import { describeError, Log } from './log.js';
+import type { Options } from './options.js';
+import { type Address, parseAddress, parseHost } from './sockets/address.js';
+import { BoundSockets } from './sockets/bind.js';
+import { adopt, checkInherited } from './sockets/inherit.js';
+import { type Activation, socketsNamed, takeActivation } from './sockets/systemd.js';
+
+/** What `serve` takes: the options of the command in camelCase, durations in seconds, sizes in bytes. */
+export interface ServeOptions
+  extends Partial<Omit<Options, 'check' | 'config' | 'help' | 'listBackends' | 'version'>> {
+  /** An import string, or the application itself; the built-in hello application when left out. */
+  readonly app?: unknown;
+}
+
+/** What a server is made of, parsed. */
+export interface ServerSetup {
+  readonly options: Options;
+  /** An import string, the application itself, or undefined for the built-in one. */
+  readonly application: unknown;
+  readonly arguments: readonly string[];
+  readonly log: Log;
+}
+
+export type ServerState = 'idle' | 'starting' | 'serving' | 'draining' | 'closed';
+
+type Hook = (options: Options) => unknown;
+type FdAddress = Extract<Address, { kind: 'fd' }>;
+
+const noStats: BackendStats = { connections: 0, inFlight: 0, requests: 0 };
+
+/** One application on its sockets: idle ▶ starting ▶ serving ▶ draining ▶ closed.
+ *
+ *  The order of the start is what managers and applications rely on: inherited sockets are checked and taken away
+ *  from descriptors 0 to 2 before any code of the application runs; our own are bound when that code has loaded. */
+export class Server {
+  readonly #setup: ServerSetup;
+  readonly #bound = new BoundSockets();
+  #state: ServerState = 'idle';
+  #sockets: readonly ListeningSocket[] = [];
+  #backend: BackendServer | undefined;
+  #postHook: Hook | undefined;
+  #closing: Promise<{ readonly cut: number }> | undefined;
+
+  constructor(setup: ServerSetup) {
+    this.#setup = setup;
+  }
+
+  get state(): ServerState {
+    return this.#state;
+  }
+
+  /** Where it serves, as people read it: `127.0.0.1:8080`. */
+  get addresses(): readonly string[] {
+    return this.#sockets.map(({ display }) => display);
+  }
+
+  stats(): BackendStats {
+    return this.#backend?.stats() ?? noStats;
+  }
+
+  /** Load, bind and serve. After an error nothing is left open that we opened.
+   *  @throws {ChaussetteError} of every code with an exit status from 2 to 6. */
+  async start(): Promise<void> {
+    const { options, log } = this.#setup;
+    this.#state = 'starting';
+    const resolving = resolveBackend(options.backend);
+    resolving.catch(() => {}); // Reported below, in its turn.
+    try {
+      const places = placesOf(options, takeActivation(process.env, process.pid));
+      const inherited = places.filter(isFd).map(({ fd }) => adopt(fd, options.backlog, options));
+      const loaded = await this.#load();
+      await this.#runPreHook();
+      await this.#bound.bind(places, options);
+      const { backend, note } = await resolving;
+      this.#sockets = [...inherited, ...this.#bound.sockets];
+      this.#backend = await startBackend(backend, this.#sockets, loaded.handler, options, log);
+      this.#bound.sockets.length = 0; // The backend's own from here on.
+      this.#state = 'serving';
+      log.info(`Application is ${loaded.description}`);
+      log.info(`Serving on ${this.addresses.join(', ')}`);
+      log.info(`Using ${backend.name} as a backend`);
+      if (note !== undefined) log.warning(note);
+    } catch (error) {
+      this.#bound.close();
+      this.#state = 'closed';
+      await this.#runPostHook().catch((failure) => log.error(describeError(failure)));
+      throw error;
+    }
+  }
+
+  /** Load and validate all, and touch nothing: no hook runs, no socket is opened or changed.
+   *  @returns Lines for people.
+   *  @throws {ChaussetteError} as `start`. */
+  async check(): Promise<readonly string[]> {
+    const { options } = this.#setup;
+    const places = placesOf(options, takeActivation(process.env, process.pid));
+    for (const { fd } of places.filter(isFd)) checkInherited(fd, options);
+    const { description } = await this.#load();
+    if (options.preHook !== undefined) await loadHook('--pre-hook', options.preHook, options);
+    const { backend, note } = await resolveBackend(options.backend);
+    const lines = [`Application is ${description}`, `Backend is ${backend.name}`];
+    return note === undefined ? lines : [...lines, note];
+  }
+
+  /** Stop accepting and wait for open exchanges to end, then run the post-hook.
+   *  @param options `drainMs`: longest wait in milliseconds, 0 cuts at once. Default: `gracefulTimeout`.
+   *  @returns The number of requests that were cut; the same promise at each call.
+   *  @throws {ChaussetteError} CHAUSSETTE_ERR_NOT_SERVING before the start; CHAUSSETTE_ERR_HOOK.
+   *  @see RFC 9112 §9.6 */
+  close(options: { readonly drainMs?: number } = {}): Promise<{ readonly cut: number }> {
+    this.#closing ??= this.#close(options.drainMs ?? this.#setup.options.gracefulTimeout * 1000);
+    return this.#closing;
+  }
+
+  async #close(drainMs: number): Promise<{ readonly cut: number }> {
+    if (this.#backend === undefined) {
+      throw new ChaussetteError('CHAUSSETTE_ERR_NOT_SERVING', `the server is ${this.#state}, not serving`);
+    }
+    this.#state = 'draining';
+    this.#bound.unlink();
+    const { cut } = await this.#backend.close(drainMs);
+    this.#state = 'closed';
+    await this.#runPostHook();
+    return { cut };
+  }
+
+  /** Leave at once, in whatever state: unlink what we bound and run the post-hook. The process ends afterwards, and
+   *  that is what cuts the connections.
+   *  @returns The number of requests that are cut by this. */
+  async abandon(): Promise<{ readonly cut: number }> {
+    const cut = this.stats().inFlight;
+    this.#state = 'closed';
+    this.#bound.unlink();
+    await this.#runPostHook();
+    return { cut };
+  }
+
+  /** Remove the files of the Unix sockets that we bound; for an end of the process that we did not ask for. */
+  unlink(): void {
+    this.#bound.unlink();
+  }
+
+  /** The light Response comes first: an application takes the global one while its modules load. */
+  async #load(): Promise<{ readonly handler: Handler; readonly description: string }> {
+    const { options, application } = this.#setup;
+    if (!options.noMonkey) installLightResponse();
+    if (application !== undefined && typeof application !== 'string') {
+      const handler = await createHandler(application, { interface: options.interface });
+      return { handler, description: nameOf(application) };
+    }
+    const parts = application === undefined ? undefined : splitInterface(application);
+    const loaded = await loadApplication(parts?.spec, {
+      modulePaths: options.modulePath,
+      cwd: process.cwd(),
+      arguments: this.#setup.arguments,
+    });
+    const chosen = options.interface === 'auto' ? (parts?.interface ?? 'auto') : options.interface;
+    const handler = await createHandler(loaded.application, { interface: chosen });
+    return { handler, description: loaded.description };
+  }
+
+  /** The post-hook is loaded before the pre-hook runs, so that its absence stops the start. */
+  async #runPreHook(): Promise<void> {
+    const { options } = this.#setup;
+    const { preHook, postHook } = options;
+    const post = postHook === undefined ? undefined : await loadHook('--post-hook', postHook, options);
+    if (preHook !== undefined) {
+      const hook = await loadHook('--pre-hook', preHook, options);
+      await runHook('--pre-hook', preHook, hook, options);
+    }
+    this.#postHook = post;
+  }
+
+  /** Once: whoever comes first, the end of the drain or an impatient signal. */
+  async #runPostHook(): Promise<void> {
+    const { options } = this.#setup;
+    const hook = this.#postHook;
+    this.#postHook = undefined;
+    if (hook !== undefined) await runHook('--post-hook', options.postHook ?? '', hook, options);
+  }
+}
+
+/** Serve an application, as the command does; without the signals, which belong to the process.
+ *  @returns Resolves when the server accepts connections.
+ *  @throws {ChaussetteError} of every code with an exit status from 2 to 6. */
+export async function serve(options: ServeOptions = {}): Promise<Server> {
+  const { app: application, ...given } = options;
+  const parsed = readOptions(given);
+  const server = new Server({ options: parsed, application, arguments: [], log: new Log(parsed) });
+  await server.start();
+  return server;
+}
+
+/** Write to the log what no handler caught: the process goes on serving the other requests.
+ *  A broken standard output or error, when the manager has died, is no news. */
+export function reportUncaught(error: unknown, log: Log): void {
+  if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return;
+  log.error(`Uncaught: ${describeError(error)}`);
+}
+
+function reporterTo(log: Log): Reporter {
+  return {
+    applicationError(error: unknown, exchange: Exchange): void {
+      log.error(`${printable(exchange.method)} ${printable(exchange.target)}: ${describeError(error)}`);
+    },
+    warn(message: string): void {
+      log.warning(message);
+    },
+  };
+}
+
+/** What a client sent, without anything that a terminal or a log reader would act on. */
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, (letter) => `%${letter.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** Where to serve. With nothing said, systemd's sockets come before the default. */
+function placesOf(options: Options, activation: Activation): Address[] {
+  const { fd, bind, host, port } = options;
+  const named: Address[] = fd === undefined ? [] : [{ kind: 'fd', fd }];
+  for (const text of bind) named.push(parseAddress(text));
+  if (named.length === 0) {
+    const activated = host === undefined && port === undefined ? activation.sockets : [];
+    for (const socket of activated) named.push({ kind: 'fd', fd: socket.fd });
+  }
+  if (named.length === 0) named.push(parseHost(host ?? 'localhost', port ?? 8080));
+  const places = named.flatMap((place) =>
+    place.kind === 'systemd'
+      ? socketsNamed(activation, place.name).map((each): FdAddress => ({ kind: 'fd', fd: each }))
+      : [place],
+  );
+  refuseMistakes(places, options);
+  return places;
+}
+
+function refuseMistakes(places: readonly Address[], { socketType }: Options): void {
+  const fds = places.filter(isFd).map(({ fd }) => fd);
+  const twice = fds.find((fd, index) => fds.indexOf(fd) !== index);
+  if (twice !== undefined) throw usage(`fd ${twice} is given twice: once is enough`);
+  if (fds.length < places.length && socketType !== undefined && socketType !== 'SOCK_STREAM') {
+    throw usage(`--socket-type is ${socketType}: HTTP needs SOCK_STREAM`);
+  }
+}
+
+function isFd(address: Address): address is FdAddress {
+  return address.kind === 'fd';
+}
+
+async function startBackend(
+  backend: Backend,
+  sockets: readonly ListeningSocket[],
+  handler: Handler,
+  options: Options,
+  log: Log,
+): Promise<BackendServer> {
+  try {
+    return await backend.start(sockets, handler, limitsOf(options), reporterTo(log));
+  } catch (error) {
+    if (error instanceof ChaussetteError || !sockets.some(({ listen }) => listen !== undefined)) throw error;
+    // Degraded mode: Node has just tried to open the sockets, and says in its own words what went wrong.
+    const places = sockets.map(({ display }) => display).join(', ');
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ChaussetteError('CHAUSSETTE_ERR_BIND', `cannot serve on ${places}: ${why}`, { cause: error });
+  }
+}
+
+function limitsOf(options: Options): Limits {
+  return {
+    ...defaultLimits,
+    keepAliveMs: options.keepAlive * 1000,
+    headMs: options.headerTimeout * 1000,
+    bodyMs: options.bodyTimeout * 1000,
+    headBytesMax: options.maxHead,
+    bodyBytesMax: options.maxBody,
+    connectionsMax: options.maxConnections,
+    inFlightMax: options.spawn,
+    queuedMax: options.maxQueued,
+  };
+}
+
+async function loadHook(flag: string, spec: string, options: Options): Promise<Hook> {
+  let hook: unknown;
+  const { argv } = process;
+  process.argv = [...argv]; // The loader changes it, for applications.
+  try {
+    const loaded = await loadApplication(spec, { modulePaths: options.modulePath, cwd: process.cwd() });
+    hook = loaded.application;
+  } catch (cause) {
+    throw hookError(`${flag} ${spec} cannot be loaded: ${messageOf(cause)}`, cause);
+  } finally {
+    process.argv = argv;
+  }
+  if (typeof hook === 'function') return hook as Hook;
+  throw hookError(`${flag} ${spec} is of type ${typeof hook}: it must be a function`, undefined);
+}
+
+async function runHook(flag: string, spec: string, hook: Hook, options: Options): Promise<void> {
+  try {
+    await hook(options);
+  } catch (cause) {
+    throw hookError(`${flag} ${spec} failed: ${messageOf(cause)}`, cause);
+  }
+}
+
+function hookError(message: string, cause: unknown): ChaussetteError {
+  return new ChaussetteError('CHAUSSETTE_ERR_HOOK', message, { cause });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function nameOf(application: unknown): string {
+  const name = typeof application === 'function' ? application.name : undefined;
+  return name === undefined || name === '' ? `an application (${typeof application})` : name;
+}
+
+function usage(message: string): ChaussetteError {
+  return new ChaussetteError('CHAUSSETTE_ERR_USAGE', message);
+}

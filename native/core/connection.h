@@ -1,0 +1,118 @@
+#ifndef NATIVE_CORE_CONNECTION_H_
+#define NATIVE_CORE_CONNECTION_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "core/out_queue.h"
+#include "core/request_parser.h"
+#include "core/transport.h"
+
+namespace chaussette {
+
+struct Server;
+
+constexpr uint32_t kNoIndex = UINT32_MAX;
+
+// One request and its response.
+// Owner:    Core::exchanges(). JavaScript and everyone else keep {index, generation}.
+// Lifetime: from a complete head until request and response are complete, or the
+//           connection is closed.
+// Limits:   kBodyWindowBytes.
+// Never:    outlives its connection.
+struct Exchange {
+  uint32_t generation = 0;
+  uint32_t index = kNoIndex;
+  uint32_t connection = kNoIndex;
+  uint32_t next = kNoIndex;  // behind it on the same connection
+  uint32_t record_epoch = 0;  // where its newest record is, to add bytes to it
+  uint32_t record = 0;
+  uint32_t unconsumed_bytes = 0;  // of the body, with JavaScript
+  uint64_t body_bytes = 0;        // received so far
+  uint64_t body_bytes_left = 0;   // announced and not received; chunked: unknown
+  uint64_t response_left = 0;     // announced and not given by JavaScript
+  OutQueue out;                   // while others are in front of it
+  bool in_use = false;
+  bool safe = false;
+  bool is_head = false;
+  bool http10 = false;
+  bool keep_alive = false;         // what the request asked for
+  bool chunked_request = false;
+  bool expect_continue = false;    // asked for, and not answered yet
+  bool body_wanted = false;        // somebody reads the body
+  bool request_complete = false;
+  bool response_started = false;
+  bool response_complete = false;
+  bool response_chunked = false;
+  bool response_has_length = false;
+  bool response_body_allowed = false;
+  bool close = false;              // the connection ends with this response
+  bool cut = false;                // ... without its regular end
+  bool want_drain = false;
+  bool want_flushed = false;
+};
+
+// Bytes that were received and not handed on: an incomplete head, or requests
+// that must wait for those before them.
+struct Spill {
+  std::string bytes;
+  size_t parsed = 0;  // of them, by the parser
+};
+
+enum class ConnectionState : uint8_t { kOpen, kLingering, kClosed };
+
+enum class Deadline : uint8_t {
+  kNone,
+  kHead,
+  kBody,
+  kIdle,
+  kWrite,
+  kLinger,
+  kHalfClosed,
+};
+
+// One accepted socket and the exchanges in flight on it.
+// Owner:    Core::connections(). Everyone else keeps {index, generation}.
+// Lifetime: from accept until the end of the turn in which it became kClosed.
+// Limits:   kPipelinedRequestsMax, kReadBytesMax a turn.
+// Never:    calls JavaScript, frees itself, or allocates per request after warm-up.
+struct Connection {
+  uint32_t generation = 0;
+  uint32_t index = kNoIndex;
+  Channel channel;
+  Transport* transport = nullptr;
+  Server* server = nullptr;
+  RequestParser* parser = nullptr;  // while a request is arriving
+  std::unique_ptr<Spill> spill;
+  OutQueue out;
+  uint32_t first_exchange = kNoIndex;
+  uint32_t last_exchange = kNoIndex;
+  uint32_t in_flight = 0;
+  uint32_t deadline_tick = UINT32_MAX;
+  uint32_t linger_bytes = 0;
+  uint32_t epoll_events = 0;  // that epoll watches for
+  Deadline deadline = Deadline::kNone;
+  ConnectionState state = ConnectionState::kOpen;
+  bool in_use = false;
+  bool touched = false;           // on the list of those to write
+  bool resume = false;            // on the list of those to parse on
+  bool read_paused = false;
+  bool peer_closed = false;       // its end of the stream was read
+  bool no_more_requests = false;  // the rest of what arrives is thrown away
+  bool close_after_flush = false;
+  bool cut = false;               // ... without reading on
+  bool half_close_told = false;
+  bool served = false;            // at least one response
+
+  bool open() const { return state == ConnectionState::kOpen; }
+  bool in_message() const { return parser != nullptr; }
+  bool idle() const {
+    return open() && in_flight == 0 && parser == nullptr && spill == nullptr &&
+           out.empty();
+  }
+};
+
+}  // namespace chaussette
+
+#endif  // NATIVE_CORE_CONNECTION_H_

@@ -1,0 +1,290 @@
+#include "core/core.h"
+
+#include <sys/epoll.h>
+
+#include <cerrno>
+#include <ctime>
+
+#include "core/check.h"
+#include "core/request_reader.h"
+#include "core/response_writer.h"
+
+namespace chaussette {
+Core::Core(Host* host, const LlhttpFunctions* llhttp,
+           const SharedMemory& memory)
+    : host_(host),
+      memory_(memory),
+      llhttp_(llhttp),
+      table_(memory.arena, memory.records, memory.headers),
+      blocks_(host,
+              [](void* h, void* reference) {
+                static_cast<Host*>(h)->ReleaseReference(reference);
+              }),
+      reader_(std::make_unique<RequestReader>(this)),
+      writer_(std::make_unique<ResponseWriter>(this)) {
+  RequestParser::FillSettings(*llhttp, &settings_);
+  UpdateNow();
+  wheel_.Advance(static_cast<uint32_t>(now_ms_ / kTickMs), &due_);
+}
+
+Core::~Core() {
+  dead_ = true;
+  for (uint32_t i = 0; i < connections_.size(); i++) {
+    Connection* c = connections_.at(i);
+    if (c->in_use && c->state != ConnectionState::kClosed) Kill(c);
+  }
+  DestroyClosed();
+}
+
+int Core::Open() {
+  epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));
+  return epoll_.valid() ? epoll_.get() : -errno;
+}
+
+// A coarse clock is exact to a few milliseconds and costs next to nothing.
+void Core::UpdateNow() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  now_ms_ = static_cast<uint64_t>(now.tv_sec) * 1000 +
+            static_cast<uint64_t>(now.tv_nsec) / 1000000;
+}
+
+void Core::Turn() {
+  if (dispatching_ || dead_) return;
+  UpdateNow();
+  turns_++;
+  epoll_event events[kEventsPerTurnMax];
+  const int count =
+      epoll_wait(epoll_.get(), events, static_cast<int>(kEventsPerTurnMax), 0);
+  for (int i = 0; i < count && !dead_; i++) {
+    HandleEvent(events[i].data.u64, events[i].events);
+  }
+  Settle();
+}
+
+bool Core::HasReadRoom(const Connection& c) {
+  return table_.HasMessageRoom() &&
+         table_.HasBytes(RequestReader::ReadRoom(c));
+}
+
+void Core::HandleEvent(uint64_t data, uint32_t events) {
+  const uint32_t mark = static_cast<uint32_t>(data >> 32);
+  const uint32_t index = static_cast<uint32_t>(data);
+  if ((mark & kListenerMark) != 0) {
+    Server* server = servers_[mark & ~kListenerMark].get();
+    if (index < server->listeners.size()) {
+      Accept(server->listeners[index].get(), server);
+    }
+    return;
+  }
+  Connection* c = connections_.Find(index, mark);
+  if (c == nullptr || c->state == ConnectionState::kClosed) return;
+  if ((events & EPOLLOUT) != 0) Touch(c);
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+  const bool reads = c->state == ConnectionState::kLingering ||
+                     (!c->read_paused && !c->peer_closed);
+  if (!reads) {
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0) return Kill(c);
+    return Watch(c, c->epoll_events & ~static_cast<uint32_t>(EPOLLIN));
+  }
+  if (!HasReadRoom(*c)) {
+    Dispatch();
+    c = connections_.Find(index, mark);
+    if (c == nullptr || c->state == ConnectionState::kClosed) return;
+  }
+  reader_->Read(c);
+}
+
+void Core::Settle() {
+  do {
+    Dispatch();
+    WriteTouched();
+    ResumeReading();
+    if (table_.record_count() == 0) DestroyClosed();
+  } while (!dead_ && (table_.record_count() != 0 || !events_.empty() ||
+                      !touched_.empty() || !resumed_.empty()));
+}
+
+// Hands the records to JavaScript, which may return before it has handled all:
+// then what it answered is written before it is called again.
+void Core::Dispatch() {
+  if (dispatching_ || dead_) return;
+  MoveEvents();
+  while (table_.record_count() != 0 && !dead_) {
+    dispatching_ = true;
+    const uint32_t count = table_.record_count();
+    uint32_t first = 0;
+    while (first < count && !dead_) {
+      memory_.control[kControlHandled] = 0;
+      if (!host_->Dispatch(first, count - first)) dead_ = true;
+      const uint32_t handled = memory_.control[kControlHandled];
+      first += handled == 0 ? 1 : handled;
+      UpdateNow();
+      RunCommands();
+      if (first < count) WriteTouched();
+    }
+    dispatching_ = false;
+    table_.Reset();
+    MoveEvents();
+  }
+}
+
+void Core::MoveEvents() {
+  size_t moved = 0;
+  for (; moved < events_.size() && table_.HasRecord(); moved++) {
+    const Event& event = events_[moved];
+    uint32_t* record = table_.AddRecord(event.kind, event.index,
+                                        event.generation, event.server);
+    record[kRecordCode] = event.code;
+  }
+  events_.erase(events_.begin(),
+                events_.begin() + static_cast<std::ptrdiff_t>(moved));
+}
+
+void Core::Flush() {
+  if (dispatching_ || dead_) return;
+  if (memory_.control[kControlCommandBytes] == 0 && touched_.empty() &&
+      events_.empty() && closed_.empty() && resumed_.empty() && !close_idle_) {
+    return;
+  }
+  UpdateNow();
+  RunCommands();
+  if (close_idle_) CloseIdle();
+  Settle();
+}
+
+void Core::RunCommands() {
+  const uint32_t size = memory_.control[kControlCommandBytes];
+  memory_.control[kControlCommandBytes] = 0;
+  if (size == 0 || dead_) return;
+  CHECK(size <= kCommandBytes);
+  writer_->Run(memory_.commands, size);
+}
+
+void Core::WriteTouched() {
+  for (size_t i = 0; i < touched_.size(); i++) {
+    Connection* c = connections_.at(touched_[i]);
+    c->touched = false;
+    writer_->Write(c);
+  }
+  touched_.clear();
+}
+
+void Core::ResumeReading() {
+  size_t done = 0;
+  for (; done < resumed_.size(); done++) {
+    Connection* c = connections_.at(resumed_[done]);
+    if (!HasReadRoom(*c)) break;
+    c->resume = false;
+    reader_->ParseSpill(c);
+  }
+  resumed_.erase(resumed_.begin(),
+                 resumed_.begin() + static_cast<std::ptrdiff_t>(done));
+}
+
+void Core::Touch(Connection* c) {
+  if (c->touched) return;
+  c->touched = true;
+  touched_.push_back(c->index);
+}
+
+void Core::Resume(Connection* c) {
+  if (c->resume) return;
+  c->resume = true;
+  resumed_.push_back(c->index);
+}
+
+void Core::PushEvent(RecordKind kind, const Exchange* exchange, uint32_t server,
+                     uint32_t code) {
+  const uint32_t index = exchange != nullptr ? exchange->index : kNoIndex;
+  const uint32_t generation = exchange != nullptr ? exchange->generation : 0;
+  events_.push_back({kind, index, generation, server, code});
+}
+
+RequestParser* Core::TakeParser() {
+  if (free_parsers_.empty()) {
+    parsers_.push_back(
+        std::make_unique<RequestParser>(llhttp_, &settings_, &scratch_));
+    free_parsers_.push_back(parsers_.back().get());
+  }
+  RequestParser* parser = free_parsers_.back();
+  free_parsers_.pop_back();
+  return parser;
+}
+
+void Core::GiveParser(RequestParser* parser) { free_parsers_.push_back(parser); }
+
+Exchange* Core::AddExchange(Connection* c) {
+  uint32_t index;
+  Exchange* e = exchanges_.Take(&index);
+  e->index = index;
+  e->connection = c->index;
+  if (c->last_exchange == kNoIndex) {
+    c->first_exchange = index;
+  } else {
+    exchanges_.at(c->last_exchange)->next = index;
+  }
+  c->last_exchange = index;
+  c->in_flight++;
+  c->server->in_flight++;
+  return e;
+}
+
+void Core::FreeExchange(Exchange* e) {
+  Connection* c = ConnectionOf(*e);
+  c->in_flight--;
+  c->server->in_flight--;
+  e->out.Clear(&blocks_);
+  exchanges_.Give(e->index);
+}
+
+void Core::Watch(Connection* c, uint32_t events) {
+  if (c->epoll_events == events || c->state == ConnectionState::kClosed) return;
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = (static_cast<uint64_t>(c->generation) << 32) | c->index;
+  const int error =
+      epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, c->channel.fd, &event);
+  CHECK(error == 0);
+  c->epoll_events = events;
+}
+
+void Core::AbortExchanges(Connection* c) {
+  uint32_t index = c->first_exchange;
+  c->first_exchange = c->last_exchange = kNoIndex;
+  while (index != kNoIndex) {
+    Exchange* e = exchanges_.at(index);
+    index = e->next;
+    const bool told = e->response_complete && e->request_complete &&
+                      !e->want_flushed;
+    if (!told) PushEvent(kEventAbort, e, c->server->tag);
+    FreeExchange(e);
+  }
+}
+
+void Core::Linger(Connection* c) {
+  if (!c->open()) return;
+  if (c->peer_closed) return Kill(c);
+  AbortExchanges(c);
+  c->spill.reset();
+  if (c->parser != nullptr) GiveParser(c->parser);
+  c->parser = nullptr;
+  c->state = ConnectionState::kLingering;
+  c->transport->ShutdownWrite(&c->channel);
+  Watch(c, EPOLLIN);
+  SetDeadline(c, Deadline::kLinger,
+              c->server->draining ? kDrainLingerMs : kLingerMs);
+}
+
+void Core::Kill(Connection* c) {
+  if (c->state == ConnectionState::kClosed) return;
+  AbortExchanges(c);
+  Close(c);
+}
+
+void Core::Close(Connection* c) {
+  c->state = ConnectionState::kClosed;
+  closed_.push_back(c->index);
+}
+
+}  // namespace chaussette

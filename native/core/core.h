@@ -1,0 +1,187 @@
+#ifndef NATIVE_CORE_CORE_H_
+#define NATIVE_CORE_CORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/connection.h"
+#include "core/layout.h"
+#include "core/llhttp.h"
+#include "core/out_queue.h"
+#include "core/request_parser.h"
+#include "core/request_table.h"
+#include "core/server.h"
+#include "core/slab.h"
+#include "core/timer_wheel.h"
+#include "core/transport.h"
+#include "core/unique_fd.h"
+
+namespace chaussette {
+
+class RequestReader;
+class ResponseWriter;
+
+// Marks listeners in the data of epoll events; connections have generations of
+// 31 bits there.
+constexpr uint32_t kListenerMark = 0x80000000;
+
+// What the core needs of the side that runs JavaScript.
+class Host {
+ public:
+  // Handle records [first, first + count); the number that was handled stands in
+  // the control block. May call Core::RunCommands. False when JavaScript cannot
+  // run any more.
+  [[nodiscard]] virtual bool Dispatch(uint32_t first, uint32_t count) = 0;
+  // The referenced body in a slot; `reference` is given back with
+  // ReleaseReference. False when there is none.
+  virtual bool TakeReference(uint32_t slot, const char** data, size_t* length,
+                             void** reference) = 0;
+  virtual void ReleaseReference(void* reference) = 0;
+
+ protected:
+  ~Host() = default;
+};
+
+// The memory that the core shares with JavaScript.
+struct SharedMemory {
+  char* arena;         // kArenaBytes
+  uint32_t* records;   // kRecordsMax * kRecordWords
+  uint32_t* headers;   // kHeadersMax * kHeaderWords
+  char* commands;      // kCommandBytes
+  uint32_t* control;   // kControlWords
+};
+
+// Everything of one environment: the epoll instance, the connections, the
+// tables, and the turn that ties them together.
+// Owner:    CoreWrap, one per environment (a worker thread has its own).
+// Lifetime: from the first server until the environment ends.
+// Limits:   limits.h.
+// Never:    blocks; the event loop of the host waits for it.
+class Core {
+ public:
+  Core(Host* host, const LlhttpFunctions* llhttp, const SharedMemory& memory);
+  ~Core();
+  Core(const Core&) = delete;
+  Core& operator=(const Core&) = delete;
+
+  // The descriptor to poll for readability, or a negated errno.
+  [[nodiscard]] int Open();
+
+  Server* AddServer(const ServerLimits& limits);
+  Server* FindServer(uint32_t tag);
+  // Takes the descriptor. Returns 0 or a negated errno.
+  [[nodiscard]] int AddListener(Server* server, int fd);
+  // Stop accepting; close what is idle and the rest after its response.
+  void Drain(Server* server);
+  // Cut what is left. Returns how many requests were in flight.
+  uint32_t Cut(Server* server);
+
+  // One turn: read what is ready, dispatch it, write what was answered.
+  void Turn();
+  // Write what JavaScript answered since; then the rest of a turn. Called
+  // before the loop blocks.
+  void Flush();
+  // Only write: called by JavaScript when the command memory is full.
+  void RunCommands();
+  // Judge deadlines, kTickMs apart or more.
+  void Tick();
+
+  // Whether anything needs Tick.
+  bool has_connections() const { return connection_count_ > 0 || paused_; }
+  uint64_t turns() const { return turns_; }
+
+  // For RequestReader and ResponseWriter.
+  Slab<Connection>& connections() { return connections_; }
+  Slab<Exchange>& exchanges() { return exchanges_; }
+  RequestTable& table() { return table_; }
+  BlockPool& blocks() { return blocks_; }
+  Host* host() { return host_; }
+  ResponseWriter& writer() { return *writer_; }
+  RequestReader& reader() { return *reader_; }
+  const SharedMemory& memory() const { return memory_; }
+  Connection* ConnectionOf(const Exchange& exchange) {
+    return connections_.at(exchange.connection);
+  }
+  RequestParser* TakeParser();
+  void GiveParser(RequestParser* parser);
+  void PushEvent(RecordKind kind, const Exchange* exchange, uint32_t server,
+                 uint32_t code = 0);
+  void Touch(Connection* connection);
+  void Resume(Connection* connection);
+  void Watch(Connection* connection, uint32_t events);
+  // A new exchange behind those of the connection.
+  Exchange* AddExchange(Connection* connection);
+  void FreeExchange(Exchange* exchange);
+  void UpdateDeadline(Connection* connection);
+  // Close in order: no more bytes from us, read until the peer closes too.
+  // The connection stays valid.
+  void Linger(Connection* connection);
+  // Close now and tell JavaScript of every open exchange. The connection stays
+  // valid until the end of the turn.
+  void Kill(Connection* connection);
+
+ private:
+  struct Event {
+    RecordKind kind;
+    uint32_t index;
+    uint32_t generation;
+    uint32_t server;
+    uint32_t code;
+  };
+
+  void Accept(Listener* listener, Server* server);
+  bool AcceptOne(Listener* listener, Server* server);
+  void PauseAccept(Listener* listener, Server* server);
+  void WatchListener(Listener* listener, Server* server, bool watch);
+  void HandleEvent(uint64_t data, uint32_t events);
+  void Settle();
+  void Dispatch();
+  void MoveEvents();
+  void WriteTouched();
+  void ResumeReading();
+  void DestroyClosed();
+  void JudgeDeadline(Connection* connection);
+  void ReportIdle(Server* server);
+  void Close(Connection* connection);
+  void AbortExchanges(Connection* connection);
+  void SetDeadline(Connection* connection, Deadline kind, uint32_t ms);
+  void CloseIdle();
+  bool HasReadRoom(const Connection& connection);
+  void UpdateNow();
+
+  Host* host_;
+  SharedMemory memory_;
+  const LlhttpFunctions* llhttp_;
+  LlhttpSettings settings_;
+  RequestParser::Scratch scratch_;
+  UniqueFd epoll_;
+  PlainTransport plain_;
+  RequestTable table_;
+  BlockPool blocks_;
+  TimerWheel wheel_;
+  Slab<Connection> connections_;
+  Slab<Exchange> exchanges_;
+  std::vector<std::unique_ptr<Server>> servers_;
+  std::vector<std::unique_ptr<RequestParser>> parsers_;
+  std::vector<RequestParser*> free_parsers_;
+  std::vector<Event> events_;
+  std::vector<uint32_t> touched_;
+  std::vector<uint32_t> resumed_;
+  std::vector<uint32_t> closed_;
+  std::vector<uint32_t> due_;
+  std::unique_ptr<RequestReader> reader_;
+  std::unique_ptr<ResponseWriter> writer_;
+  uint64_t now_ms_ = 0;
+  uint64_t turns_ = 0;
+  uint32_t connection_count_ = 0;
+  bool dispatching_ = false;
+  bool dead_ = false;          // JavaScript cannot run any more
+  bool paused_ = false;        // a listener waits for descriptors
+  bool close_idle_ = false;    // a server has begun to drain
+};
+
+}  // namespace chaussette
+
+#endif  // NATIVE_CORE_CORE_H_

@@ -1,0 +1,280 @@
+// The half of Core that opens and ends things: listeners, accepting, draining,
+// deadlines, and the end of connections.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "core/check.h"
+#include "core/core.h"
+#include "core/request_reader.h"
+
+namespace chaussette {
+Server* Core::AddServer(const ServerLimits& limits) {
+  servers_.push_back(std::make_unique<Server>());
+  Server* server = servers_.back().get();
+  server->tag = static_cast<uint32_t>(servers_.size() - 1);
+  server->limits = limits;
+  if (server->limits.head_bytes_max > kHeadBytesCap) {
+    server->limits.head_bytes_max = kHeadBytesCap;
+  }
+  return server;
+}
+
+Server* Core::FindServer(uint32_t tag) {
+  return tag < servers_.size() ? servers_[tag].get() : nullptr;
+}
+
+int Core::AddListener(Server* server, int fd) {
+  auto listener = std::make_unique<Listener>();
+  listener->fd.Reset(fd);
+  int domain = 0;
+  socklen_t length = sizeof(domain);
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0) {
+    return -errno;
+  }
+  listener->tcp = domain == AF_INET || domain == AF_INET6;
+  listener->number = static_cast<uint32_t>(server->listeners.size());
+  server->listeners.push_back(std::move(listener));
+  WatchListener(server->listeners.back().get(), server, true);
+  return server->listeners.back()->watched ? 0 : -errno;
+}
+
+void Core::WatchListener(Listener* listener, Server* server, bool watch) {
+  if (listener->watched == watch) return;
+  epoll_event event{};
+  // The socket is shared with siblings: not all of them are to wake up.
+  event.events = EPOLLIN | EPOLLEXCLUSIVE;
+  event.data.u64 =
+      (static_cast<uint64_t>(kListenerMark | server->tag) << 32) |
+      listener->number;
+  const int op = watch ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
+  if (epoll_ctl(epoll_.get(), op, listener->fd.get(), &event) == 0) {
+    listener->watched = watch;
+  }
+}
+
+void Core::Accept(Listener* listener, Server* server) {
+  for (uint32_t i = 0; i < kAcceptsPerTurnMax; i++) {
+    const uint32_t most = server->limits.connections_max;
+    if (most != 0 && server->connections >= most) {
+      return WatchListener(listener, server, false);
+    }
+    if (!AcceptOne(listener, server)) return;
+  }
+}
+
+// Returns false when there is nothing more to accept now.
+bool Core::AcceptOne(Listener* listener, Server* server) {
+  const int fd = accept4(listener->fd.get(), nullptr, nullptr,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) {
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+        errno == ENOMEM) {
+      PauseAccept(listener, server);
+      return false;
+    }
+    // A connection that is gone already is no reason to stop (accept(2)).
+    return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
+  }
+  if (listener->tcp) {
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  }
+  uint32_t index;
+  Connection* c = connections_.Take(&index);
+  c->index = index;
+  c->channel.fd = fd;
+  c->transport = &plain_;
+  c->server = server;
+  epoll_event event{};
+  event.events = c->epoll_events = EPOLLIN;
+  event.data.u64 = (static_cast<uint64_t>(c->generation) << 32) | index;
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    close(fd);
+    connections_.Give(index);
+    PauseAccept(listener, server);
+    return false;
+  }
+  connection_count_++;
+  server->connections++;
+  server->accepted++;
+  UpdateDeadline(c);
+  return true;
+}
+
+void Core::PauseAccept(Listener* listener, Server* server) {
+  WatchListener(listener, server, false);
+  listener->paused_until_ms = now_ms_ + kAcceptPauseMs;
+  paused_ = true;
+  PushEvent(kEventProblem, nullptr, server->tag, kProblemAcceptPaused);
+}
+
+void Core::Drain(Server* server) {
+  server->draining = true;
+  for (const auto& listener : server->listeners) {
+    WatchListener(listener.get(), server, false);
+    listener->fd.Reset();
+  }
+  server->listeners.clear();
+  close_idle_ = true;
+}
+
+// Idle connections of draining servers: what is already on the wire is read and
+// answered, the others are closed.
+void Core::CloseIdle() {
+  close_idle_ = false;
+  for (uint32_t i = 0; i < connections_.size(); i++) {
+    Connection* c = connections_.at(i);
+    if (!c->in_use || !c->server->draining || !c->idle()) continue;
+    if (!HasReadRoom(*c)) {
+      close_idle_ = true;  // the rest at the next flush
+      break;
+    }
+    reader_->Read(c);
+    if (c->idle()) Linger(c);
+  }
+  for (const auto& server : servers_) ReportIdle(server.get());
+}
+
+uint32_t Core::Cut(Server* server) {
+  const uint32_t in_flight = server->in_flight;
+  for (uint32_t i = 0; i < connections_.size(); i++) {
+    Connection* c = connections_.at(i);
+    if (c->in_use && c->server == server) Kill(c);
+  }
+  close_idle_ = true;
+  return in_flight;
+}
+
+void Core::ReportIdle(Server* server) {
+  if (!server->draining || server->connections > 0 || server->idle_told) return;
+  server->idle_told = true;
+  PushEvent(kEventIdle, nullptr, server->tag);
+}
+
+void Core::DestroyClosed() {
+  for (size_t i = 0; i < closed_.size(); i++) {
+    Connection* c = connections_.at(closed_[i]);
+    Server* server = c->server;
+    if (c->parser != nullptr) GiveParser(c->parser);
+    c->out.Clear(&blocks_);
+    c->spill.reset();
+    c->transport->Release(&c->channel);
+    close(c->channel.fd);
+    wheel_.Cancel(c->index);
+    connections_.Give(c->index);
+    connection_count_--;
+    server->connections--;
+    ReportIdle(server);
+    for (const auto& listener : server->listeners) {
+      if (listener->paused_until_ms == 0) {
+        WatchListener(listener.get(), server, true);
+      }
+    }
+  }
+  closed_.clear();
+}
+
+void Core::SetDeadline(Connection* c, Deadline kind, uint32_t ms) {
+  c->deadline = kind;
+  if (kind == Deadline::kNone || ms == 0) {
+    c->deadline = Deadline::kNone;
+    return;
+  }
+  c->deadline_tick = static_cast<uint32_t>((now_ms_ + ms + kTickMs - 1) / kTickMs);
+  // Mostly the deadline moves away: then the wheel finds out when it comes due.
+  if (wheel_.due(c->index) > c->deadline_tick) {
+    wheel_.Arm(c->index, c->deadline_tick);
+  }
+}
+
+void Core::UpdateDeadline(Connection* c) {
+  const ServerLimits& limits = c->server->limits;
+  if (!c->open()) return;
+  if (!c->out.empty()) {
+    if (c->deadline != Deadline::kWrite) {
+      SetDeadline(c, Deadline::kWrite, limits.write_ms);
+    }
+  } else if (c->in_message() && c->parser->in_head()) {
+    if (c->deadline != Deadline::kHead) {
+      SetDeadline(c, Deadline::kHead, limits.head_ms);
+    }
+  } else if (c->in_message()) {
+    SetDeadline(c, c->read_paused ? Deadline::kNone : Deadline::kBody,
+                limits.body_ms);
+  } else if (c->in_flight > 0) {
+    if (!c->peer_closed) {
+      c->deadline = Deadline::kNone;
+    } else if (!c->half_close_told && c->deadline != Deadline::kHalfClosed) {
+      SetDeadline(c, Deadline::kHalfClosed, kHalfCloseGraceMs);
+    }
+  } else {
+    SetDeadline(c, Deadline::kIdle,
+                c->served ? limits.keep_alive_ms : limits.head_ms);
+  }
+}
+
+// Sockets are read first, so that a client whose bytes came in time is not
+// punished when the loop was blocked.
+void Core::Tick() {
+  if (dispatching_ || dead_) return;
+  Turn();
+  UpdateNow();
+  due_.clear();
+  wheel_.Advance(static_cast<uint32_t>(now_ms_ / kTickMs), &due_);
+  for (uint32_t index : due_) JudgeDeadline(connections_.at(index));
+  if (paused_) {
+    paused_ = false;
+    for (const auto& server : servers_) {
+      for (const auto& listener : server->listeners) {
+        if (listener->paused_until_ms == 0) continue;
+        if (listener->paused_until_ms > now_ms_) {
+          paused_ = true;
+          continue;
+        }
+        listener->paused_until_ms = 0;
+        WatchListener(listener.get(), server.get(), true);
+        PushEvent(kEventProblem, nullptr, server->tag, kProblemAcceptResumed);
+      }
+    }
+  }
+  Settle();
+}
+
+void Core::JudgeDeadline(Connection* c) {
+  if (!c->in_use || c->state == ConnectionState::kClosed ||
+      c->deadline == Deadline::kNone) {
+    return;
+  }
+  if (c->deadline_tick > now_ms_ / kTickMs) {
+    return wheel_.Arm(c->index, c->deadline_tick);
+  }
+  const Deadline deadline = c->deadline;
+  c->deadline = Deadline::kNone;
+  c->server->deadline_closes += deadline == Deadline::kHalfClosed ? 0 : 1;
+  switch (deadline) {
+    case Deadline::kHead:
+      return reader_->Refuse(c, Refusal::kHeadTimeout);
+    case Deadline::kBody:
+      return reader_->Refuse(c, Refusal::kBodyTimeout);
+    case Deadline::kIdle:
+      return Linger(c);
+    case Deadline::kWrite:
+    case Deadline::kLinger:
+      return Kill(c);
+    case Deadline::kHalfClosed:
+      c->half_close_told = true;
+      for (uint32_t i = c->first_exchange; i != kNoIndex;
+           i = exchanges_.at(i)->next) {
+        PushEvent(kEventHalfClosed, exchanges_.at(i), c->server->tag);
+      }
+      return;
+    case Deadline::kNone:
+      return;
+  }
+}
+
+}  // namespace chaussette

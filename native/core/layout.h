@@ -1,0 +1,115 @@
+#ifndef NATIVE_CORE_LAYOUT_H_
+#define NATIVE_CORE_LAYOUT_H_
+
+#include <cstdint>
+
+namespace chaussette {
+
+// The tables that C++ and JavaScript share. This file is their only
+// description: addon.layout hands the numbers to lib/native/layout.ts.
+
+// A record: one request or one event, kRecordWords words of 32 bits.
+enum RecordWord : uint32_t {
+  kRecordKind,
+  kRecordIndex,       // of the exchange
+  kRecordGeneration,  // of the exchange
+  kRecordFlags,       // RecordFlag
+  kRecordServer,      // the tag that AddServer was given
+  kRecordMethod,      // llhttp's number
+  kRecordHeadOffset,  // in the arena
+  kRecordHeadLength,
+  kRecordTargetOffset,  // from the start of the head
+  kRecordTargetLength,
+  kRecordHeaderFirst,  // in the header table; for kEventBody the trailers
+  kRecordHeaderCount,
+  kRecordBodyOffset,  // in the arena
+  kRecordBodyLength,
+  kRecordCode,  // a Problem, for kEventProblem
+  kRecordWords = 16,
+};
+
+enum RecordKind : uint32_t {
+  kEventRequest = 1,
+  kEventBody,      // more of a request body, or its end
+  kEventAbort,     // the client is gone; the exchange ends with this record
+  kEventHalfClosed,  // the client will send no more, and has probably left
+  kEventDrain,     // the client took what write() returned false for
+  kEventFlushed,   // the last byte of the response was handed to the kernel
+  kEventIdle,      // a draining server has closed its last connection
+  kEventProblem,   // for the log: kRecordCode says what
+};
+
+enum RecordFlag : uint32_t {
+  kFlagKeepAlive = 1,
+  kFlagHttp10 = 2,
+  kFlagHasBody = 4,
+  kFlagBodyComplete = 8,
+  kFlagUpgrade = 16,
+  kFlagExpectContinue = 32,
+};
+
+// What went wrong where no exchange can say it.
+enum Problem : uint32_t {
+  kProblemContentLength = 1,  // a response did not match its Content-Length
+  kProblemResponseHead,       // a response head that HTTP does not allow
+  kProblemAcceptPaused,       // no descriptor or memory for a new connection
+  kProblemAcceptResumed,
+};
+
+// A header entry: offsets from the start of the head.
+enum HeaderWord : uint32_t {
+  kHeaderNameOffset,
+  kHeaderNameLength,  // low half; high half: KnownHeader, 0 for others
+  kHeaderValueOffset,
+  kHeaderValueLength,
+  kHeaderWords = 4,
+};
+
+// A command of JavaScript. All are kCommandHead words long, followed by what
+// the operation names, and padded to a word.
+enum CommandWord : uint32_t {
+  kCommandOp,
+  kCommandSize,  // bytes, with this head and the padding
+  kCommandIndex,
+  kCommandGeneration,
+  kCommandA,  // respond: status; consume: bytes; chunk: body bytes
+  kCommandB,  // respond: header count (pairs); end: trailer count (pairs)
+  kCommandC,  // respond: body bytes, copied behind the head
+  kCommandD,  // CommandFlag, and with kWithReference the slot << 16
+  kCommandHead,
+};
+
+// Behind the head of kOpRespond, kOpInfo and kOpEnd: per pair two words (name
+// bytes, value bytes), then one word with the bytes of the reason phrase for
+// kOpRespond and kOpInfo, then reason phrase, names and values, and the body.
+enum CommandOp : uint32_t {
+  kOpRespond = 1,
+  kOpInfo,
+  kOpChunk,
+  kOpEnd,
+  kOpAbort,
+  kOpConsume,   // JavaScript took so many bytes of the request body
+  kOpReadBody,  // somebody asks for the request body
+};
+
+enum CommandFlag : uint32_t {
+  kWithReference = 1,  // the body is the Uint8Array in the slot
+  kStreamed = 2,       // the body follows in kOpChunk commands
+  kWantDrain = 4,      // tell when the client has taken what is queued
+  kWantFlushed = 8,    // tell when the last byte was handed to the kernel
+  kNodeHead = 16,      // connection fields as node:http writes them
+  kNoDate = 32,        // the application asked for no Date field
+  kHasBody = 64,       // respond: a body was given, even if of 0 bytes
+};
+
+// Words of the control block.
+enum ControlWord : uint32_t {
+  kControlHandled,       // JavaScript: records handled in this call
+  kControlCommandBytes,  // both: bytes of commands that wait
+  kControlNow,           // C++: milliseconds of the loop's clock, low half
+  kControlWords = 8,
+};
+
+}  // namespace chaussette
+
+#endif  // NATIVE_CORE_LAYOUT_H_

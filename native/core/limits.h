@@ -1,0 +1,99 @@
+#ifndef NATIVE_CORE_LIMITS_H_
+#define NATIVE_CORE_LIMITS_H_
+
+#include <cstdint>
+
+namespace chaussette {
+
+// Every limit of the core that is not a setting of a server. Units come last.
+
+// One recv(2). Large enough that a 1 MiB upload takes 16 calls, small enough
+// that one connection cannot fill the arena alone.
+constexpr uint32_t kReadBytesMax = 64 * 1024;
+
+// The receive arena: what one turn may read before it is dispatched early.
+constexpr uint32_t kArenaBytes = 1024 * 1024;
+
+// Requests and events that one dispatch may carry.
+constexpr uint32_t kRecordsMax = 1024;
+
+// Header entries of all requests of one dispatch, and of one request. A head of
+// 16 KiB can hold 4,096 fields of four bytes; no honest client sends 1,000.
+constexpr uint32_t kHeadersMax = 8192;
+constexpr uint32_t kHeadersPerRequestMax = 1000;
+
+// The most that a head may be configured to take (offsets are 32 bit and a
+// head must fit into the arena next to one read).
+constexpr uint32_t kHeadBytesCap = 512 * 1024;
+
+// A method name longer than this is refused without waiting for its end; the
+// longest registered one has 17 (UPDATEREDIRECTREF).
+constexpr uint32_t kMethodBytesMax = 32;
+
+// Chunk extensions of one body and its trailer section (RFC 9112 §7.1.1: a
+// recipient ought to limit the total length of chunk extensions).
+constexpr uint32_t kChunkExtensionBytesMax = 4 * 1024;
+constexpr uint32_t kTrailerBytesMax = 8 * 1024;
+
+// Requests of one connection that wait for their response. Past it the rest
+// stays unparsed and reading stops.
+constexpr uint32_t kPipelinedRequestsMax = 64;
+
+// Body bytes that JavaScript was handed and has not taken yet. Past it reading
+// stops.
+constexpr uint32_t kBodyWindowBytes = 256 * 1024;
+
+// What is read and thrown away of a body that nobody read, before the
+// connection is closed instead of kept.
+constexpr uint32_t kDiscardBytesMax = 256 * 1024;
+
+// A closing connection is read for so long, and so much, that the peer has our
+// last bytes before a reset could destroy them (RFC 9112 §9.6).
+constexpr uint32_t kLingerMs = 2000;
+// The same while the process waits to end: a worker stops as soon as it can.
+constexpr uint32_t kDrainLingerMs = 500;
+constexpr uint32_t kLingerBytesMax = 1024 * 1024;
+
+// After the client has shut down its side, its requests are still answered. So
+// long later the application is told that the client has probably left.
+constexpr uint32_t kHalfCloseGraceMs = 1000;
+
+// connections accepted and epoll events taken in one turn.
+constexpr uint32_t kAcceptsPerTurnMax = 64;
+constexpr uint32_t kEventsPerTurnMax = 512;
+
+// Accepting pauses for so long when descriptors or memory ran out (accept(2):
+// EMFILE, ENFILE, ENOBUFS, ENOMEM).
+constexpr uint32_t kAcceptPauseMs = 500;
+
+// The response arena: JavaScript appends commands, the core reads them.
+constexpr uint32_t kCommandBytes = 1024 * 1024;
+
+// Output is copied into blocks of this size; bodies above kCopyBytesMax are
+// referenced instead of copied.
+constexpr uint32_t kOutBlockBytes = 8 * 1024;
+constexpr uint32_t kCopyBytesMax = 16 * 1024;
+constexpr uint32_t kOutBlocksPooledMax = 512;
+
+// Unsent bytes above which write() returns false, and the most iovecs of one
+// writev(2).
+constexpr uint32_t kWriteWindowBytes = 64 * 1024;
+constexpr uint32_t kIovecsMax = 64;
+
+// What one connection may send in one turn, so that a fast reader of a huge
+// body does not starve the others.
+constexpr uint32_t kSendBytesPerTurnMax = 4 * 1024 * 1024;
+
+// Deadlines are exact to one tick.
+constexpr uint32_t kTickMs = 250;
+constexpr uint32_t kWheelSlots = 256;
+
+static_assert(kArenaBytes >= kHeadBytesCap + 3 * kReadBytesMax + kTrailerBytesMax);
+static_assert(kHeadersMax >= 2 * kHeadersPerRequestMax);
+static_assert(kRecordsMax >= 2 * kPipelinedRequestsMax);
+static_assert(kCommandBytes >= 8 * kCopyBytesMax);
+static_assert((kWheelSlots & (kWheelSlots - 1)) == 0);
+
+}  // namespace chaussette
+
+#endif  // NATIVE_CORE_LIMITS_H_

@@ -1,0 +1,98 @@
+#ifndef NATIVE_CORE_OUT_QUEUE_H_
+#define NATIVE_CORE_OUT_QUEUE_H_
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "core/limits.h"
+
+namespace chaussette {
+
+// A piece of output: bytes copied into `storage`, or a referenced body.
+struct OutBlock {
+  OutBlock* next;
+  const char* data;  // first unsent byte
+  size_t length;     // unsent bytes
+  void* reference;   // the host's handle of a referenced body, or nullptr
+  char storage[1];
+
+  char* Tail() { return const_cast<char*>(data) + length; }
+  size_t Room() {
+    return static_cast<size_t>(storage + kOutBlockBytes - Tail());
+  }
+};
+
+// Where blocks come from and go to.
+// Owner:    Core.
+// Lifetime: that of the core; every block is back before it ends.
+// Limits:   kOutBlocksPooledMax blocks are kept, the rest is freed.
+// Never:    holds a referenced body: those go back to the host at once.
+class BlockPool {
+ public:
+  using ReleaseReference = void (*)(void* host, void* reference);
+
+  BlockPool(void* host, ReleaseReference release)
+      : host_(host), release_(release) {}
+  ~BlockPool();
+  BlockPool(const BlockPool&) = delete;
+  BlockPool& operator=(const BlockPool&) = delete;
+
+  OutBlock* Get();
+  OutBlock* GetReference(const char* data, size_t length, void* reference);
+  void Put(OutBlock* block);
+
+ private:
+  void* host_;
+  ReleaseReference release_;
+  OutBlock* free_ = nullptr;
+  uint32_t free_count_ = 0;
+};
+
+// Bytes on their way to one client, in order.
+// Owner:    Connection (what may be sent), Exchange (what waits for its turn).
+// Lifetime: that of the owner, which clears it before it goes.
+// Limits:   none of its own: write() returns false past kWriteWindowBytes.
+// Never:    sends anything itself.
+class OutQueue {
+ public:
+  bool empty() const { return head_ == nullptr; }
+  uint64_t bytes() const { return bytes_; }
+
+  void Append(BlockPool* pool, const char* data, size_t length) {
+    if (tail_ != nullptr && tail_->reference == nullptr &&
+        tail_->Room() >= length) [[likely]] {
+      memcpy(tail_->Tail(), data, length);
+      tail_->length += length;
+      bytes_ += length;
+      return;
+    }
+    AppendSlow(pool, data, length);
+  }
+  void AppendReference(BlockPool* pool, const char* data, size_t length,
+                       void* reference);
+
+  // Moves everything of `other` behind what is here.
+  void Splice(OutQueue* other);
+
+  // Fills at most kIovecsMax parts with unsent bytes; returns how many.
+  int Gather(iovec* parts) const;
+
+  // `count` bytes were sent.
+  void Consume(BlockPool* pool, size_t count);
+  void Clear(BlockPool* pool);
+
+ private:
+  void AppendSlow(BlockPool* pool, const char* data, size_t length);
+  void Link(OutBlock* block);
+
+  OutBlock* head_ = nullptr;
+  OutBlock* tail_ = nullptr;
+  uint64_t bytes_ = 0;
+};
+
+}  // namespace chaussette
+
+#endif  // NATIVE_CORE_OUT_QUEUE_H_

@@ -1,0 +1,47 @@
+#include "core/refusal.h"
+
+#include <cstddef>
+
+namespace chaussette {
+namespace {
+
+constexpr RefusalEntry kTable[] = {
+    {0, "", ""},
+    {400, "The request is not valid HTTP.", "RFC 9112 §2.2"},
+    {400, "The request line is not valid.", "RFC 9112 §3"},
+    {400, "The request target is not valid for this method.", "RFC 9112 §3.2"},
+    {400, "HTTP/0.9 is not served.", "RFC 9112 §2.3"},
+    {400, "A header field line is not valid.", "RFC 9112 §5"},
+    {400, "The Host field is missing.", "RFC 9112 §3.2"},
+    {400, "The Host field is there more than once.", "RFC 9112 §3.2"},
+    {400, "The Host field is not valid.", "RFC 9112 §3.2"},
+    {400, "The Content-Length is not valid.", "RFC 9112 §6.3"},
+    {400, "Content-Length and Transfer-Encoding exclude each other.",
+     "RFC 9112 §6.1"},
+    {400, "The Transfer-Encoding is not valid.", "RFC 9112 §6.3"},
+    {400, "HTTP/1.0 has no Transfer-Encoding.", "RFC 9112 §6.1"},
+    {400, "A chunk is not valid.", "RFC 9112 §7.1"},
+    {400, "The chunk extensions are too long.", "RFC 9112 §7.1.1"},
+    {400, "The trailer fields are too long.", "RFC 9112 §7.1.2"},
+    {400, "The request ended before it was complete.", "RFC 9112 §8"},
+    {408, "The request head did not arrive in time.", "RFC 9110 §15.5.9"},
+    {408, "The request body did not arrive in time.", "RFC 9110 §15.5.9"},
+    {413, "The request body is too large.", "RFC 9110 §15.5.14"},
+    {414, "The request target is too long.", "RFC 9110 §15.5.15"},
+    {417, "The expectation cannot be met.", "RFC 9110 §10.1.1"},
+    {431, "The request head is too large.", "RFC 6585 §5"},
+    {431, "The request has too many header fields.", "RFC 6585 §5"},
+    {501, "The method is not known.", "RFC 9110 §9.1"},
+    {501, "The transfer coding is not known.", "RFC 9112 §6.1"},
+    {505, "Only HTTP/1.0 and HTTP/1.1 are served.", "RFC 9110 §15.6.6"},
+};
+static_assert(sizeof(kTable) / sizeof(kTable[0]) ==
+              static_cast<size_t>(Refusal::kCount));
+
+}  // namespace
+
+const RefusalEntry& RefusalOf(Refusal refusal) {
+  return kTable[static_cast<size_t>(refusal)];
+}
+
+}  // namespace chaussette

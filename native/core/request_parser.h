@@ -1,0 +1,116 @@
+#ifndef NATIVE_CORE_REQUEST_PARSER_H_
+#define NATIVE_CORE_REQUEST_PARSER_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/head_rules.h"
+#include "core/limits.h"
+#include "core/llhttp.h"
+#include "core/refusal.h"
+
+namespace chaussette {
+
+// Where a parser reports to. Called from inside RequestParser::Execute; must
+// not touch the parser.
+class RequestSink {
+ public:
+  // A head that passed every rule. What it points to is valid in the call only.
+  [[nodiscard]] virtual Refusal OnHead(const Head& head) = 0;
+  [[nodiscard]] virtual Refusal OnBody(const char* at, size_t length) = 0;
+
+ protected:
+  ~RequestSink() = default;
+};
+
+// Turns the bytes of one connection into heads and bodies, with llhttp and
+// the rules of head_rules.h. One message at a time: Execute stops behind it.
+// Owner:    Connection, from the first byte of a request until its last; between
+//           requests it lies in the pool of the core.
+// Lifetime: as long as the core.
+// Limits:   head_bytes_max, kHeadersPerRequestMax, kChunkExtensionBytesMax,
+//           kTrailerBytesMax.
+// Never:    copies a head or a body (trailers and the field table of an incomplete
+//           head are the exceptions), or sees bytes of two connections.
+class RequestParser {
+ public:
+  enum class Outcome : uint8_t { kNeedMore, kComplete, kRefused };
+
+  // The field tables of the heads that are being parsed; one per core, since only
+  // one parser works at a time.
+  using Scratch = HeaderSpan[kHeadersPerRequestMax];
+
+  RequestParser(const LlhttpFunctions* llhttp, const LlhttpSettings* settings,
+                Scratch* scratch);
+
+  // The callbacks that every parser of a core shares.
+  static void FillSettings(const LlhttpFunctions& llhttp,
+                           LlhttpSettings* settings);
+
+  // Forget everything; the next byte is the first of a request.
+  void Begin(uint32_t head_bytes_max);
+
+  // Parse [from, end). While in_head(), `base` is the first byte of the message
+  // and everything since then lies in [base, from). `stopped` receives the first
+  // byte that was not taken. After kRefused only Begin() may be called.
+  [[nodiscard]] Outcome Execute(RequestSink* sink, const char* base,
+                                const char* from, const char* end,
+                                const char** stopped);
+
+  bool in_head() const { return phase_ == Phase::kHead; }
+  bool in_message() const { return phase_ != Phase::kIdle; }
+  Refusal refusal() const { return refusal_; }
+
+  // Trailer fields of the message that kComplete ended; offsets into the bytes.
+  const std::vector<HeaderSpan>& trailers() const { return trailers_; }
+  const std::string& trailer_bytes() const { return trailer_bytes_; }
+
+ private:
+  enum class Phase : uint8_t { kIdle, kHead, kBody };
+
+  static RequestParser* Of(LlhttpParser* parser);
+  static int OnUrl(LlhttpParser* parser, const char* at, size_t length);
+  static int OnField(LlhttpParser* parser, const char* at, size_t length);
+  static int OnValue(LlhttpParser* parser, const char* at, size_t length);
+  static int OnFieldComplete(LlhttpParser* parser);
+  static int OnValueComplete(LlhttpParser* parser);
+  static int OnHeadersComplete(LlhttpParser* parser);
+  static int OnBody(LlhttpParser* parser, const char* at, size_t length);
+  static int OnChunkExtension(LlhttpParser* parser, const char* at,
+                              size_t length);
+  static int OnMessageComplete(LlhttpParser* parser);
+
+  LlhttpParser* raw() { return reinterpret_cast<LlhttpParser*>(storage_); }
+  int Refuse(Refusal refusal);
+  int AddTrailerBytes(const char* at, size_t length, uint32_t* total);
+  Refusal TooLarge() const;
+  Outcome JudgeError(int error, const char* base, const char* end);
+  Outcome JudgeIncompleteHead(const char* base, const char* end);
+
+  // First, so that the address of llhttp's object leads back to ours.
+  alignas(16) unsigned char storage_[kLlhttpStorageBytes];
+  const LlhttpFunctions* llhttp_;
+  const LlhttpSettings* settings_;
+  RequestSink* sink_ = nullptr;
+  const char* base_ = nullptr;
+  const char* end_ = nullptr;
+  HeaderSpan* spans_;
+  uint32_t span_count_ = 0;
+  uint32_t target_offset_ = 0;
+  uint32_t target_length_ = 0;
+  uint32_t head_bytes_max_ = 0;
+  uint32_t extension_bytes_ = 0;
+  bool value_seen_ = false;
+  bool line_failed_ = false;
+  int line_error_ = 0;
+  Phase phase_ = Phase::kIdle;
+  Refusal refusal_ = Refusal::kNone;
+  std::vector<HeaderSpan> saved_spans_;
+  std::vector<HeaderSpan> trailers_;
+  std::string trailer_bytes_;
+};
+
+}  // namespace chaussette
+
+#endif  // NATIVE_CORE_REQUEST_PARSER_H_

@@ -1,0 +1,332 @@
+#include "core/request_reader.h"
+
+#include <sys/epoll.h>
+
+#include <cstring>
+
+#include "core/check.h"
+#include "core/core.h"
+#include "core/response_writer.h"
+
+namespace chaussette {
+namespace {
+
+uint32_t FlagIf(bool condition, RecordFlag flag) { return condition ? flag : 0u; }
+
+}  // namespace
+
+size_t RequestReader::ReadRoom(const Connection& connection) {
+  // Trailers are stored behind the bytes that they came with.
+  return 2 * kReadBytesMax + kTrailerBytesMax +
+         (connection.spill != nullptr ? connection.spill->bytes.size() : 0);
+}
+
+void RequestReader::Read(Connection* c) {
+  if (c->state == ConnectionState::kLingering) return ReadLingering(c);
+  if (!c->open() || c->read_paused || c->peer_closed) return;
+  RequestTable& table = core_->table();
+  char* base = table.tail();
+  const size_t spilled = c->spill != nullptr ? c->spill->bytes.size() : 0;
+  const ssize_t n =
+      c->transport->Read(&c->channel, base + spilled, kReadBytesMax);
+  if (n == kWouldBlock) return;
+  if (n == kBroken) return core_->Kill(c);
+  if (n == 0) return OnEndOfStream(c);
+  c->server->bytes_in += static_cast<uint64_t>(n);
+  size_t parsed = 0;
+  if (spilled != 0) {
+    memcpy(base, c->spill->bytes.data(), spilled);
+    parsed = c->spill->parsed;
+  }
+  c->spill.reset();
+  Parse(c, base, base + parsed, base + spilled + n);
+}
+
+void RequestReader::ReadLingering(Connection* c) {
+  // The arena's free end serves as a place to throw bytes at.
+  char* to = core_->table().tail();
+  const ssize_t n = c->transport->Read(&c->channel, to, kReadBytesMax);
+  if (n == kWouldBlock) return;
+  c->linger_bytes += n > 0 ? static_cast<uint32_t>(n) : 0;
+  if (n <= 0 || c->linger_bytes > kLingerBytesMax) core_->Kill(c);
+}
+
+void RequestReader::OnEndOfStream(Connection* c) {
+  c->peer_closed = true;
+  c->no_more_requests = true;
+  core_->Watch(c, c->epoll_events & ~static_cast<uint32_t>(EPOLLIN));
+  if (c->in_message()) {
+    if (c->parser->in_head()) return Refuse(c, Refusal::kIncomplete);
+    return core_->Kill(c);
+  }
+  c->spill.reset();
+  if (c->in_flight == 0 && c->out.empty()) return core_->Kill(c);
+  core_->UpdateDeadline(c);
+}
+
+void RequestReader::ParseSpill(Connection* c) {
+  if (!c->open() || c->spill == nullptr || c->in_message()) return;
+  std::unique_ptr<Spill> spill = std::move(c->spill);
+  char* base = core_->table().tail();
+  memcpy(base, spill->bytes.data(), spill->bytes.size());
+  ResumeReading(c);
+  Parse(c, base, base, base + spill->bytes.size());
+}
+
+void RequestReader::Parse(Connection* c, const char* base, const char* from,
+                          const char* end) {
+  current_ = c;
+  kept_ = base;
+  limit_ = end;
+  const char* p = from;
+  while (c->open()) {
+    if (!c->in_message()) {
+      // Empty lines in front of a request line are skipped (RFC 9112 §2.2).
+      while (p < end && (*p == '\r' || *p == '\n')) p++;
+      if (c->no_more_requests) Discard(c, static_cast<size_t>(end - p));
+      if (p == end || c->no_more_requests) break;
+      if (!BeginMessage(c, p, end)) break;
+      base = p;
+    }
+    const RequestParser::Outcome outcome =
+        c->parser->Execute(this, base, p, end, &p);
+    if (outcome == RequestParser::Outcome::kRefused) {
+      Refuse(c, c->parser->refusal());
+      break;
+    }
+    if (outcome == RequestParser::Outcome::kNeedMore) {
+      if (c->parser->in_head()) {
+        Hold(c, base, end, static_cast<size_t>(end - base));
+      }
+      break;
+    }
+    OnMessageComplete(c);
+  }
+  core_->table().Keep(kept_);
+  current_ = nullptr;
+  if (c->open()) core_->UpdateDeadline(c);
+}
+
+// What comes behind the last request is thrown away, but not without end.
+void RequestReader::Discard(Connection* c, size_t bytes) {
+  c->linger_bytes += static_cast<uint32_t>(bytes);
+  if (c->linger_bytes > kLingerBytesMax) core_->Kill(c);
+}
+
+// The arena up to `end` is referred to by a record.
+void RequestReader::Keep(const char* end) {
+  if (end > kept_) kept_ = end;
+}
+
+// Whether the request at `from` may be parsed now. If not, it waits in the spill.
+bool RequestReader::BeginMessage(Connection* c, const char* from,
+                                 const char* end) {
+  bool wait = c->in_flight >= kPipelinedRequestsMax;
+  if (!wait && c->in_flight > 0) {
+    // Side by side only safe with safe (RFC 9112 §9.3.2).
+    const Safety safety = SafetyOf(from, end);
+    if (safety == Safety::kUnknown) {
+      Hold(c, from, end, 0);
+      return false;
+    }
+    wait = safety == Safety::kUnsafe ||
+           !core_->exchanges().at(c->last_exchange)->safe;
+  }
+  const bool no_room = !core_->table().HasMessageRoom();
+  if (wait || no_room) {
+    Hold(c, from, end, 0);
+    c->read_paused = true;
+    if (!wait) core_->Resume(c);
+    return false;
+  }
+  c->parser = core_->TakeParser();
+  c->parser->Begin(c->server->limits.head_bytes_max);
+  return true;
+}
+
+void RequestReader::Hold(Connection* c, const char* from, const char* end,
+                         size_t parsed) {
+  c->spill = std::make_unique<Spill>();
+  c->spill->bytes.assign(from, static_cast<size_t>(end - from));
+  c->spill->parsed = parsed;
+}
+
+void RequestReader::ReleaseParser(Connection* c) {
+  if (c->parser == nullptr) return;
+  core_->GiveParser(c->parser);
+  c->parser = nullptr;
+}
+
+Refusal RequestReader::OnHead(const Head& head) {
+  Connection* c = current_;
+  Server* server = c->server;
+  const uint64_t body_max = server->limits.body_bytes_max;
+  if (body_max != 0 && head.content_length > body_max) {
+    return Refusal::kBodyTooLarge;
+  }
+  Exchange* e = core_->AddExchange(c);
+  e->safe = SafetyOf(head.base, head.end) == Safety::kSafe;
+  e->is_head = head.is_head;
+  e->http10 = head.minor == 0;
+  e->keep_alive = head.keep_alive && !head.is_connect;
+  e->chunked_request = head.chunked;
+  e->body_bytes_left = head.content_length;
+  e->expect_continue = head.expect_continue && head.has_body;
+  server->requests++;
+  if (!e->keep_alive) c->no_more_requests = true;
+
+  RequestTable& table = core_->table();
+  e->record = table.record_count();
+  e->record_epoch = table.epoch();
+  uint32_t* record =
+      table.AddRecord(kEventRequest, e->index, e->generation, server->tag);
+  record[kRecordFlags] =
+      FlagIf(e->keep_alive, kFlagKeepAlive) | FlagIf(e->http10, kFlagHttp10) |
+      FlagIf(head.has_body, kFlagHasBody) |
+      FlagIf(head.upgrade, kFlagUpgrade) |
+      FlagIf(e->expect_continue, kFlagExpectContinue);
+  record[kRecordMethod] = head.method;
+  record[kRecordHeadOffset] = table.OffsetOf(head.base);
+  record[kRecordHeadLength] = head.length;
+  record[kRecordTargetOffset] = head.target_offset;
+  record[kRecordTargetLength] = head.target_length;
+  record[kRecordHeaderFirst] = table.AddHeaders(head.headers, head.header_count);
+  record[kRecordHeaderCount] = head.header_count;
+  Keep(head.base + head.length);
+  return Refusal::kNone;
+}
+
+// The newest record of the exchange when it is still in the table and may be
+// added to, else nullptr.
+uint32_t* RequestReader::NewestRecord(Exchange* e) {
+  if (e->record_epoch != core_->table().epoch()) return nullptr;
+  return core_->table().record(e->record);
+}
+
+Refusal RequestReader::OnBody(const char* at, size_t length) {
+  Connection* c = current_;
+  Exchange* e = core_->exchanges().at(c->last_exchange);
+  e->expect_continue = false;  // the client did not wait for it
+  e->body_bytes += length;
+  if (!e->chunked_request) e->body_bytes_left -= length;
+  const uint64_t body_max = c->server->limits.body_bytes_max;
+  if (body_max != 0 && e->body_bytes > body_max) return Refusal::kBodyTooLarge;
+  if (e->response_complete) {
+    // Nobody reads it any more.
+    e->unconsumed_bytes += static_cast<uint32_t>(length);
+    if (e->unconsumed_bytes > kDiscardBytesMax) {
+      e->close = true;
+      c->no_more_requests = true;
+      core_->Touch(c);
+    }
+    return Refusal::kNone;
+  }
+  RequestTable& table = core_->table();
+  uint32_t* record = NewestRecord(e);
+  if (record == nullptr) {
+    e->record = table.record_count();
+    e->record_epoch = table.epoch();
+    record = table.AddRecord(kEventBody, e->index, e->generation, c->server->tag);
+  }
+  if (record[kRecordBodyLength] == 0) {
+    record[kRecordBodyOffset] = table.OffsetOf(at);
+  } else {
+    // Chunks become one run of bytes: the framing between them is overwritten.
+    char* to = table.At(record[kRecordBodyOffset] + record[kRecordBodyLength]);
+    memmove(to, at, length);
+  }
+  record[kRecordBodyLength] += static_cast<uint32_t>(length);
+  Keep(table.At(record[kRecordBodyOffset] + record[kRecordBodyLength]));
+  e->unconsumed_bytes += static_cast<uint32_t>(length);
+  if (e->unconsumed_bytes > kBodyWindowBytes) c->read_paused = true;
+  return Refusal::kNone;
+}
+
+void RequestReader::OnMessageComplete(Connection* c) {
+  Exchange* e = core_->exchanges().at(c->last_exchange);
+  e->request_complete = true;
+  e->expect_continue = false;
+  if (!e->response_complete) {
+    RequestTable& table = core_->table();
+    uint32_t* record = NewestRecord(e);
+    if (record == nullptr) {
+      e->record = table.record_count();
+      e->record_epoch = table.epoch();
+      record =
+          table.AddRecord(kEventBody, e->index, e->generation, c->server->tag);
+    }
+    record[kRecordFlags] |= kFlagBodyComplete;
+    if (!c->parser->trailers().empty()) AddTrailers(c, e, record);
+  }
+  ReleaseParser(c);
+  if (c->read_paused) ResumeReading(c);
+  if (e->response_complete) core_->Touch(c);
+}
+
+// Trailers have a record of their own kind, since a request record points to
+// the fields of the head.
+void RequestReader::AddTrailers(Connection* c, Exchange* e, uint32_t* record) {
+  RequestTable& table = core_->table();
+  if (record[kRecordKind] == kEventRequest) {
+    record[kRecordFlags] &= ~static_cast<uint32_t>(kFlagBodyComplete);
+    record = table.AddRecord(kEventBody, e->index, e->generation, c->server->tag);
+    record[kRecordFlags] = kFlagBodyComplete;
+  }
+  const std::string& bytes = c->parser->trailer_bytes();
+  const std::vector<HeaderSpan>& trailers = c->parser->trailers();
+  char* to = table.At(table.OffsetOf(limit_));
+  memcpy(to, bytes.data(), bytes.size());
+  limit_ += bytes.size();
+  Keep(limit_);
+  record[kRecordHeadOffset] = table.OffsetOf(to);
+  record[kRecordHeadLength] = static_cast<uint32_t>(bytes.size());
+  record[kRecordHeaderFirst] =
+      table.AddHeaders(trailers.data(), static_cast<uint32_t>(trailers.size()));
+  record[kRecordHeaderCount] = static_cast<uint32_t>(trailers.size());
+}
+
+void RequestReader::ResumeReading(Connection* c) {
+  c->read_paused = false;
+  if (c->open() && !c->peer_closed) core_->Watch(c, c->epoll_events | EPOLLIN);
+}
+
+void RequestReader::WantBody(Exchange* e) {
+  if (e->body_wanted || e->request_complete) return;
+  e->body_wanted = true;
+  if (e->expect_continue && !e->response_started) {
+    e->expect_continue = false;
+    core_->writer().SendContinue(e);
+  }
+}
+
+void RequestReader::ConsumeBody(Exchange* e, uint32_t bytes) {
+  e->unconsumed_bytes -= bytes < e->unconsumed_bytes ? bytes : e->unconsumed_bytes;
+  Connection* c = core_->ConnectionOf(*e);
+  if (c->read_paused && !e->request_complete &&
+      e->unconsumed_bytes <= kBodyWindowBytes / 2) {
+    ResumeReading(c);
+    core_->UpdateDeadline(c);
+  }
+}
+
+void RequestReader::DiscardBody(Exchange* e) {
+  e->unconsumed_bytes = 0;
+  Connection* c = core_->ConnectionOf(*e);
+  if (c->read_paused) ResumeReading(c);
+}
+
+void RequestReader::Refuse(Connection* c, Refusal refusal) {
+  // A refused body belongs to an exchange that the application has: it learns
+  // that the client is gone, and the answer is ours if it has not begun its own.
+  Exchange* broken = nullptr;
+  if (c->in_message() && !c->parser->in_head() && c->last_exchange != kNoIndex) {
+    broken = core_->exchanges().at(c->last_exchange);
+  }
+  ReleaseParser(c);
+  c->spill.reset();
+  c->no_more_requests = true;
+  c->server->refused++;
+  core_->writer().SendRefusal(c, broken, refusal);
+}
+
+}  // namespace chaussette

@@ -1,0 +1,66 @@
+#ifndef NATIVE_CORE_REQUEST_READER_H_
+#define NATIVE_CORE_REQUEST_READER_H_
+
+#include "core/connection.h"
+#include "core/request_parser.h"
+
+namespace chaussette {
+
+class Core;
+
+// The way in: bytes of a connection become records in the request table.
+// Owner:    Core.
+// Lifetime: that of the core.
+// Limits:   kReadBytesMax a call, kPipelinedRequestsMax, kBodyWindowBytes,
+//           and those of the server.
+// Never:    calls JavaScript, or frees a connection (Kill and Linger mark it).
+class RequestReader final : public RequestSink {
+ public:
+  explicit RequestReader(Core* core) : core_(core) {}
+
+  // The socket is readable. The table must have room for a message and for
+  // ReadRoom bytes.
+  void Read(Connection* connection);
+  static size_t ReadRoom(const Connection& connection);
+
+  // Parse on with what was spilled, since a reason to wait is gone.
+  void ParseSpill(Connection* connection);
+
+  // The application wants the body, or took some of it.
+  void WantBody(Exchange* exchange);
+  void ConsumeBody(Exchange* exchange, uint32_t bytes);
+  // Nobody will read the rest of the body: throw it away up to a limit.
+  void DiscardBody(Exchange* exchange);
+
+  // Answer with the refusal's status and close.
+  void Refuse(Connection* connection, Refusal refusal);
+
+ private:
+  Refusal OnHead(const Head& head) override;
+  Refusal OnBody(const char* at, size_t length) override;
+
+  void ReadLingering(Connection* connection);
+  void OnEndOfStream(Connection* connection);
+  void Parse(Connection* connection, const char* base, const char* from,
+             const char* end);
+  bool BeginMessage(Connection* connection, const char* from, const char* end);
+  void OnMessageComplete(Connection* connection);
+  void AddTrailers(Connection* connection, Exchange* exchange,
+                   uint32_t* record);
+  void Discard(Connection* connection, size_t bytes);
+  void Keep(const char* end);
+  void Hold(Connection* connection, const char* from, const char* end,
+            size_t parsed);
+  void ReleaseParser(Connection* connection);
+  uint32_t* NewestRecord(Exchange* exchange);
+  void ResumeReading(Connection* connection);
+
+  Core* core_;
+  Connection* current_ = nullptr;   // whose bytes are being parsed
+  const char* kept_ = nullptr;   // end of what records refer to
+  const char* limit_ = nullptr;  // end of what was received or stored
+};
+
+}  // namespace chaussette
+
+#endif  // NATIVE_CORE_REQUEST_READER_H_

@@ -1,0 +1,368 @@
+#include "core/response_writer.h"
+
+#include <sys/epoll.h>
+
+#include <cstdio>
+
+#include "core/check.h"
+#include "core/core.h"
+#include "core/request_reader.h"
+
+namespace chaussette {
+namespace {
+
+// The words behind the head of a command: lengths, the length of the reason
+// phrase (none for trailers), then the bytes.
+GivenHead ReadGivenHead(const uint32_t* words, bool has_reason) {
+  GivenHead head;
+  head.status = words[kCommandA];
+  head.count = words[kCommandB];
+  head.lengths = words + kCommandHead;
+  const uint32_t* p = head.lengths + 2 * head.count;
+  head.reason_length = has_reason ? *p++ : 0;
+  head.reason = reinterpret_cast<const char*>(p);
+  head.fields = head.reason + head.reason_length;
+  return head;
+}
+
+const char* BehindFields(const GivenHead& head) {
+  const char* p = head.fields;
+  for (uint32_t i = 0; i < 2 * head.count; i++) p += head.lengths[i];
+  return p;
+}
+
+}  // namespace
+
+void ResponseWriter::Run(const char* commands, uint32_t size) {
+  date_.Refresh();
+  uint32_t offset = 0;
+  while (offset < size) {
+    const uint32_t* words = reinterpret_cast<const uint32_t*>(commands + offset);
+    const uint32_t length = words[kCommandSize];
+    CHECK(length >= kCommandHead * 4 && length <= size - offset);
+    Exchange* exchange = core_->exchanges().Find(words[kCommandIndex],
+                                                 words[kCommandGeneration]);
+    if (exchange != nullptr) RunOne(words, exchange);
+    offset += length;
+  }
+}
+
+void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
+  switch (words[kCommandOp]) {
+    case kOpRespond:
+      return Respond(words, e);
+    case kOpInfo:
+      return RespondInfo(words, e);
+    case kOpChunk:
+      return Chunk(words, e);
+    case kOpEnd:
+      return End(words, e);
+    case kOpConsume:
+      return core_->reader().ConsumeBody(e, words[kCommandA]);
+    case kOpReadBody:
+      return core_->reader().WantBody(e);
+    case kOpAbort:
+      if (e->response_complete) return;
+      e->response_started = true;
+      e->close = e->cut = true;
+      e->want_flushed = false;
+      return Complete(e);
+    default:
+      CHECK(false);
+  }
+}
+
+OutQueue* ResponseWriter::QueueOf(Exchange* e) {
+  Connection* c = core_->ConnectionOf(*e);
+  return c->first_exchange == e->index ? &c->out : &e->out;
+}
+
+void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
+  if (e->response_started) return;
+  e->response_started = true;
+  Connection* c = core_->ConnectionOf(*e);
+  uint32_t flags = words[kCommandD];
+  uint64_t body_bytes = words[kCommandC];
+  GivenHead head = ReadGivenHead(words, true);
+  const char* body = BehindFields(head);
+  HeadFindings findings = Examine(head);
+  if (!findings.valid || head.status < 200 || head.status > 999) {
+    core_->PushEvent(kEventProblem, e, c->server->tag, kProblemResponseHead);
+    head = GivenHead{500, nullptr, 0, nullptr, 0, nullptr};
+    findings = HeadFindings{};
+    findings.says_close = true;
+    body_bytes = 0;
+    flags &= ~static_cast<uint32_t>(kStreamed | kWithReference | kHasBody);
+  }
+  const HeadFraming framing =
+      DecideFraming(e, head, findings, flags, body_bytes);
+  OutQueue* out = QueueOf(e);
+  AppendHead(out, &core_->blocks(), head, findings, framing);
+  c->server->responses[head.status / 100 <= 5 ? head.status / 100 : 5]++;
+  if ((flags & kWantFlushed) != 0) e->want_flushed = true;
+  if ((flags & kStreamed) != 0) return core_->Touch(c);
+  if (body_bytes > 0) AppendBody(words, e, body, body_bytes);
+  if (e->response_chunked) out->Append(&core_->blocks(), "0\r\n\r\n", 5);
+  Complete(e);
+}
+
+bool ResponseWriter::DecideKeep(const Exchange& e,
+                                const HeadFindings& findings) {
+  const Connection& c = *core_->ConnectionOf(e);
+  if (!e.keep_alive || findings.says_close ||
+      c.server->limits.keep_alive_ms == 0) {
+    return false;
+  }
+  // Whether the client will send the body that it announced is open now.
+  if (e.expect_continue) return false;
+  if (!e.request_complete && !e.body_wanted &&
+      e.body_bytes_left > kDiscardBytesMax) {
+    return false;
+  }
+  const bool last = e.next == kNoIndex && c.spill == nullptr;
+  return !(last && (c.server->draining || c.peer_closed));
+}
+
+HeadFraming ResponseWriter::DecideFraming(Exchange* e, const GivenHead& head,
+                                          const HeadFindings& findings,
+                                          uint32_t flags, uint64_t body_bytes) {
+  Connection* c = core_->ConnectionOf(*e);
+  HeadFraming f;
+  f.http10 = e->http10;
+  f.node_style = (flags & kNodeHead) != 0;
+  f.date = (flags & kNoDate) != 0 ? nullptr : &date_;
+  f.keep_alive_seconds = c->server->limits.keep_alive_ms / 1000;
+  f.keep = DecideKeep(*e, findings);
+  // RFC 9112 §6.3: no body whatever the fields say; RFC 9110 §8.6: no
+  // Content-Length in a 204.
+  const bool bodiless = head.status == 204 || head.status == 304;
+  e->response_body_allowed = !e->is_head && !bodiless;
+  const bool chunked_given = findings.has_transfer_encoding && !e->http10;
+  f.keep_given_length = head.status != 204 && !chunked_given;
+  const bool length_given = findings.has_content_length && !chunked_given;
+  if (length_given && e->response_body_allowed) {
+    e->response_has_length = true;
+    e->response_left = findings.content_length;
+  } else if (e->response_body_allowed) {
+    if ((flags & kStreamed) == 0 && !chunked_given) {
+      f.add_length = true;
+      f.length = body_bytes;
+      e->response_has_length = true;
+      e->response_left = body_bytes;
+    } else if (!e->http10) {
+      f.add_chunked = e->response_chunked = true;
+    } else {
+      f.keep = false;  // the end of the connection ends the body
+    }
+  } else if (e->is_head && !bodiless && !length_given && !f.node_style &&
+             (flags & kHasBody) != 0) {
+    f.add_length = true;  // what GET would have said
+    f.length = body_bytes;
+  }
+  if (!f.keep) {
+    e->close = true;
+    c->no_more_requests = true;
+  }
+  return f;
+}
+
+// Body bytes of one command, in the framing of the response. More than was
+// announced is not sent: the client would take it for the next response.
+void ResponseWriter::AppendBody(const uint32_t* words, Exchange* e,
+                                const char* copied, uint64_t length) {
+  if (!e->response_body_allowed || length == 0) return;
+  const char* data = copied;
+  void* reference = nullptr;
+  if ((words[kCommandD] & kWithReference) != 0) {
+    size_t available;
+    if (!core_->host()->TakeReference(words[kCommandD] >> 16, &data, &available,
+                                      &reference)) {
+      return;
+    }
+    if (length > available) length = available;
+  }
+  if (e->response_has_length) {
+    if (length > e->response_left) {
+      Connection* c = core_->ConnectionOf(*e);
+      core_->PushEvent(kEventProblem, e, c->server->tag, kProblemContentLength);
+      length = e->response_left;
+      e->close = true;
+      c->no_more_requests = true;
+    }
+    e->response_left -= length;
+  }
+  OutQueue* out = QueueOf(e);
+  BlockPool* pool = &core_->blocks();
+  if (e->response_chunked) {
+    char size[20];
+    const int n = snprintf(size, sizeof(size), "%llx\r\n",
+                           static_cast<unsigned long long>(length));
+    out->Append(pool, size, static_cast<size_t>(n));
+  }
+  if (reference != nullptr && length > 0) {
+    out->AppendReference(pool, data, length, reference);
+  } else {
+    if (reference != nullptr) core_->host()->ReleaseReference(reference);
+    out->Append(pool, data, length);
+  }
+  if (e->response_chunked) out->Append(pool, "\r\n", 2);
+}
+
+void ResponseWriter::RespondInfo(const uint32_t* words, Exchange* e) {
+  const GivenHead head = ReadGivenHead(words, true);
+  if (e->response_started || e->http10 || head.status < 100 ||
+      head.status > 199 || !Examine(head).valid) {
+    return;
+  }
+  HeadFraming framing;
+  AppendHead(QueueOf(e), &core_->blocks(), head, HeadFindings{}, framing);
+  if (head.status == 100) e->expect_continue = false;
+  core_->Touch(core_->ConnectionOf(*e));
+}
+
+void ResponseWriter::Chunk(const uint32_t* words, Exchange* e) {
+  if (!e->response_started || e->response_complete) return;
+  if ((words[kCommandD] & kWantDrain) != 0) e->want_drain = true;
+  AppendBody(words, e, reinterpret_cast<const char*>(words + kCommandHead),
+             words[kCommandC]);
+  core_->Touch(core_->ConnectionOf(*e));
+}
+
+void ResponseWriter::End(const uint32_t* words, Exchange* e) {
+  if (!e->response_started || e->response_complete) return;
+  if ((words[kCommandD] & kWantFlushed) != 0) e->want_flushed = true;
+  if (e->response_chunked) {
+    OutQueue* out = QueueOf(e);
+    BlockPool* pool = &core_->blocks();
+    out->Append(pool, "0\r\n", 3);
+    if (words[kCommandB] != 0 &&
+        !AppendTrailers(out, pool, ReadGivenHead(words, false))) {
+      core_->PushEvent(kEventProblem, e, core_->ConnectionOf(*e)->server->tag,
+                       kProblemResponseHead);
+    }
+    out->Append(pool, "\r\n", 2);
+  }
+  Complete(e);
+}
+
+void ResponseWriter::Complete(Exchange* e) {
+  Connection* c = core_->ConnectionOf(*e);
+  if (e->response_has_length && e->response_left > 0 && !e->cut) {
+    core_->PushEvent(kEventProblem, e, c->server->tag, kProblemContentLength);
+    e->close = e->cut = true;
+  }
+  e->response_complete = true;
+  if (e->close) c->no_more_requests = true;
+  if (!e->request_complete) core_->reader().DiscardBody(e);
+  core_->Touch(c);
+}
+
+void ResponseWriter::SendContinue(Exchange* e) {
+  static constexpr char kContinue[] = "HTTP/1.1 100 Continue\r\n\r\n";
+  QueueOf(e)->Append(&core_->blocks(), kContinue, sizeof(kContinue) - 1);
+  core_->Touch(core_->ConnectionOf(*e));
+}
+
+void ResponseWriter::SendRefusal(Connection* c, Exchange* broken,
+                                 Refusal refusal) {
+  Exchange* e = broken;
+  bool answer = true;
+  if (broken != nullptr) {
+    core_->PushEvent(kEventAbort, broken, c->server->tag);
+    answer = !broken->response_started;
+    if (broken->response_started && !broken->response_complete) {
+      broken->cut = true;
+    }
+  } else {
+    e = core_->AddExchange(c);
+  }
+  e->response_started = e->response_complete = e->request_complete = true;
+  e->close = true;
+  e->want_flushed = false;
+  if (answer) {
+    date_.Refresh();
+    const RefusalEntry& entry = RefusalOf(refusal);
+    AppendPlainResponse(QueueOf(e), &core_->blocks(), date_, entry.status,
+                        entry.text);
+  }
+  core_->Touch(c);
+}
+
+// Takes complete exchanges from the front, so that the output of those behind
+// them may follow.
+void ResponseWriter::FinishFront(Connection* c) {
+  bool taken = false;
+  while (c->first_exchange != kNoIndex) {
+    Exchange* e = core_->exchanges().at(c->first_exchange);
+    if (!e->response_complete) break;
+    if (e->want_flushed) {
+      if (!c->out.empty()) break;
+      e->want_flushed = false;
+      core_->PushEvent(kEventFlushed, e, c->server->tag);
+    }
+    if (e->close) {
+      c->close_after_flush = true;
+      c->cut = e->cut;
+      break;
+    }
+    if (!e->request_complete) break;
+    c->first_exchange = e->next;
+    if (e->next == kNoIndex) c->last_exchange = kNoIndex;
+    c->served = true;
+    core_->FreeExchange(e);
+    taken = true;
+    if (c->first_exchange != kNoIndex) {
+      c->out.Splice(&core_->exchanges().at(c->first_exchange)->out);
+    }
+  }
+  if (taken && c->spill != nullptr && !c->in_message()) core_->Resume(c);
+}
+
+void ResponseWriter::Write(Connection* c) {
+  if (!c->open()) return;
+  FinishFront(c);
+  while (!c->out.empty()) {
+    if (!Send(c)) return core_->Kill(c);
+    if (!c->out.empty()) break;
+    FinishFront(c);
+  }
+  const uint32_t out_bit = c->out.empty() ? 0 : static_cast<uint32_t>(EPOLLOUT);
+  core_->Watch(c, (c->epoll_events & ~static_cast<uint32_t>(EPOLLOUT)) | out_bit);
+  if (c->out.empty()) {
+    if (c->close_after_flush) return c->cut ? core_->Kill(c) : core_->Linger(c);
+    if (c->in_flight == 0 && c->peer_closed) return core_->Kill(c);
+    if (c->server->draining && c->idle()) return core_->Linger(c);
+  }
+  TellDrain(c);
+  core_->UpdateDeadline(c);
+}
+
+// Returns false when the connection is broken.
+bool ResponseWriter::Send(Connection* c) {
+  uint64_t sent = 0;
+  while (!c->out.empty() && sent < kSendBytesPerTurnMax) {
+    iovec parts[kIovecsMax];
+    const int count = c->out.Gather(parts);
+    uint64_t offered = 0;
+    for (int i = 0; i < count; i++) offered += parts[i].iov_len;
+    const ssize_t n = c->transport->Write(&c->channel, parts, count);
+    if (n == kBroken) return false;
+    if (n == kWouldBlock) break;
+    c->out.Consume(&core_->blocks(), static_cast<size_t>(n));
+    sent += static_cast<uint64_t>(n);
+    c->deadline = Deadline::kNone;  // progress: the next one starts anew
+    if (static_cast<uint64_t>(n) < offered) break;
+  }
+  c->server->bytes_out += sent;
+  return true;
+}
+
+void ResponseWriter::TellDrain(Connection* c) {
+  if (c->first_exchange == kNoIndex) return;
+  Exchange* e = core_->exchanges().at(c->first_exchange);
+  if (!e->want_drain || c->out.bytes() > kWriteWindowBytes / 2) return;
+  e->want_drain = false;
+  core_->PushEvent(kEventDrain, e, c->server->tag);
+}
+
+}  // namespace chaussette

@@ -1,0 +1,61 @@
+#ifndef NATIVE_CORE_SERVER_H_
+#define NATIVE_CORE_SERVER_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/unique_fd.h"
+
+namespace chaussette {
+
+// The limits of one server; 0 stands for none. Milliseconds fit 32 bits.
+struct ServerLimits {
+  uint32_t keep_alive_ms = 75000;
+  uint32_t head_ms = 60000;
+  uint32_t body_ms = 300000;
+  uint32_t write_ms = 60000;
+  uint32_t head_bytes_max = 16384;
+  uint32_t connections_max = 0;
+  uint64_t body_bytes_max = 0;
+};
+
+// A listening socket that parent and siblings may share.
+// Owner:    Server::listeners.
+// Lifetime: from AddListener until the server drains or goes.
+// Limits:   kAcceptsPerTurnMax.
+// Never:    shuts the socket down, unlinks or binds it: it closes its descriptor.
+struct Listener {
+  UniqueFd fd;
+  bool tcp = false;
+  bool watched = false;          // by epoll
+  uint32_t number = 0;           // among those of its server
+  uint64_t paused_until_ms = 0;  // after EMFILE and its like; 0: not paused
+};
+
+// The listeners and connections that share limits and a handler.
+// Owner:    Core::servers_.
+// Lifetime: from AddServer until the core goes; closed ones stay as numbers.
+// Limits:   ServerLimits.
+// Never:    is reached from JavaScript but by its tag.
+struct Server {
+  uint32_t tag = 0;
+  ServerLimits limits;
+  std::vector<std::unique_ptr<Listener>> listeners;
+  uint32_t connections = 0;
+  uint32_t in_flight = 0;
+  bool draining = false;
+  bool idle_told = false;
+  // Counters since the start.
+  uint64_t accepted = 0;
+  uint64_t requests = 0;
+  uint64_t refused = 0;
+  uint64_t deadline_closes = 0;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  uint64_t responses[6] = {};  // by class of the status; [0] is not used
+};
+
+}  // namespace chaussette
+
+#endif  // NATIVE_CORE_SERVER_H_

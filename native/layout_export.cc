@@ -1,0 +1,108 @@
+#include "layout_export.h"
+
+#include "core/known_headers.h"
+#include "core/layout.h"
+#include "core/limits.h"
+
+namespace chaussette {
+namespace {
+
+struct Entry {
+  const char* name;
+  uint32_t value;
+};
+
+constexpr Entry kEntries[] = {
+    {"RecordKind", kRecordKind},
+    {"RecordIndex", kRecordIndex},
+    {"RecordGeneration", kRecordGeneration},
+    {"RecordFlags", kRecordFlags},
+    {"RecordServer", kRecordServer},
+    {"RecordMethod", kRecordMethod},
+    {"RecordHeadOffset", kRecordHeadOffset},
+    {"RecordHeadLength", kRecordHeadLength},
+    {"RecordTargetOffset", kRecordTargetOffset},
+    {"RecordTargetLength", kRecordTargetLength},
+    {"RecordHeaderFirst", kRecordHeaderFirst},
+    {"RecordHeaderCount", kRecordHeaderCount},
+    {"RecordBodyOffset", kRecordBodyOffset},
+    {"RecordBodyLength", kRecordBodyLength},
+    {"RecordCode", kRecordCode},
+    {"RecordWords", kRecordWords},
+    {"EventRequest", kEventRequest},
+    {"EventBody", kEventBody},
+    {"EventAbort", kEventAbort},
+    {"EventHalfClosed", kEventHalfClosed},
+    {"EventDrain", kEventDrain},
+    {"EventFlushed", kEventFlushed},
+    {"EventIdle", kEventIdle},
+    {"EventProblem", kEventProblem},
+    {"FlagKeepAlive", kFlagKeepAlive},
+    {"FlagHttp10", kFlagHttp10},
+    {"FlagHasBody", kFlagHasBody},
+    {"FlagBodyComplete", kFlagBodyComplete},
+    {"FlagUpgrade", kFlagUpgrade},
+    {"FlagExpectContinue", kFlagExpectContinue},
+    {"ProblemContentLength", kProblemContentLength},
+    {"ProblemResponseHead", kProblemResponseHead},
+    {"ProblemAcceptPaused", kProblemAcceptPaused},
+    {"ProblemAcceptResumed", kProblemAcceptResumed},
+    {"HeaderNameOffset", kHeaderNameOffset},
+    {"HeaderNameLength", kHeaderNameLength},
+    {"HeaderValueOffset", kHeaderValueOffset},
+    {"HeaderValueLength", kHeaderValueLength},
+    {"HeaderWords", kHeaderWords},
+    {"CommandOp", kCommandOp},
+    {"CommandSize", kCommandSize},
+    {"CommandIndex", kCommandIndex},
+    {"CommandGeneration", kCommandGeneration},
+    {"CommandA", kCommandA},
+    {"CommandB", kCommandB},
+    {"CommandC", kCommandC},
+    {"CommandD", kCommandD},
+    {"CommandHead", kCommandHead},
+    {"OpRespond", kOpRespond},
+    {"OpInfo", kOpInfo},
+    {"OpChunk", kOpChunk},
+    {"OpEnd", kOpEnd},
+    {"OpAbort", kOpAbort},
+    {"OpConsume", kOpConsume},
+    {"OpReadBody", kOpReadBody},
+    {"WithReference", kWithReference},
+    {"Streamed", kStreamed},
+    {"WantDrain", kWantDrain},
+    {"WantFlushed", kWantFlushed},
+    {"NodeHead", kNodeHead},
+    {"NoDate", kNoDate},
+    {"HasBody", kHasBody},
+    {"ControlHandled", kControlHandled},
+    {"ControlCommandBytes", kControlCommandBytes},
+    {"ControlNow", kControlNow},
+    {"ControlWords", kControlWords},
+    {"ArenaBytes", kArenaBytes},
+    {"RecordsMax", kRecordsMax},
+    {"HeadersMax", kHeadersMax},
+    {"CommandBytes", kCommandBytes},
+    {"CopyBytesMax", kCopyBytesMax},
+    {"WriteWindowBytes", kWriteWindowBytes},
+    {"BodyWindowBytes", kBodyWindowBytes},
+};
+
+}  // namespace
+
+Napi::Object ExportLayout(Napi::Env env) {
+  Napi::Object layout = Napi::Object::New(env);
+  for (const Entry& entry : kEntries) {
+    layout.Set(entry.name, Napi::Number::New(env, entry.value));
+  }
+  uint32_t count;
+  const char* const* names = KnownHeaderNames(&count);
+  Napi::Array known = Napi::Array::New(env, count);
+  for (uint32_t i = 0; i < count; i++) {
+    known.Set(i, Napi::String::New(env, names[i]));
+  }
+  layout.Set("KnownHeaders", known);
+  return layout;
+}
+
+}  // namespace chaussette

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { ask } from '../helpers/ask.js';
+import { testedBackends } from '../helpers/backends.js';
+import { CircusParent } from '../helpers/circus.js';
+import {
+  answers,
+  chaussette,
+  eventually,
+  freePort,
+  missing,
+  Running,
+  root,
+  temporaryDirectory,
+} from '../helpers/processes.js';
+import { Supervisor } from '../helpers/supervisor.js';
+
+const directory = join(root, 'examples');
+const original = join(directory, 'original');
+const [node = '', script = ''] = chaussette.split(' ');
+
+interface Step {
+  readonly path: string;
+  /** Sent as JSON, with POST. */
+  readonly send?: object;
+  readonly status?: number;
+  readonly answer: string | RegExp;
+}
+
+const hello: Step = { path: '/', answer: 'Hello, World!\n' };
+const post: Step = { path: '/hello', send: { name: 'Ada' }, answer: '{"hello":"Ada"}' };
+
+/** What each example answers; an example that is not here fails the first test. */
+const steps: Readonly<Record<string, readonly Step[]>> = {
+  'hello.js': [hello, { path: '/Ada', answer: 'Hello, Ada!\n' }],
+  'fetch.js': [hello, post],
+  'wsgi.js': [{ path: '/a/b?c', answer: 'Hello, World! You asked for /a/b\n' }],
+  'typescript.ts': [{ path: '/', answer: 'Hello, typed World!\n' }],
+  'express.js': [
+    hello,
+    post,
+    { path: '/source', answer: readFileSync(join(directory, 'express.js'), 'utf8') },
+    { path: '/broken', status: 500, answer: 'Sorry: this route is broken on purpose\n' },
+    { path: '/none', status: 404, answer: /Cannot GET \/none/ },
+  ],
+  'koa.js': [hello],
+  'fastify.js': [hello, post],
+  'hono.js': [hello, post, { path: '/none', status: 404, answer: '404 Not Found' }],
+};
+
+/** The command in the first line of an example, without the program's name. */
+function commandOf(file: string): string[] {
+  const first = readFileSync(join(directory, file), 'utf8').split('\n', 1)[0] ?? '';
+  const match = /^\/\/ chaussette (.+)$/.exec(first);
+  assert.ok(match?.[1], `${file} does not begin with the command that runs it: ${first}`);
+  return match[1].split(' ');
+}
+
+async function listening(running: Running, port: number): Promise<void> {
+  const seen = await eventually('the port to answer', async () => {
+    const up = await answers({ host: '127.0.0.1', port });
+    return up || running.child.exitCode !== null ? { up } : undefined;
+  });
+  assert.ok(seen.up, `the command ended:\n${running.output}`);
+}
+
+async function walk(port: number, list: readonly Step[]): Promise<void> {
+  for (const { path, send, status, answer } of list) {
+    const headers = send === undefined ? {} : { 'content-type': 'application/json' };
+    const method = send === undefined ? 'GET' : 'POST';
+    const reply = await ask({ port, path, method, headers }, send && JSON.stringify(send));
+    assert.equal(reply.status, status ?? 200, `${path}: ${reply.text}`);
+    if (typeof answer === 'string') assert.equal(reply.text, answer);
+    else assert.match(reply.text, answer);
+  }
+}
+
+test('every example begins with its command and is tested here', () => {
+  const files = readdirSync(directory).filter((name) => /\.[jt]s$/.test(name));
+  assert.deepEqual(files.sort(), Object.keys(steps).sort());
+  for (const file of files) commandOf(file);
+});
+
+for (const backend of testedBackends) {
+  describe(`examples, ${backend}`, () => {
+    for (const [file, list] of Object.entries(steps)) {
+      test(`${file} answers as written`, async (t) => {
+        const port = await freePort();
+        const where = ['--backend', backend, '--host', '127.0.0.1', '--port', String(port)];
+        const running = new Running(t, node, [script, ...where, ...commandOf(file)]);
+        await listening(running, port);
+        await walk(port, list);
+        assert.equal(await running.stop(), '0', running.output);
+      });
+    }
+  });
+}
+
+/** A copy of a manager's file that names our command by path, and a port that is free. */
+function adapted(t: TestContext, file: string, port: number): string {
+  const text = readFileSync(file, 'utf8')
+    .replace(/^((?:cmd|command) = )chaussette /m, `$1${chaussette} `)
+    .replace(/127\.0\.0\.1:80[08]0/g, `127.0.0.1:${port}`)
+    .replace(/^port = \d+$/m, `port = ${port}`);
+  const copy = join(temporaryDirectory(t), 'manager.conf');
+  writeFileSync(copy, text);
+  return copy;
+}
+
+/** The section of the program, which is the last one of the file, to be run in `cwd`. */
+function programOf(text: string, cwd: string): string {
+  const start = text.indexOf('[fcgi-program:');
+  assert.ok(start >= 0, 'no [fcgi-program:…] section');
+  return `${text.slice(start)}\ndirectory = ${cwd}\n`;
+}
+
+describe('manager files', () => {
+  const circus = [
+    { file: join(directory, 'circus.ini'), cwd: root, workers: 3, answer: 'Hello, World!\n' },
+    { file: join(original, 'circus.ini'), cwd: original, workers: 5, answer: 'Hello from server.app\n' },
+  ];
+  for (const { file, cwd, workers, answer } of circus) {
+    const name = file.slice(root.length);
+    test(`${name} runs under the Circus stand-in`, { skip: missing('python3') }, async (t) => {
+      const port = await freePort();
+      const settings = [`watcher:web.working_dir=${cwd}`];
+      const parent = new CircusParent(t, adapted(t, file, port), settings);
+      assert.equal((await parent.socket('web')).port, port);
+      await walk(port, [{ path: '/', answer }]);
+      const running = () => (parent.output.match(/Serving on/g)?.length === workers ? true : undefined);
+      await eventually(`${workers} workers`, running);
+      assert.deepEqual(await parent.quit(), Array(workers).fill(0), parent.output);
+      assert.match(parent.output, /Using native as a backend/);
+    });
+  }
+
+  const supervisor = [
+    { file: join(directory, 'supervisord.conf'), cwd: root, workers: 3, answer: 'Hello, World!\n' },
+    {
+      file: join(original, 'supervisord.conf'),
+      cwd: original,
+      workers: 2,
+      answer: 'Hello from server.app\n',
+    },
+  ];
+  for (const { file, cwd, workers, answer } of supervisor) {
+    const name = file.slice(root.length);
+    test(`${name} runs under Supervisor`, { skip: missing('supervisord') }, async (t) => {
+      const port = await freePort();
+      const program = programOf(readFileSync(adapted(t, file, port), 'utf8'), cwd);
+      const parent = new Supervisor(t, temporaryDirectory(t), program);
+      await parent.started(workers);
+      await walk(port, [{ path: '/', answer }]);
+      await parent.stop();
+    });
+  }
+
+  test('chaussette.socket and .service', { skip: missing('systemd-socket-activate') }, async (t) => {
+    const socket = readFileSync(join(directory, 'chaussette.socket'), 'utf8');
+    const service = readFileSync(join(directory, 'chaussette.service'), 'utf8');
+    const port = await freePort();
+    const address = /^ListenStream=(.+)$/m.exec(socket)?.[1]?.replace(/:\d+$/, `:${port}`) ?? '';
+    const name = /^FileDescriptorName=(.+)$/m.exec(socket)?.[1] ?? '';
+    const command = /^ExecStart=\/usr\/bin\/env chaussette (.+)$/m.exec(service)?.[1]?.split(' ') ?? [];
+    const args = ['--listen', address, `--fdname=${name}`, node, script, ...command];
+    const running = new Running(t, 'systemd-socket-activate', args);
+    await listening(running, port);
+    await walk(port, [hello]);
+    assert.equal(await running.stop(), '0', running.output);
+  });
+});

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { Limits } from '../../lib/backends/backend.js';
+import { escapeBytes, type Fixture, parseFixture } from '../helpers/fixture.js';
+import { startBackend } from '../helpers/start-backend.js';
+import { FixtureApplication } from './application.js';
+import { drive, type Mode, modesOf, type Outcome } from './drive.js';
+import { judge } from './judge.js';
+
+/** Every fixture runs on each of these. `resetAllowed`: see docs/server-behavior.md, "Differences". */
+const backends = [
+  { name: 'native', resetAllowed: false },
+  { name: 'http', resetAllowed: true },
+] as const;
+
+/** Connections of one fixture that are open at the same time. */
+const connectionsMax = 64;
+
+// To work on one thing: CONFORMANCE_BACKEND=native CONFORMANCE_FILTER=chunked CONFORMANCE_MODE=split@17.
+const onlyBackend = process.env['CONFORMANCE_BACKEND'];
+const onlyPath = process.env['CONFORMANCE_FILTER'] ?? '';
+const onlyMode = process.env['CONFORMANCE_MODE'] ?? '';
+
+const directory = fileURLToPath(new URL('fixtures', import.meta.url));
+
+function loadFixtures(): Fixture[] {
+  const paths = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.http'),
+  );
+  return paths.sort().map((path) => parseFixture(path, readFileSync(join(directory, path), 'utf8')));
+}
+
+type Started = Awaited<ReturnType<typeof startBackend>>;
+
+/** One server per backend and set of limits, started when the first fixture asks for it. */
+class Servers {
+  readonly application = new FixtureApplication();
+  readonly #started = new Map<string, Promise<Started>>();
+
+  get(backend: string, limits: Partial<Limits>): Promise<Started> {
+    const key = JSON.stringify(limits);
+    const known = this.#started.get(key) ?? startBackend(backend, this.application, limits);
+    this.#started.set(key, known);
+    return known;
+  }
+
+  async close(): Promise<void> {
+    for (const started of this.#started.values()) await (await started).close();
+  }
+}
+
+/** What a C++ author needs to repeat it. */
+function report(fixture: Fixture, mode: Mode, backend: string, outcome: Outcome, problems: string[]): string {
+  const calls = outcome.calls.map((call) => `  ${call.method} ${call.target} (body ${call.bodyState})`);
+  const received = escapeBytes(outcome.received.subarray(0, 4000));
+  const sent = outcome.sent
+    .map((piece) => (piece.length > 2000 ? piece.subarray(0, 2000) : piece))
+    .map(escapeBytes);
+  const more = outcome.received.length > 4000 ? `\n… ${outcome.received.length} bytes in all` : '';
+  return [
+    `test/conformance/fixtures/${fixture.path} (RFC ${fixture.rfc}), backend ${backend}, mode ${mode.name}`,
+    ...problems.map((problem) => `  * ${problem}`),
+    `--- sent${mode.name === 'bytewise' ? ', byte by byte' : ' (¦ is where it was cut)'}`,
+    mode.name === 'bytewise' ? escapeBytes(Buffer.concat(outcome.sent)) : sent.join('¦'),
+    `--- received (then: ${outcome.serverEnd})`,
+    `${received}${more}`,
+    `--- calls of the application: ${calls.length}`,
+    ...calls,
+  ].join('\n');
+}
+
+async function runFixture(
+  fixture: Fixture,
+  backend: (typeof backends)[number],
+  servers: Servers,
+): Promise<void> {
+  const expectation = fixture.differences.get(backend.name)?.expect ?? fixture.expect;
+  const { port } = await servers.get(backend.name, fixture.limits);
+  const runOne = async (mode: Mode): Promise<string | undefined> => {
+    const outcome = await drive(port, servers.application, fixture, expectation, mode);
+    const problems = judge(outcome, expectation, backend.resetAllowed);
+    return problems.length > 0 ? report(fixture, mode, backend.name, outcome, problems) : undefined;
+  };
+  const modes = modesOf(fixture).filter((mode) => mode.name.startsWith(onlyMode));
+  // What fails whole would fail everywhere: the first one goes alone, the others side by side.
+  let group: Mode[] = modes.splice(0, 1);
+  while (group.length > 0) {
+    const failures = await Promise.all(group.map(runOne));
+    const failure = failures.find((one) => one !== undefined);
+    if (failure !== undefined) assert.fail(failure);
+    group = modes.splice(0, connectionsMax);
+  }
+}
+
+const fixtures = loadFixtures();
+
+for (const backend of backends) {
+  if (onlyBackend !== undefined && onlyBackend !== backend.name) continue;
+  describe(`conformance: ${backend.name}`, () => {
+    const servers = new Servers();
+    after(() => servers.close());
+    for (const fixture of fixtures) {
+      if (!fixture.path.includes(onlyPath)) continue;
+      test(`${fixture.path}: ${fixture.title}`, () => runFixture(fixture, backend, servers));
+    }
+  });
+}
