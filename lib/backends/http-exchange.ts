@@ -53,6 +53,8 @@ export class HttpExchange implements Exchange {
   #discarded = 0;
   /** Bytes that `content-length` still promises; -1 without one. */
   #remaining = -1;
+  /** To be told to whoever asks next. */
+  #halfClosed = false;
   #onAbort: (() => void) | undefined;
   #onDrain: (() => void) | undefined;
 
@@ -99,18 +101,19 @@ export class HttpExchange implements Exchange {
       throw new ChaussetteError('CHAUSSETTE_ERR_BODY', 'the body is being read already');
     this.#sink = sink;
     if (this.#gone) sink.error(clientLeft());
-    else if (this.hasBody) this.#startBody(sink);
+    else if (this.hasBody) this.#startBody();
     else sink.end([]);
   }
 
-  #startBody(sink: BodySink): void {
+  #startBody(): void {
     const { req } = this;
     req.on('data', (chunk: Uint8Array) => {
-      if (!sink.data(chunk)) req.pause();
+      if (this.#sink?.data(chunk) === false) req.pause();
     });
     req.on('end', () => {
+      const open = this.#sink;
       this.#sink = undefined;
-      sink.end(req.rawTrailers);
+      open?.end(req.rawTrailers);
     });
   }
 
@@ -129,6 +132,7 @@ export class HttpExchange implements Exchange {
     }
     let list = headers as string[];
     if (head.chunked) list = withoutField(list, 'transfer-encoding');
+    if (head.trailer) list = withoutField(list, 'trailer');
     if (status === 204) list = withoutField(list, 'content-length');
     else if (status !== 304 && head.contentLength < 0) list = [...list, 'content-length', String(length)];
     this.res.writeHead(status, statusText || (STATUS_CODES[status] ?? 'Unknown'), list);
@@ -146,6 +150,8 @@ export class HttpExchange implements Exchange {
     let list = headers as string[];
     if (status === 204) list = withoutField(withoutField(list, 'content-length'), 'transfer-encoding');
     else if (head.chunked) list = withoutField(list, 'transfer-encoding');
+    const chunked = !bodiless && head.contentLength < 0 && this.httpVersion !== '1.0';
+    if (head.trailer && !chunked) list = withoutField(list, 'trailer');
     this.res.writeHead(status, statusText || (STATUS_CODES[status] ?? 'Unknown'), list);
     this.res.flushHeaders();
   }
@@ -211,7 +217,7 @@ export class HttpExchange implements Exchange {
     }
     for (const name of this.res.getHeaderNames()) this.res.removeHeader(name);
     this.res.removeAllListeners('error').on('error', ignore);
-    this.respond(500, '', ['content-type', 'text/plain'], 'Internal Server Error\n');
+    this.respond(500, '', ['content-type', 'text/plain; charset=utf-8'], 'Internal Server Error\n');
   }
 
   onDrain(callback: (() => void) | undefined): void {
@@ -221,7 +227,7 @@ export class HttpExchange implements Exchange {
 
   onAbort(callback: (() => void) | undefined): void {
     this.#onAbort = callback;
-    if (this.aborted) this.tellAbort();
+    if (callback !== undefined && (this.aborted || this.#halfClosed)) this.tellAbort();
   }
 
   node(): NodePair {
@@ -266,6 +272,7 @@ export class HttpExchange implements Exchange {
   tellAbort(): void {
     const callback = this.#onAbort;
     this.#onAbort = undefined;
+    this.#halfClosed = callback === undefined;
     callback?.();
   }
 

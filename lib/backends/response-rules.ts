@@ -7,6 +7,8 @@ export interface ResponseHead {
   readonly contentLength: number;
   /** `transfer-encoding: chunked` is among the fields. */
   readonly chunked: boolean;
+  /** There is a `trailer` field, which only a chunked response may have (RFC 9110 §6.6.2). */
+  readonly trailer: boolean;
   /** Only ASCII: head and body may then leave as one string. */
   readonly ascii: boolean;
 }
@@ -27,6 +29,7 @@ export function checkResponseHead(status: number, statusText: string, headers: H
   }
   let contentLength = -1;
   let chunked = false;
+  let trailer = false;
   let plain = ascii.test(statusText);
   if (headers.length % 2 !== 0) throw invalid('the header list has a name without a value');
   for (let index = 0; index < headers.length; index += 2) {
@@ -42,10 +45,10 @@ export function checkResponseHead(status: number, statusText: string, headers: H
         throw invalid(`the transfer-encoding ${JSON.stringify(value)} is not one that the server can apply`);
       }
       chunked = true;
-    }
+    } else if (name.length === 7 && name.toLowerCase() === 'trailer') trailer = true;
   }
   if (chunked && contentLength >= 0) throw invalid('content-length and transfer-encoding exclude each other');
-  return { contentLength, chunked, ascii: plain };
+  return { contentLength, chunked, trailer, ascii: plain };
 }
 
 /** Refuse fields that HTTP does not allow, of an informational response or of trailers.

@@ -41,7 +41,7 @@ export function toHeaderList(init: unknown): string[] {
   if (init === undefined || init === null) return [];
   if (typeof init !== 'object' && typeof init !== 'function')
     throw new TypeError('headers are an object or pairs');
-  if (init instanceof LightHeaders) return listOf(init).slice();
+  if (isLight(init)) return listOf(init).slice();
   const list: string[] = [];
   if (typeof (init as Iterable<unknown>)[Symbol.iterator] === 'function') {
     for (const pair of init as Iterable<unknown>) {
@@ -63,6 +63,8 @@ export function toHeaderList(init: unknown): string[] {
 }
 
 let listOf: (headers: LightHeaders) => string[];
+/** `instanceof` holds for the real ones as well. */
+let isLight: (value: object) => value is LightHeaders;
 
 /** The list behind light headers: names in lower case and values in turn. Not a copy. */
 export function headerListOf(headers: LightHeaders): HeaderList {
@@ -77,6 +79,7 @@ export class LightHeaders {
 
   static {
     listOf = (headers) => headers.#own();
+    isLight = (value): value is LightHeaders => #list in value;
   }
 
   constructor(init?: unknown) {

@@ -84,7 +84,7 @@ export class LightResponse {
         this.#list = toHeaderList(real.headers);
       } else {
         this.#body = light;
-        this.#list = withType(toHeaderList(headers), body instanceof URLSearchParams ? formType : undefined);
+        this.#list = withType(toHeaderList(headers), typeOf(body));
       }
     }
     if (status === 204 || status === 205 || status === 304) {
@@ -212,8 +212,14 @@ function toLightBody(body: unknown): LightBody | undefined {
   if (body instanceof ArrayBuffer || body instanceof SharedArrayBuffer) return new Uint8Array(body);
   if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
   if (body instanceof URLSearchParams) return body.toString();
-  if (typeof body !== 'object' && typeof body !== 'function') return String(body);
+  if (typeof body !== 'object') return String(body);
   return undefined;
+}
+
+/** The content-type that a body brings along (Fetch, "extract a body"). */
+function typeOf(body: unknown): string | undefined {
+  if (typeof body !== 'object') return textHeaders[1];
+  return body instanceof URLSearchParams ? formType : undefined;
 }
 
 /** Fetch, "initialize a response": 101 cannot be made by an application. */

@@ -5,6 +5,7 @@ import { putChunk, putEnd, putResponse, putShort } from './commands.js';
 import { NativeHead, type TurnText } from './head.js';
 import {
   addon,
+  arena,
   flagBodyComplete,
   flagHasBody,
   flagHttp10,
@@ -15,7 +16,6 @@ import {
   headerValueLength,
   headerValueOffset,
   headerWords,
-  arena,
   nodeHead,
   opAbort,
   opChunk,
@@ -41,6 +41,8 @@ import {
   wantFlushed,
   writeWindowBytes,
 } from './layout.js';
+import type { NativePair } from './node-pair.js';
+import { NativeSocket } from './socket.js';
 import type { NativeServer } from './turn.js';
 
 /** The exchanges that the core knows, by index. */
@@ -69,6 +71,8 @@ export class NativeExchange extends AsyncResource implements Exchange {
   readonly #targetOffset: number;
   readonly #targetLength: number;
   readonly #head: NativeHead;
+  /** Tell the pair when the last byte of the response was handed to the kernel. Set it before the end. */
+  watchFlush = false;
   #target = '';
   #headSent = false;
   #ended = false;
@@ -87,10 +91,10 @@ export class NativeExchange extends AsyncResource implements Exchange {
   #needDrain = false;
   #drainCallback: (() => void) | undefined;
   #abortCallback: (() => void) | undefined;
-  #flushedCallback: (() => void) | undefined;
   #remote: Endpoint | undefined;
   #local: Endpoint | undefined;
-  #pair: NodePair | undefined;
+  #pair: NativePair | undefined;
+  #socket: NativeSocket | undefined;
 
   /** @param r Index of the first word of its record. */
   constructor(server: NativeServer, turn: TurnText, r: number) {
@@ -250,30 +254,25 @@ export class NativeExchange extends AsyncResource implements Exchange {
   ): void {
     if (this.#ended) return;
     this.#checkFinal(status);
-    if (this.#flushedCallback !== undefined) flags |= wantFlushed;
+    if (this.watchFlush) flags |= wantFlushed;
     putResponse(opRespond, this.index, this.generation, status, statusText, headers, body, flags);
     this.#headSent = true;
     this.#finish();
   }
 
   respondHead(status: number, statusText: string, headers: HeaderList): void {
-    this.respondHeadNode(status, statusText, headers, 0);
+    this.#startHead(status, statusText, headers, streamed);
   }
 
   /** @param flags Further command flags. */
   respondHeadNode(status: number, statusText: string, headers: HeaderList, flags: number): void {
+    this.#startHead(status, statusText, headers, flags | streamed | nodeHead);
+  }
+
+  #startHead(status: number, statusText: string, headers: HeaderList, flags: number): void {
     if (this.#ended) return;
     this.#checkFinal(status);
-    putResponse(
-      opRespond,
-      this.index,
-      this.generation,
-      status,
-      statusText,
-      headers,
-      null,
-      flags | streamed,
-    );
+    putResponse(opRespond, this.index, this.generation, status, statusText, headers, null, flags | streamed);
     this.#headSent = true;
   }
 
@@ -284,9 +283,13 @@ export class NativeExchange extends AsyncResource implements Exchange {
       });
     }
     if (!Number.isInteger(status) || status < 200 || status > 999) {
-      throw new ChaussetteError('CHAUSSETTE_ERR_RESPONSE', `${status} is not the status of a final response`, {
-        hint: 'Use a whole number from 200 to 999.',
-      });
+      throw new ChaussetteError(
+        'CHAUSSETTE_ERR_RESPONSE',
+        `${status} is not the status of a final response`,
+        {
+          hint: 'Use a whole number from 200 to 999.',
+        },
+      );
     }
   }
 
@@ -320,7 +323,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
 
   end(trailers: HeaderList = noTrailers): void {
     if (this.#ended) return;
-    const flags = this.#flushedCallback !== undefined ? wantFlushed : 0;
+    const flags = this.watchFlush ? wantFlushed : 0;
     putEnd(this.index, this.generation, trailers, flags);
     this.#finish();
   }
@@ -329,7 +332,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
     if (this.#ended) return;
     putShort(opAbort, this.index, this.generation, 0);
     this.#headSent = true;
-    this.#flushedCallback = undefined;
+    this.watchFlush = false;
     this.#finish();
   }
 
@@ -348,9 +351,10 @@ export class NativeExchange extends AsyncResource implements Exchange {
     if (callback !== undefined && (this.#aborted || this.#halfClosed)) this.#tellAbort();
   }
 
-  /** Called when the last byte of the response was handed to the kernel. Set it before the end. */
-  onFlushed(callback: () => void): void {
-    this.#flushedCallback = callback;
+  /** `req.socket` and `res.socket`, made when somebody asks for it. */
+  get socket(): NativeSocket {
+    this.#socket ??= new NativeSocket(this);
+    return this.#socket;
   }
 
   node(): NodePair {
@@ -362,7 +366,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
     this.#ended = true;
     this.#drainCallback = undefined;
     // The core may still bring body bytes, an abort or the flush.
-    if (this.#bodyComplete && this.#flushedCallback === undefined) exchanges[this.index] = undefined;
+    if (this.#bodyComplete && !this.watchFlush) exchanges[this.index] = undefined;
   }
 
   // What the core tells, one record each.
@@ -379,7 +383,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
       this.#bodyComplete = true;
       const count = records[r + recordHeaderCount] as number;
       if (count > 0) this.#trailers = readTrailers(r, count);
-      if (this.#ended && this.#flushedCallback === undefined) exchanges[this.index] = undefined;
+      if (this.#ended && !this.watchFlush) exchanges[this.index] = undefined;
     }
     this.#flow();
   }
@@ -389,7 +393,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
     exchanges[this.index] = undefined;
     const complete = this.#ended;
     this.#ended = true;
-    this.#aborted = !complete || this.#flushedCallback !== undefined;
+    this.#aborted = !complete || this.watchFlush;
     if (!this.#bodyComplete) {
       this.#bodyError = new ChaussetteError(
         'CHAUSSETTE_ERR_ABORTED',
@@ -397,13 +401,18 @@ export class NativeExchange extends AsyncResource implements Exchange {
       );
       this.#flow();
     }
-    if (this.#aborted) this.#tellAbort();
+    if (this.#aborted) {
+      this.#tellAbort();
+      this.#pair?.aborted();
+    }
+    this.#socket?.closed();
   }
 
   /** @internal */
   halfClosedRecord(): void {
     this.#halfClosed = true;
     this.#tellAbort();
+    if (!this.#ended) this.#pair?.halfClosed();
   }
 
   #tellAbort(): void {
@@ -418,14 +427,14 @@ export class NativeExchange extends AsyncResource implements Exchange {
     this.#unacked = 0;
     this.#needDrain = false;
     this.#drainCallback?.();
+    this.#pair?.drain();
   }
 
   /** @internal */
   flushedRecord(): void {
     if (this.#bodyComplete) exchanges[this.index] = undefined;
-    const callback = this.#flushedCallback;
-    this.#flushedCallback = undefined;
-    callback?.();
+    this.watchFlush = false;
+    this.#pair?.flushed();
   }
 }
 

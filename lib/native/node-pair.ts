@@ -1,8 +1,92 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
 import type { Handler } from '../exchange.js';
+import type { NativeExchange } from './exchange.js';
+import { abortRequest, initRequest, NativeRequest } from './request.js';
+import './request-fields.js';
+import { initResponse, NativeResponse } from './response.js';
+import './response-fields.js';
 import type { PairFactory } from './turn.js';
 
-export function createPairFactory(_handler: Handler): PairFactory {
-  return () => {
-    throw new Error('not there yet');
+type RequestClass = new (exchange: NativeExchange) => NativeRequest;
+type ResponseClass = new (exchange: NativeExchange, request: NativeRequest) => NativeResponse;
+
+/** The pair of one exchange, and what the exchange tells it. One object, no closures. */
+export class NativePair {
+  readonly req: NativeRequest;
+  readonly res: NativeResponse;
+
+  constructor(req: NativeRequest, res: NativeResponse) {
+    this.req = req;
+    this.res = res;
+  }
+
+  drain(): void {
+    this.res.emit('drain');
+  }
+
+  flushed(): void {
+    this.res.flushed();
+    this.req._dump();
+  }
+
+  aborted(): void {
+    abortRequest(this.req);
+    this.res.aborted();
+  }
+
+  halfClosed(): void {
+    // The client has probably left: who waits for 'close' learns it; what is still written is sent.
+    this.res.emit('close');
+  }
+}
+
+/** Make the classes of a handler's requests and responses.
+ *
+ *  Express sets the prototype of every request and response to its own, which costs more than all the rest. So its
+ *  base prototypes are re-rooted onto our classes once, and the objects are made with the prototype that Express is
+ *  going to set: then there is nothing to change. */
+export function createPairFactory(handler: Handler): PairFactory {
+  const prototypes = handler.nodePrototypes;
+  const Request = requestClass(root(prototypes?.request, IncomingMessage.prototype, NativeRequest.prototype));
+  const Response = responseClass(
+    root(prototypes?.response, ServerResponse.prototype, NativeResponse.prototype),
+  );
+  return (exchange) => {
+    const req = new Request(exchange);
+    return new NativePair(req, new Response(exchange, req));
   };
+}
+
+/** Put `ours` between the application's prototype and Node's.
+ *  @returns The prototype to make objects with. */
+function root(prototype: object | undefined, nodes: object, ours: object): object {
+  if (prototype === undefined) return ours;
+  let base = prototype;
+  for (;;) {
+    const next: object | null = Object.getPrototypeOf(base);
+    if (next === ours) return prototype;
+    if (next === null) return ours; // made of something else: our own class, and Express changes it
+    if (next === nodes) break;
+    base = next;
+  }
+  Object.setPrototypeOf(base, ours);
+  return prototype;
+}
+
+// Functions, not classes: the prototype of a class cannot be chosen.
+
+function requestClass(prototype: object): RequestClass {
+  function Request(this: NativeRequest, exchange: NativeExchange): void {
+    initRequest(this, exchange);
+  }
+  Request.prototype = prototype;
+  return Request as unknown as RequestClass;
+}
+
+function responseClass(prototype: object): ResponseClass {
+  function Response(this: NativeResponse, exchange: NativeExchange, request: NativeRequest): void {
+    initResponse(this, exchange, request);
+  }
+  Response.prototype = prototype;
+  return Response as unknown as ResponseClass;
 }

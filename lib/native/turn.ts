@@ -1,6 +1,6 @@
 import type { BackendServer, BackendStats, Limits, ListeningSocket } from '../backends/backend.js';
 import { ChaussetteError } from '../errors.js';
-import type { Handler, NodePair, Reporter } from '../exchange.js';
+import type { Handler, Reporter } from '../exchange.js';
 import { slots } from './commands.js';
 import { exchanges, NativeExchange } from './exchange.js';
 import { TurnText } from './head.js';
@@ -26,10 +26,11 @@ import {
   recordGeneration,
   recordIndex,
   recordKind,
-  records,
   recordServer,
+  records,
   recordWords,
 } from './layout.js';
+import type { NativePair } from './node-pair.js';
 
 // The receiving half of the turn: the core calls `onTurn` once with every request and event that is ready.
 
@@ -44,8 +45,8 @@ const servers: (NativeServer | undefined)[] = [];
 let opened = false;
 let refs = 0;
 
-/** Pairs of the node interface, made by lib/native/request.ts and response.ts. */
-export type PairFactory = (exchange: NativeExchange) => NodePair;
+/** Makes the pair of the node interface; lib/native/node-pair.ts has it. */
+export type PairFactory = (exchange: NativeExchange) => NativePair;
 
 /** One server of the native backend: its tag in the core, and its way to the application.
  *
@@ -85,7 +86,10 @@ export class NativeServer implements BackendServer {
     for (const socket of sockets) {
       const error = addon.addListener(this.#tag, socket.fd);
       if (error !== 0) {
-        throw new ChaussetteError('CHAUSSETTE_ERR_SOCKET', `${socket.display} cannot be watched (errno ${-error})`);
+        throw new ChaussetteError(
+          'CHAUSSETTE_ERR_SOCKET',
+          `${socket.display} cannot be watched (errno ${-error})`,
+        );
       }
     }
     if (refs++ === 0) addon.ref();

@@ -90,7 +90,8 @@ struct Connection {
   uint32_t last_exchange = kNoIndex;
   uint32_t in_flight = 0;
   uint32_t deadline_tick = UINT32_MAX;
-  uint32_t linger_bytes = 0;
+  uint32_t linger_bytes = 0;   // thrown away behind the last request
+  uint32_t skipped_bytes = 0;  // empty lines since the last request
   uint32_t epoll_events = 0;  // that epoll watches for
   Deadline deadline = Deadline::kNone;
   ConnectionState state = ConnectionState::kOpen;

@@ -62,6 +62,18 @@ bool IsAbsoluteForm(const char* at, const char* end) {
   return IsAuthority(authority, stop);
 }
 
+// Digits alone (RFC 9112 §6.2); 2^53 - 1 is what JavaScript can count exactly.
+bool ParseNumber(const char* at, uint32_t length, uint64_t* value) {
+  if (length == 0 || length > 16) return false;
+  uint64_t total = 0;
+  for (uint32_t i = 0; i < length; i++) {
+    if (!IsDigit(at[i])) return false;
+    total = total * 10 + static_cast<uint64_t>(at[i] - '0');
+  }
+  *value = total;
+  return total <= (uint64_t{1} << 53) - 1;
+}
+
 // RFC 9112 §3.2: origin-form, absolute-form, authority-form for CONNECT only,
 // asterisk-form for OPTIONS only. A fragment is never sent.
 bool IsTargetFormValid(const Head& head) {
@@ -71,7 +83,11 @@ bool IsTargetFormValid(const Head& head) {
   if (head.is_connect) {
     const char* colon = static_cast<const char*>(
         memrchr(at, ':', head.target_length));
-    return colon != nullptr && colon + 1 < end && IsAuthority(at, end);
+    if (colon == nullptr || !IsAuthority(at, end)) return false;
+    // RFC 9110 §9.3.6: an empty or invalid port is refused.
+    uint64_t port = 0;
+    const uint32_t digits = static_cast<uint32_t>(end - colon - 1);
+    return ParseNumber(colon + 1, digits, &port) && port >= 1 && port <= 65535;
   }
   if (*at == '/') return true;
   if (head.target_length == 1 && *at == '*') {
@@ -121,19 +137,6 @@ bool WalkHeaderLines(Head* head, const char* line) {
   return true;
 }
 
-// RFC 9112 §6.2: one value of digits alone. 2^53 - 1 is what JavaScript can
-// count exactly.
-bool ParseContentLength(const char* at, uint32_t length, uint64_t* value) {
-  if (length == 0 || length > 16) return false;
-  uint64_t total = 0;
-  for (uint32_t i = 0; i < length; i++) {
-    if (!IsDigit(at[i])) return false;
-    total = total * 10 + static_cast<uint64_t>(at[i] - '0');
-  }
-  *value = total;
-  return total <= (uint64_t{1} << 53) - 1;
-}
-
 // RFC 9112 §6.1 and §6.3: chunked, once and last. Codings in front of it that
 // we do not know are 501; everything else that is not "chunked" is 400.
 Refusal CheckTransferEncoding(const char* at, uint32_t length) {
@@ -173,7 +176,7 @@ Refusal CheckField(Head* head, const HeaderSpan& span, Seen* seen) {
       break;
     case kHeaderContentLength:
       if (++seen->content_lengths > 1 ||
-          !ParseContentLength(value, span.value_length,
+          !ParseNumber(value, span.value_length,
                               &head->content_length)) {
         return Refusal::kContentLength;
       }
@@ -182,7 +185,17 @@ Refusal CheckField(Head* head, const HeaderSpan& span, Seen* seen) {
       if (++seen->transfer_encodings > 1) return Refusal::kTransferEncoding;
       if (head->minor == 0) return Refusal::kTransferEncodingHttp10;
       head->chunked = true;
+      // llhttp does not take a tab for white space here and would see another
+      // coding than we do.
+      for (const char* p = head->base + span.name_offset + span.name_length();
+           *p != '\r'; p++) {
+        if (*p == '\t') return Refusal::kTransferEncoding;
+      }
       return CheckTransferEncoding(value, span.value_length);
+    case kHeaderConnection:
+      // close wins over keep-alive (RFC 9112 §9.3).
+      if (HasToken(value, span.value_length, "close")) head->keep_alive = false;
+      break;
     case kHeaderExpect:
       if (head->minor == 0) break;
       if (!EqualsIgnoreCase(value, span.value_length, "100-continue")) {
@@ -263,7 +276,9 @@ Refusal RequestLineRefusal(int llhttp_error, const char* from,
   for (const char* q = p; q + 9 <= line_end; q++) {
     if (memcmp(q, " HTTP/", 6) == 0 && IsDigit(q[6]) && q[7] == '.' &&
         IsDigit(q[8])) {
-      return Refusal::kVersion;
+      // Of ours the version is not what is wrong.
+      return q[6] == '1' && q[8] <= '1' ? Refusal::kRequestLine
+                                        : Refusal::kVersion;
     }
   }
   return Refusal::kRequestLine;

@@ -102,6 +102,22 @@ bool EqualsIgnoreCase(const char* a, size_t length, const char* b) {
   return b[length] == '\0';
 }
 
+bool HasToken(const char* list, size_t length, const char* token) {
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  const char* end = list + length;
+  while (list < end) {
+    while (list < end && (blank(*list) || *list == ',')) list++;
+    const char* start = list;
+    while (list < end && *list != ',') list++;
+    const char* stop = list;
+    while (stop > start && blank(stop[-1])) stop--;
+    if (EqualsIgnoreCase(start, static_cast<size_t>(stop - start), token)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 uint32_t FindKnownHeader(const char* name, size_t length) {
   if (length > kLengthMax) return kUnknownHeader;
   const char first = static_cast<char>(name[0] | 0x20);

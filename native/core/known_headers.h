@@ -29,6 +29,9 @@ const char* const* KnownHeaderNames(uint32_t* count);
 // Whether `a` of `length` bytes is `b`, which is in lower case, in any case.
 bool EqualsIgnoreCase(const char* a, size_t length, const char* b);
 
+// Whether a comma-separated list has the token, which is in lower case.
+bool HasToken(const char* list, size_t length, const char* token);
+
 }  // namespace chaussette
 
 #endif  // NATIVE_CORE_KNOWN_HEADERS_H_

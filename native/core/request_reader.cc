@@ -81,8 +81,8 @@ void RequestReader::Parse(Connection* c, const char* base, const char* from,
   const char* p = from;
   while (c->open()) {
     if (!c->in_message()) {
-      // Empty lines in front of a request line are skipped (RFC 9112 §2.2).
-      while (p < end && (*p == '\r' || *p == '\n')) p++;
+      p = SkipEmptyLines(c, p, end);
+      if (!c->open()) break;
       if (c->no_more_requests) Discard(c, static_cast<size_t>(end - p));
       if (p == end || c->no_more_requests) break;
       if (!BeginMessage(c, p, end)) break;
@@ -105,6 +105,21 @@ void RequestReader::Parse(Connection* c, const char* base, const char* from,
   core_->table().Keep(kept_);
   current_ = nullptr;
   if (c->open()) core_->UpdateDeadline(c);
+}
+
+// Empty lines in front of a request line are skipped (RFC 9112 §2.2), as many as
+// a head may have bytes.
+const char* RequestReader::SkipEmptyLines(Connection* c, const char* from,
+                                          const char* end) {
+  const char* p = from;
+  while (p < end && (*p == '\r' || *p == '\n')) p++;
+  if (p == from) return p;
+  c->skipped_bytes += static_cast<uint32_t>(p - from);
+  if (c->skipped_bytes > c->server->limits.head_bytes_max &&
+      !c->no_more_requests) {
+    Refuse(c, Refusal::kBadRequest);
+  }
+  return p;
 }
 
 // What comes behind the last request is thrown away, but not without end.
@@ -139,6 +154,7 @@ bool RequestReader::BeginMessage(Connection* c, const char* from,
     if (!wait) core_->Resume(c);
     return false;
   }
+  c->skipped_bytes = 0;
   c->parser = core_->TakeParser();
   c->parser->Begin(c->server->limits.head_bytes_max);
   return true;

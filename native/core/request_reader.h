@@ -47,6 +47,8 @@ class RequestReader final : public RequestSink {
   void OnMessageComplete(Connection* connection);
   void AddTrailers(Connection* connection, Exchange* exchange,
                    uint32_t* record);
+  const char* SkipEmptyLines(Connection* connection, const char* from,
+                             const char* end);
   void Discard(Connection* connection, size_t bytes);
   void Keep(const char* end);
   void Hold(Connection* connection, const char* from, const char* end,

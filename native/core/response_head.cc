@@ -84,7 +84,7 @@ const char* ReasonOf(uint32_t status) {
   for (const Reason& reason : kReasons) {
     if (reason.status == status) return reason.phrase;
   }
-  return "Unknown";
+  return "unknown";  // as node:http says
 }
 
 // Which bytes may stand in a name (bit 0) and in a value or reason (bit 1).
@@ -115,22 +115,6 @@ bool AllOf(const char* at, uint32_t length, uint8_t kind) {
     all &= kClasses.of[static_cast<uint8_t>(at[i])];
   }
   return all != 0;
-}
-
-// Whether a comma-separated list has the token, which is in lower case.
-bool HasToken(const char* at, uint32_t length, const char* token) {
-  const char* end = at + length;
-  while (at < end) {
-    while (at < end && (*at == ' ' || *at == '\t' || *at == ',')) at++;
-    const char* start = at;
-    while (at < end && *at != ',') at++;
-    const char* stop = at;
-    while (stop > start && (stop[-1] == ' ' || stop[-1] == '\t')) stop--;
-    if (EqualsIgnoreCase(start, static_cast<size_t>(stop - start), token)) {
-      return true;
-    }
-  }
-  return false;
 }
 
 bool ReadLength(const char* at, uint32_t length, uint64_t* value) {

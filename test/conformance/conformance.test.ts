@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { Limits } from '../../lib/backends/backend.js';
-import { escapeBytes, type Fixture, parseFixture } from '../helpers/fixture.js';
+import { escapeBytes, type Fixture } from '../helpers/fixture.js';
 import { startBackend } from '../helpers/start-backend.js';
 import { FixtureApplication } from './application.js';
 import { drive, type Mode, modesOf, type Outcome } from './drive.js';
 import { judge } from './judge.js';
+import { loadFixtures } from './load-fixtures.js';
 
 /** Every fixture runs on each of these. `resetAllowed`: see docs/server-behavior.md, "Differences". */
 const backends = [
@@ -18,20 +16,12 @@ const backends = [
 
 /** Connections of one fixture that are open at the same time. */
 const connectionsMax = 64;
+const drainMs = 10_000;
 
 // To work on one thing: CONFORMANCE_BACKEND=native CONFORMANCE_FILTER=chunked CONFORMANCE_MODE=split@17.
 const onlyBackend = process.env['CONFORMANCE_BACKEND'];
 const onlyPath = process.env['CONFORMANCE_FILTER'] ?? '';
 const onlyMode = process.env['CONFORMANCE_MODE'] ?? '';
-
-const directory = fileURLToPath(new URL('fixtures', import.meta.url));
-
-function loadFixtures(): Fixture[] {
-  const paths = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((path) =>
-    path.endsWith('.http'),
-  );
-  return paths.sort().map((path) => parseFixture(path, readFileSync(join(directory, path), 'utf8')));
-}
 
 type Started = Awaited<ReturnType<typeof startBackend>>;
 
@@ -47,8 +37,12 @@ class Servers {
     return known;
   }
 
+  /** Every client is gone by now: an exchange that is still open has been forgotten. */
   async close(): Promise<void> {
-    for (const started of this.#started.values()) await (await started).close();
+    for (const started of this.#started.values()) {
+      const { cut } = await (await started).close(drainMs);
+      assert.equal(cut, 0, `${cut} exchanges were still open at the end`);
+    }
   }
 }
 

@@ -1,0 +1,68 @@
+import type { HeaderList } from '../exchange.js';
+
+// node:http's rules for repeated request fields (documentation of message.headers).
+
+/** Of these the first counts. */
+const firstOnly = new Set([
+  'age',
+  'authorization',
+  'content-length',
+  'content-type',
+  'etag',
+  'expires',
+  'from',
+  'host',
+  'if-modified-since',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'referer',
+  'retry-after',
+  'server',
+  'user-agent',
+]);
+
+const lowerNames = new Map<string, string>();
+const lowerNamesMax = 1000;
+
+/** In lower case; the names of most requests are the same few. */
+export function lowerCase(name: string): string {
+  const known = lowerNames.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  if (lowerNames.size < lowerNamesMax) lowerNames.set(name, lower);
+  return lower;
+}
+
+/** By lower-case name, on an object without a prototype; set-cookie as a list, the others joined. */
+export function joinHeaders(raw: HeaderList): NodeJS.Dict<string | string[]> {
+  const headers = Object.create(null) as NodeJS.Dict<string | string[]>;
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = lowerCase(raw[i] as string);
+    const value = raw[i + 1] as string;
+    const before = headers[name];
+    if (name === 'set-cookie') {
+      if (Array.isArray(before)) before.push(value);
+      else headers[name] = [value];
+    } else if (before === undefined) {
+      headers[name] = value;
+    } else if (!firstOnly.has(name)) {
+      headers[name] = `${String(before)}${name === 'cookie' ? '; ' : ', '}${value}`;
+    }
+  }
+  return headers;
+}
+
+/** By lower-case name, every value in a list of its own. */
+export function joinHeadersDistinct(raw: HeaderList): NodeJS.Dict<string[]> {
+  const headers = Object.create(null) as NodeJS.Dict<string[]>;
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = lowerCase(raw[i] as string);
+    const list = headers[name];
+    if (list === undefined) headers[name] = [raw[i + 1] as string];
+    else list.push(raw[i + 1] as string);
+  }
+  return headers;
+}

@@ -1,0 +1,190 @@
+import { IncomingMessage } from 'node:http';
+import { defineValues } from './base.js';
+import type { NativeExchange } from './exchange.js';
+import { joinHeaders, joinHeadersDistinct } from './node-headers.js';
+import {
+  kExchange,
+  kHeaders,
+  kHeadersDistinct,
+  kMethod,
+  kTrailers,
+  kUrl,
+  NativeRequest,
+  openStream,
+} from './request.js';
+import type { NativeSocket } from './socket.js';
+
+// What Node keeps as own properties of a request, or as accessors over them, is decoded here when it is asked for.
+
+/** An accessor of Node's own prototype, for requests that are not ours. */
+function inherited(name: 'headers' | 'headersDistinct' | 'trailers' | 'trailersDistinct' | 'connection') {
+  const descriptor = Object.getOwnPropertyDescriptor(IncomingMessage.prototype, name);
+  return {
+    get: (self: object): unknown => descriptor?.get?.call(self),
+    set: (self: object, value: unknown): void => descriptor?.set?.call(self, value),
+  };
+}
+const nodeHeaders = inherited('headers');
+const nodeHeadersDistinct = inherited('headersDistinct');
+const nodeTrailers = inherited('trailers');
+const nodeTrailersDistinct = inherited('trailersDistinct');
+const nodeConnection = inherited('connection');
+
+/** Give a request that is not ours the property that it assigned to: node:http keeps these as own properties. */
+function own(self: object, name: string, value: unknown): void {
+  Object.defineProperty(self, name, { value, writable: true, enumerable: true, configurable: true });
+}
+
+/** Define a member on the prototype that Node keeps as an own property, or as an accessor of its own. */
+function define(name: string, descriptor: { get(): unknown; set(value: never): void }): void {
+  Object.defineProperty(NativeRequest.prototype, name, {
+    ...descriptor,
+    configurable: true,
+    enumerable: false,
+  });
+}
+
+/** An accessor that decodes once and then is an own property, as assigning makes it one.
+ *  @param keep false to decode each time: the value changes. */
+function lazy(name: string, decode: (exchange: NativeExchange) => unknown, keep = true) {
+  return {
+    get(this: NativeRequest): unknown {
+      if (this[kExchange] === undefined) return undefined;
+      const value = decode(this[kExchange]);
+      if (keep) own(this, name, value);
+      return value;
+    },
+    set(this: NativeRequest, value: never): void {
+      own(this, name, value);
+    },
+  };
+}
+
+define('url', {
+  get(this: NativeRequest) {
+    this[kUrl] ??= this[kExchange].target;
+    return this[kUrl];
+  },
+  set(this: NativeRequest, value: string) {
+    if (this[kExchange] === undefined) own(this, 'url', value);
+    else this[kUrl] = value;
+  },
+});
+define('method', {
+  get(this: NativeRequest) {
+    this[kMethod] ??= this[kExchange].method;
+    return this[kMethod];
+  },
+  set(this: NativeRequest, value: string) {
+    if (this[kExchange] === undefined) own(this, 'method', value);
+    else this[kMethod] = value;
+  },
+});
+define('headers', {
+  get(this: NativeRequest) {
+    if (this[kExchange] === undefined) return nodeHeaders.get(this);
+    this[kHeaders] ??= joinHeaders(this[kExchange].headers.raw);
+    return this[kHeaders];
+  },
+  set(this: NativeRequest, value: NodeJS.Dict<string | string[]>) {
+    if (this[kExchange] === undefined) nodeHeaders.set(this, value);
+    else this[kHeaders] = value;
+  },
+});
+define('headersDistinct', {
+  get(this: NativeRequest) {
+    if (this[kExchange] === undefined) return nodeHeadersDistinct.get(this);
+    this[kHeadersDistinct] ??= joinHeadersDistinct(this[kExchange].headers.raw);
+    return this[kHeadersDistinct];
+  },
+  set(this: NativeRequest, value: NodeJS.Dict<string[]>) {
+    if (this[kExchange] === undefined) nodeHeadersDistinct.set(this, value);
+    else this[kHeadersDistinct] = value;
+  },
+});
+define(
+  'rawHeaders',
+  lazy('rawHeaders', (exchange) => [...exchange.headers.raw]),
+);
+define('trailers', {
+  get(this: NativeRequest) {
+    return this[kExchange] === undefined ? nodeTrailers.get(this) : joinHeaders(this[kTrailers]);
+  },
+  set(this: NativeRequest, value: unknown) {
+    if (this[kExchange] === undefined) nodeTrailers.set(this, value);
+    else own(this, 'trailers', value);
+  },
+});
+define('trailersDistinct', {
+  get(this: NativeRequest) {
+    return this[kExchange] === undefined
+      ? nodeTrailersDistinct.get(this)
+      : joinHeadersDistinct(this[kTrailers]);
+  },
+  set(this: NativeRequest, value: unknown) {
+    if (this[kExchange] === undefined) nodeTrailersDistinct.set(this, value);
+    else own(this, 'trailersDistinct', value);
+  },
+});
+define('rawTrailers', {
+  get(this: NativeRequest) {
+    return [...this[kTrailers]];
+  },
+  set(this: NativeRequest, value: unknown) {
+    own(this, 'rawTrailers', value);
+  },
+});
+define(
+  'socket',
+  lazy('socket', (exchange) => exchange.socket),
+);
+define(
+  'client',
+  lazy('client', (exchange) => exchange.socket),
+);
+define('connection', {
+  get(this: NativeRequest) {
+    return this[kExchange] === undefined ? nodeConnection.get(this) : this.socket;
+  },
+  set(this: NativeRequest, value: NativeSocket) {
+    if (this[kExchange] === undefined) nodeConnection.set(this, value);
+    else own(this, 'socket', value);
+  },
+});
+define(
+  'httpVersion',
+  lazy('httpVersion', (exchange) => exchange.httpVersion),
+);
+define(
+  'httpVersionMajor',
+  lazy('httpVersionMajor', () => 1),
+);
+define(
+  'httpVersionMinor',
+  lazy('httpVersionMinor', (exchange) => (exchange.httpVersion === '1.0' ? 0 : 1)),
+);
+define(
+  'complete',
+  lazy('complete', (exchange) => exchange.bodyComplete, false),
+);
+define('_readableState', {
+  get(this: NativeRequest) {
+    if (this[kExchange] === undefined) return undefined;
+    openStream(this);
+    return Object.getOwnPropertyDescriptor(this, '_readableState')?.value;
+  },
+  set(this: NativeRequest, value: unknown) {
+    own(this, '_readableState', value);
+  },
+});
+
+// What Node keeps as own properties with a constant start value.
+defineValues(NativeRequest.prototype, {
+  aborted: false,
+  upgrade: null,
+  statusCode: null,
+  statusMessage: null,
+  joinDuplicateHeaders: false,
+  _consumed: false,
+  _dumped: false,
+});

@@ -1,0 +1,148 @@
+import { EventEmitter } from 'node:events';
+import { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import type { BodySink, HeaderList } from '../exchange.js';
+import { bareBase } from './base.js';
+import type { NativeExchange } from './exchange.js';
+
+// IncomingMessage is slow to construct, not to inherit from. Objects of this class are made by a constructor of their
+// own; their prototype chain ends in Node's, every member that is hot is overridden, and the state of the stream is
+// made when somebody first treats the request as one.
+//
+// Express puts its own prototypes in front of ours (node-pair.ts), and the same Express may serve a request of
+// node:http at the same time: so every member that Node does not keep as an own property must also work for such a
+// foreign request. `kExchange` tells them apart.
+
+export const kExchange = Symbol('exchange');
+export const kUrl = Symbol('url');
+export const kMethod = Symbol('method');
+export const kHeaders = Symbol('headers');
+export const kHeadersDistinct = Symbol('headersDistinct');
+export const kTrailers = Symbol('trailers');
+const kReading = Symbol('reading');
+
+/** What the application gets as `req`. */
+export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.prototype) {
+  declare [kExchange]: NativeExchange;
+  declare [kUrl]: string | undefined;
+  declare [kMethod]: string | undefined;
+  declare [kHeaders]: NodeJS.Dict<string | string[]> | undefined;
+  declare [kHeadersDistinct]: NodeJS.Dict<string[]> | undefined;
+  declare [kTrailers]: HeaderList;
+  declare [kReading]: boolean;
+
+  override on(event: string, listener: (...args: never[]) => void): this {
+    // Readable's own on() looks at the state of the stream whatever the event is.
+    if (this[kExchange] !== undefined && event !== 'data' && event !== 'readable' && !isOpen(this)) {
+      EventEmitter.prototype.on.call(this, event, listener as () => void);
+      return this;
+    }
+    return super.on(event, listener as () => void);
+  }
+
+  override addListener(event: string, listener: (...args: never[]) => void): this {
+    return this.on(event, listener);
+  }
+
+  override _read(size: number): void {
+    const exchange = this[kExchange];
+    if (exchange === undefined) {
+      super._read(size);
+    } else if (this[kReading]) {
+      exchange.resumeBody();
+    } else {
+      this[kReading] = true;
+      exchange.readBody(new RequestSink(this));
+    }
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    const exchange = this[kExchange];
+    if (exchange === undefined) {
+      super._destroy(error, callback);
+      return;
+    }
+    if (!this.readableEnded || !this.complete) {
+      this.aborted = true;
+      this.emit('aborted');
+      if (!exchange.ended) exchange.abort();
+    }
+    // Without a listener an aborted request is no reason for an uncaught error, as with node:http.
+    const told = error !== null && this.listenerCount('error') > 0 ? error : null;
+    process.nextTick(callback, told);
+  }
+
+  override setTimeout(ms: number, callback?: () => void): this {
+    if (this[kExchange] === undefined) return super.setTimeout(ms, callback);
+    this.socket.setTimeout(ms, callback);
+    return this;
+  }
+
+  /** Read and forget the rest of the body, as node:http does after the response. */
+  _dump(): void {
+    if (this[kExchange] === undefined) {
+      (IncomingMessage.prototype as unknown as { _dump(): void })._dump.call(this);
+    } else if (isOpen(this)) {
+      this.resume();
+    }
+  }
+}
+
+/** Whether somebody has treated the request as a stream. */
+export function isOpen(request: NativeRequest): boolean {
+  return Object.hasOwn(request, '_readableState');
+}
+
+export function openStream(request: NativeRequest): void {
+  Readable.call(request as unknown as Readable, { highWaterMark: 64 * 1024 });
+}
+
+/** Moves the body into the stream. */
+class RequestSink implements BodySink {
+  readonly #request: NativeRequest;
+
+  constructor(request: NativeRequest) {
+    this.#request = request;
+  }
+
+  data(chunk: Uint8Array): boolean {
+    return this.#request.push(chunk);
+  }
+
+  end(trailers: HeaderList): void {
+    this.#request[kTrailers] = trailers;
+    this.#request.push(null);
+  }
+
+  error(): void {
+    abortRequest(this.#request);
+  }
+}
+
+/** The client is gone: 'aborted', 'error' where somebody listens, 'close'. */
+export function abortRequest(request: NativeRequest): void {
+  if (!isOpen(request)) {
+    request.aborted = true;
+    if (
+      request.listenerCount('aborted') + request.listenerCount('error') + request.listenerCount('close') ===
+      0
+    ) {
+      return;
+    }
+  }
+  if (request.readableEnded && request.complete) return;
+  const error = Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
+  request.destroy(error);
+}
+
+const noTrailers: HeaderList = [];
+
+/** Fields that every request has from the start; the order is that of the hidden class. */
+export function initRequest(request: NativeRequest, exchange: NativeExchange): void {
+  request[kExchange] = exchange;
+  request[kUrl] = undefined;
+  request[kMethod] = undefined;
+  request[kHeaders] = undefined;
+  request[kTrailers] = noTrailers;
+  request[kReading] = false;
+}

@@ -1,0 +1,88 @@
+import { OutgoingMessage, STATUS_CODES } from 'node:http';
+import { defineValues } from './base.js';
+import { kExchange } from './request.js';
+import { NativeResponse } from './response.js';
+import { closed, ended, finished, kCorked, kHeaders, kState, open, streaming } from './response-state.js';
+
+// What Node keeps as own properties of a response, or as accessors over them, is computed here when it is asked for.
+
+const accessors: Record<string, (this: NativeResponse) => unknown> = {
+  headersSent() {
+    return this[kState] !== open;
+  },
+  _header() {
+    return this[kState] === open ? null : headText(this);
+  },
+  _headerSent() {
+    return this[kState] >= streaming;
+  },
+  finished() {
+    return this[kState] >= ended;
+  },
+  writableEnded() {
+    return this[kState] >= ended;
+  },
+  writableFinished() {
+    return this[kState] >= finished;
+  },
+  writableLength() {
+    return 0;
+  },
+  writableHighWaterMark() {
+    return 64 * 1024;
+  },
+  writableNeedDrain() {
+    return this[kState] === streaming && this[kExchange].needDrain;
+  },
+  writableCorked() {
+    return this[kCorked];
+  },
+  writableObjectMode() {
+    return false;
+  },
+  closed() {
+    return this[kState] === closed;
+  },
+  socket() {
+    return this[kState] >= finished && this[kState] !== closed ? null : this[kExchange].socket;
+  },
+};
+
+/** For those who look into `_header`: the text of the head, as far as it is known here. */
+function headText(response: NativeResponse): string {
+  const list = response[kHeaders]?.toList() ?? [];
+  let text = `HTTP/1.1 ${response.statusCode} ${response.statusMessage || (STATUS_CODES[response.statusCode] ?? 'unknown')}\r\n`;
+  for (let i = 0; i < list.length; i += 2) text += `${list[i]}: ${list[i + 1]}\r\n`;
+  return `${text}\r\n`;
+}
+
+for (const [name, get] of Object.entries(accessors)) {
+  const own = Object.getOwnPropertyDescriptor(OutgoingMessage.prototype, name);
+  Object.defineProperty(NativeResponse.prototype, name, {
+    configurable: true,
+    enumerable: false,
+    get(this: NativeResponse) {
+      return this[kExchange] === undefined ? own?.get?.call(this) : get.call(this);
+    },
+    set(this: NativeResponse, value: unknown) {
+      if (this[kExchange] === undefined && own?.set !== undefined) own.set.call(this, value);
+      else Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+    },
+  });
+}
+
+// What Node keeps as own properties with a constant start value.
+defineValues(NativeResponse.prototype, {
+  statusMessage: undefined,
+  writable: true,
+  destroyed: false,
+  _last: false,
+  chunkedEncoding: false,
+  shouldKeepAlive: true,
+  useChunkedEncodingByDefault: true,
+  sendDate: true,
+  strictContentLength: false,
+  _hasBody: true,
+  _trailer: '',
+  errored: null,
+});

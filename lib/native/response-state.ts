@@ -1,0 +1,107 @@
+import { STATUS_CODES } from 'node:http';
+import type { HeaderList } from '../exchange.js';
+import { noDate } from './layout.js';
+import * as nodeErrors from './node-errors.js';
+import { lowerCase } from './node-headers.js';
+import { kExchange } from './request.js';
+import type { NativeResponse } from './response.js';
+import { ResponseHeaders, toPairs } from './response-headers.js';
+
+// The steps of a response, as functions: an Express response has Express' prototype, and so no private methods.
+
+export const kHeaders = Symbol('headers');
+export const kState = Symbol('state');
+/** The writeHead of the prototype, to see whether middleware has put its own in place. */
+export const kOwnWriteHead = Symbol('writeHead');
+export const kTrailers = Symbol('trailers');
+export const kCorked = Symbol('corked');
+export const kWritten = Symbol('written');
+
+/** How far a response is. */
+export const open = 0;
+/** writeHead was called: status and fields are final, nothing is sent. */
+export const headSet = 1;
+export const streaming = 2;
+export const ended = 3;
+export const finished = 4;
+export const closed = 5;
+
+export type Callback = (error?: Error | null) => void;
+
+export const badReason = /[^\t\x20-\x7e\x80-\xff]/;
+export const noFields: HeaderList = [];
+
+/** Fields of writeHead replace those of the same name; a list given to it may repeat names. */
+export function mergeHead(response: NativeResponse, headers: object): void {
+  const pairs = toPairs(headers);
+  response[kHeaders] ??= new ResponseHeaders();
+  const seen = new Set<string>();
+  for (const [name, value] of pairs) {
+    const key = lowerCase(name);
+    if (Array.isArray(headers) && seen.has(key)) response[kHeaders].append(name, value as string);
+    else response[kHeaders].set(name, value);
+    seen.add(key);
+  }
+}
+
+/** Make status and fields final. A writeHead that middleware has put in place of ours is called. */
+export function setHead(response: NativeResponse): void {
+  if (response[kState] !== open) return;
+  if (response.writeHead === response[kOwnWriteHead]) {
+    const code = response.statusCode | 0;
+    if (code < 100 || code > 999) throw nodeErrors.invalidStatus(response.statusCode);
+    if (response.statusMessage && badReason.test(response.statusMessage))
+      throw nodeErrors.invalidChar('statusMessage');
+    response[kState] = headSet;
+  } else {
+    response._implicitHeader();
+    // Middleware that swallows the call would keep us here for ever.
+    if (response[kState] === open) response[kState] = headSet;
+  }
+}
+
+export function fieldsOf(response: NativeResponse): HeaderList {
+  return response[kHeaders] === undefined ? noFields : response[kHeaders].toList();
+}
+
+export function reasonOf(response: NativeResponse): string {
+  const message = response.statusMessage;
+  return message === undefined || message === STATUS_CODES[response.statusCode] ? '' : message;
+}
+
+export function startStream(response: NativeResponse): void {
+  setHead(response);
+  if (response[kState] !== headSet) return;
+  response[kState] = streaming;
+  const exchange = response[kExchange];
+  exchange.respondHeadNode(
+    response.statusCode,
+    reasonOf(response),
+    fieldsOf(response),
+    response.sendDate ? 0 : noDate,
+  );
+}
+
+export function failWrite(response: NativeResponse, error: Error, callback: Callback | undefined): void {
+  process.nextTick(() => {
+    callback?.(error);
+    if (!response.destroyed) response.emit('error', error);
+  });
+}
+
+export function endAgain(response: NativeResponse, chunk: unknown, callback: Callback | undefined): void {
+  if (typeof callback === 'function') {
+    const error = chunk ? nodeErrors.writeAfterEnd() : nodeErrors.alreadyFinished();
+    process.nextTick(callback, error);
+  } else if (chunk) {
+    failWrite(response, nodeErrors.writeAfterEnd(), undefined);
+  }
+}
+
+export function watched(response: NativeResponse): boolean {
+  const events = (response as unknown as { _events?: Record<string, unknown> })._events;
+  return (
+    events !== undefined &&
+    (events['finish'] !== undefined || events['close'] !== undefined || events['prefinish'] !== undefined)
+  );
+}

@@ -1,0 +1,359 @@
+import { ServerResponse, STATUS_CODES } from 'node:http';
+import { bareBase, defineValues } from './base.js';
+import type { NativeExchange } from './exchange.js';
+import { noDate } from './layout.js';
+import * as nodeErrors from './node-errors.js';
+import { lowerCase } from './node-headers.js';
+import type { NativeRequest } from './request.js';
+import { kExchange } from './request.js';
+import { type HeaderValue, ResponseHeaders, toPairs } from './response-headers.js';
+import {
+  badReason,
+  type Callback,
+  closed,
+  endAgain,
+  ended,
+  failWrite,
+  fieldsOf,
+  finished,
+  headSet,
+  kCorked,
+  kHeaders,
+  kOwnWriteHead,
+  kState,
+  kTrailers,
+  kWritten,
+  mergeHead,
+  noFields,
+  open,
+  reasonOf,
+  setHead,
+  startStream,
+  watched,
+} from './response-state.js';
+
+// As with the request (see request.ts): a constructor of our own, Node's prototypes behind it, every hot member
+// overridden, and each override passes on to Node's for a response that is not ours.
+
+type Chunk = string | Uint8Array;
+
+const node = ServerResponse.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
+
+/** Node's own method, for a response that is not ours. */
+function pass<R>(self: object, name: string, args: unknown[]): R {
+  return (node[name] as (...args: unknown[]) => R).apply(self, args);
+}
+
+/** What the application gets as `res`. */
+export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prototype) {
+  declare [kExchange]: NativeExchange;
+  declare [kHeaders]: ResponseHeaders | undefined;
+  declare [kState]: number;
+  declare [kTrailers]: string[] | undefined;
+  declare [kCorked]: number;
+  declare [kWritten]: boolean;
+  declare readonly [kOwnWriteHead]: ServerResponse['writeHead'];
+
+  // Fields.
+
+  override setHeader(name: string, value: HeaderValue): this {
+    if (this[kExchange] === undefined) return pass(this, 'setHeader', [name, value]);
+    if (this[kState] !== open) throw nodeErrors.headersSent('set');
+    this[kHeaders] ??= new ResponseHeaders();
+    this[kHeaders].set(name, value);
+    return this;
+  }
+
+  override setHeaders(headers: Headers | Map<string, HeaderValue>): this {
+    if (this[kExchange] === undefined) return pass(this, 'setHeaders', [headers]);
+    if (this[kState] !== open) throw nodeErrors.headersSent('set');
+    const cookies = headers instanceof Headers ? headers.getSetCookie() : [];
+    for (const [name, value] of headers) {
+      if (cookies.length === 0 || name !== 'set-cookie') this.setHeader(name, value);
+    }
+    if (cookies.length > 0) this.setHeader('set-cookie', cookies);
+    return this;
+  }
+
+  override appendHeader(name: string, value: string | readonly string[]): this {
+    if (this[kExchange] === undefined) return pass(this, 'appendHeader', [name, value]);
+    if (this[kState] !== open) throw nodeErrors.headersSent('append');
+    this[kHeaders] ??= new ResponseHeaders();
+    this[kHeaders].append(name, value);
+    return this;
+  }
+
+  override getHeader(name: string): number | string | string[] | undefined {
+    if (this[kExchange] === undefined) return pass(this, 'getHeader', [name]);
+    return this[kHeaders]?.get(lowerCase(name)) as number | string | string[] | undefined;
+  }
+
+  override hasHeader(name: string): boolean {
+    if (this[kExchange] === undefined) return pass(this, 'hasHeader', [name]);
+    return this[kHeaders]?.keys.includes(lowerCase(name)) === true;
+  }
+
+  override removeHeader(name: string): void {
+    if (this[kExchange] === undefined) return pass(this, 'removeHeader', [name]);
+    if (this[kState] !== open) throw nodeErrors.headersSent('remove');
+    const key = lowerCase(name);
+    this[kHeaders]?.delete(key);
+    if (key === 'date') this.sendDate = false;
+  }
+
+  override getHeaderNames(): string[] {
+    if (this[kExchange] === undefined) return pass(this, 'getHeaderNames', []);
+    return [...(this[kHeaders]?.keys ?? [])];
+  }
+
+  getRawHeaderNames(): string[] {
+    if (this[kExchange] === undefined) return pass(this, 'getRawHeaderNames', []);
+    return [...(this[kHeaders]?.names ?? [])];
+  }
+
+  override getHeaders(): NodeJS.Dict<number | string | string[]> {
+    if (this[kExchange] === undefined) return pass(this, 'getHeaders', []);
+    const all = Object.create(null) as NodeJS.Dict<number | string | string[]>;
+    const headers = this[kHeaders];
+    if (headers !== undefined) {
+      headers.keys.forEach((key, i) => {
+        all[key] = headers.values[i] as number | string | string[];
+      });
+    }
+    return all;
+  }
+
+  // The head.
+
+  override writeHead(status: number, reason?: unknown, headers?: unknown): this {
+    if (this[kExchange] === undefined) return pass(this, 'writeHead', [status, reason, headers]);
+    if (this[kState] !== open) throw nodeErrors.headersSent('write');
+    const code = status | 0;
+    if (code < 100 || code > 999) throw nodeErrors.invalidStatus(status);
+    if (typeof reason === 'string') this.statusMessage = reason;
+    else {
+      this.statusMessage ||= STATUS_CODES[code] ?? 'unknown';
+      headers ??= reason;
+    }
+    if (badReason.test(this.statusMessage)) throw nodeErrors.invalidChar('statusMessage');
+    this.statusCode = code;
+    if (typeof headers === 'object' && headers !== null) mergeHead(this, headers);
+    this[kState] = headSet;
+    return this;
+  }
+
+  _implicitHeader(): void {
+    if (this[kExchange] === undefined) pass(this, '_implicitHeader', []);
+    else this.writeHead(this.statusCode);
+  }
+
+  override flushHeaders(): void {
+    if (this[kExchange] === undefined) return pass(this, 'flushHeaders', []);
+    startStream(this);
+  }
+
+  // The body.
+
+  override write(chunk: Chunk, encoding?: unknown, callback?: Callback): boolean {
+    if (this[kExchange] === undefined) return pass(this, 'write', [chunk, encoding, callback]);
+    if (typeof encoding === 'function') {
+      callback = encoding as Callback;
+      encoding = undefined;
+    }
+    if (chunk === null) throw nodeErrors.nullChunk();
+    if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) throw nodeErrors.invalidChunk(chunk);
+    if (this[kState] >= ended) {
+      failWrite(this, this.destroyed ? nodeErrors.destroyed('write') : nodeErrors.writeAfterEnd(), callback);
+      return false;
+    }
+    if (this.destroyed) {
+      failWrite(this, nodeErrors.destroyed('write'), callback);
+      return false;
+    }
+    startStream(this);
+    this[kWritten] = true;
+    const goesOn = this[kExchange].write(encode(chunk, encoding));
+    if (callback !== undefined) process.nextTick(callback, null);
+    return goesOn;
+  }
+
+  override end(chunk?: unknown, encoding?: unknown, callback?: unknown): this {
+    if (this[kExchange] === undefined) return pass(this, 'end', [chunk, encoding, callback]);
+    if (typeof chunk === 'function') {
+      callback = chunk;
+      chunk = undefined;
+    } else if (typeof encoding === 'function') {
+      callback = encoding;
+      encoding = undefined;
+    }
+    if (
+      chunk !== undefined &&
+      chunk !== null &&
+      typeof chunk !== 'string' &&
+      !(chunk instanceof Uint8Array)
+    ) {
+      throw nodeErrors.invalidChunk(chunk);
+    }
+    if (this[kState] >= ended) {
+      endAgain(this, chunk, callback as Callback | undefined);
+      return this;
+    }
+    this[kCorked] = 0;
+    const body = chunk === undefined || chunk === null ? null : encode(chunk as Chunk, encoding);
+    setHead(this);
+    if (typeof callback === 'function') this.once('finish', callback as () => void);
+    const isWatched = watched(this);
+    const exchange = this[kExchange];
+    if (isWatched) exchange.watchFlush = true;
+    if (this[kState] === headSet && this[kTrailers] === undefined) {
+      this[kState] = ended;
+      exchange.respondNode(this.statusCode, reasonOf(this), fieldsOf(this), body, this.sendDate ? 0 : noDate);
+    } else {
+      startStream(this);
+      if (body !== null) exchange.write(body);
+      this[kState] = ended;
+      exchange.end(this[kTrailers]);
+    }
+    if (!isWatched) justEnded(this);
+    return this;
+  }
+
+  override addTrailers(headers: object): void {
+    if (this[kExchange] === undefined) return pass(this, 'addTrailers', [headers]);
+    this[kTrailers] ??= [];
+    const checked = new ResponseHeaders();
+    for (const [name, value] of toPairs(headers)) checked.append(name, String(value));
+    this[kTrailers].push(...checked.toList());
+  }
+
+  override cork(): void {
+    if (this[kExchange] === undefined) return pass(this, 'cork', []);
+    this[kCorked]++;
+  }
+
+  override uncork(): void {
+    if (this[kExchange] === undefined) return pass(this, 'uncork', []);
+    if (this[kCorked] > 0) this[kCorked]--;
+  }
+
+  // Informational responses.
+
+  override writeContinue(callback?: () => void): void {
+    if (this[kExchange] === undefined) return pass(this, 'writeContinue', [callback]);
+    this[kExchange].respondInfo(100, noFields);
+    if (callback !== undefined) process.nextTick(callback);
+  }
+
+  override writeProcessing(callback?: () => void): void {
+    if (this[kExchange] === undefined) return pass(this, 'writeProcessing', [callback]);
+    this[kExchange].respondInfo(102, noFields);
+    if (callback !== undefined) process.nextTick(callback);
+  }
+
+  override writeEarlyHints(hints: Record<string, string | string[]>, callback?: () => void): void {
+    if (this[kExchange] === undefined) return pass(this, 'writeEarlyHints', [hints, callback]);
+    const headers = new ResponseHeaders();
+    for (const [name, value] of Object.entries(hints)) {
+      headers.set(name, name.toLowerCase() === 'link' && Array.isArray(value) ? value.join(', ') : value);
+    }
+    if (headers.get('link') === undefined) return;
+    this[kExchange].respondInfo(103, headers.toList());
+    if (callback !== undefined) process.nextTick(callback);
+  }
+
+  // The stream.
+
+  override destroy(error?: Error): this {
+    if (this[kExchange] === undefined) return pass(this, 'destroy', [error]);
+    if (this.destroyed) return this;
+    this.destroyed = true;
+    this[kExchange].abort();
+    this.socket?.destroy(error);
+    process.nextTick(emitClose, this);
+    return this;
+  }
+
+  override setTimeout(ms: number, callback?: () => void): this {
+    if (this[kExchange] === undefined) return pass(this, 'setTimeout', [ms, callback]);
+    if (callback !== undefined) this.on('timeout', callback);
+    this.socket?.setTimeout(ms, () => {
+      if (!this.emit('timeout')) this.socket?.destroy();
+    });
+    return this;
+  }
+
+  override pipe(): never {
+    if (this[kExchange] === undefined) return pass(this, 'pipe', []);
+    this.emit('error', nodeErrors.cannotPipe());
+    return undefined as never;
+  }
+
+  override assignSocket(socket: never): void {
+    if (this[kExchange] === undefined) pass(this, 'assignSocket', [socket]);
+  }
+
+  override detachSocket(socket: never): void {
+    if (this[kExchange] === undefined) pass(this, 'detachSocket', [socket]);
+  }
+
+  // What the exchange tells.
+
+  /** @internal The last byte was handed to the kernel. */
+  flushed(): void {
+    if (this[kState] !== ended) return;
+    this[kState] = finished;
+    this.emit('prefinish');
+    this.emit('finish');
+    process.nextTick(emitClose, this);
+  }
+
+  /** @internal The client is gone before the response was complete. */
+  aborted(): void {
+    this.destroyed = true;
+    emitClose(this);
+  }
+}
+
+function encode(chunk: Chunk, encoding: unknown): Chunk {
+  if (typeof chunk !== 'string' || typeof encoding !== 'string') return chunk;
+  const name = encoding.toLowerCase();
+  return name === 'utf8' || name === 'utf-8' ? chunk : Buffer.from(chunk, encoding as BufferEncoding);
+}
+
+/** 'close', once. */
+export function emitClose(response: NativeResponse): void {
+  if (response[kState] === closed) return;
+  response[kState] = closed;
+  (response as unknown as { _closed: boolean })._closed = true;
+  response.emit('close');
+}
+
+// A response that nobody listened to when it ended may still get a listener in the same tick: res.end().on('finish').
+let ends: NativeResponse[] = [];
+
+function justEnded(response: NativeResponse): void {
+  if (ends.push(response) === 1) process.nextTick(tellEnds);
+}
+
+function tellEnds(): void {
+  const batch = ends;
+  ends = [];
+  for (const response of batch) response.flushed();
+}
+
+/** Fields that every response has from the start; the order is that of the hidden class. */
+export function initResponse(
+  response: NativeResponse,
+  exchange: NativeExchange,
+  request: NativeRequest,
+): void {
+  response[kExchange] = exchange;
+  response[kHeaders] = undefined;
+  response[kState] = open;
+  response[kTrailers] = undefined;
+  response[kCorked] = 0;
+  response.statusCode = 200;
+  (response as { req: unknown }).req = request;
+}
+
+defineValues(NativeResponse.prototype, { [kOwnWriteHead]: NativeResponse.prototype.writeHead });
