@@ -62,10 +62,10 @@ function endOnSignal(server: Server, log: Log, gracefulTimeout: number): Promise
       }
       log.info(`Stopping (${signal})`);
       server.close().then(({ cut }) => {
-        if (cut > 0)
-          log.error(
-            `${cut} requests were cut: they took longer than the ${gracefulTimeout} s of --graceful-timeout`,
-          );
+        if (cut > 0) {
+          const what = cut === 1 ? '1 request was' : `${cut} requests were`;
+          log.error(`${what} cut at the end of the ${gracefulTimeout} s of --graceful-timeout`);
+        }
         resolve(cut === 0 ? clean : requestsCut);
       }, reject);
     };

@@ -72,7 +72,7 @@ function texts(value: unknown, label: string): string[] {
 export function plainJson(text: string): string {
   // A string, or a comment, or a comma that only blanks and comments part from a closing bracket.
   const pieces =
-    /("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*[\s\S]*?\*\/|,(?=(?:\s|\/\/[^\n]*\n|\/\*[\s\S]*?\*\/)*[\]}])/g;
+    /("(?:\\.|[^"\\])*")|\/\/[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/|,(?=(?:\s|\/\/[^\n]*\n|\/\*(?:[^*]|\*(?!\/))*\*\/)*[\]}])/g;
   return text.replace(/^\uFEFF/, '').replace(pieces, (piece, string: string | undefined) => {
     return string ?? piece.replace(/[^\n]/g, '');
   });

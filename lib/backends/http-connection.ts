@@ -8,6 +8,7 @@ import { type Refusal, refusalBytes } from './http-rules.js';
 /** After our FIN the connection is read for so long at most, so that the client has our last bytes before a reset
  *  could destroy them (RFC 9112 §9.6). */
 const lingerMs = 1000;
+const drainLingerMs = 250;
 
 /** After the client has shut down its side, its requests are still answered. So long later the application is told
  *  that the client has probably left. */
@@ -142,7 +143,7 @@ export class HttpConnection {
     this.#closing = true;
     if (this.socket.destroyed || this.#linger !== undefined) return;
     this.socket.end();
-    this.#linger = setTimeout(() => this.socket.destroy(), lingerMs);
+    this.#linger = setTimeout(() => this.socket.destroy(), this.#owner.draining ? drainLingerMs : lingerMs);
   }
 
   /** No request after those that are open is read. */

@@ -134,7 +134,9 @@ export class HttpExchange implements Exchange {
     if (head.chunked) list = withoutField(list, 'transfer-encoding');
     if (head.trailer) list = withoutField(list, 'trailer');
     if (status === 204) list = withoutField(list, 'content-length');
-    else if (status !== 304 && head.contentLength < 0) list = [...list, 'content-length', String(length)];
+    // Without a body at hand, nobody knows the length that GET would have (RFC 9110 §8.6).
+    else if (head.contentLength < 0 && status !== 304 && (body !== null || this.method !== 'HEAD'))
+      list = [...list, 'content-length', String(length)];
     this.res.writeHead(status, statusText || (STATUS_CODES[status] ?? 'Unknown'), list);
     if (bodiless || body === null) this.res.end();
     // node:http sends a head and a string as one string, in UTF-8: a head that is not ASCII goes alone.

@@ -145,11 +145,6 @@ export class NativeExchange extends AsyncResource implements Exchange {
     return this.#head;
   }
 
-  /** For the end of the turn. */
-  get head(): NativeHead {
-    return this.#head;
-  }
-
   get remote(): Endpoint {
     this.#remote ??= this.#endpoint(false);
     return this.#remote;

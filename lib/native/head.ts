@@ -10,15 +10,36 @@ import {
   knownHeaders,
 } from './layout.js';
 
-/** The heads of the requests that one call brought. While the call runs they are read from the arena; before it
- *  ends, what nobody has read yet is copied out in one piece, because the arena is used again.
+/** Heads that are kept in one string; one that is longer has a string of its own. */
+const textBytesMax = 32 * 1024;
+
+/** The heads of requests that came together. While the core's call runs they are read from the arena; before it ends
+ *  they are copied out in one piece, because the arena is used again. Whether an application still holds one cannot be
+ *  known, and a piece costs a few nanoseconds a request.
  *
- *  Lifetime: as long as a request of the call is held by somebody. */
+ *  Lifetime: as long as one of its requests is held by somebody. */
 export class TurnText {
   live = true;
   /** Copied from the arena, from `base` on. */
   text = '';
-  base = 0;
+  base = -1;
+  #end = 0;
+
+  /** Whether a head that ends at `end` may join. */
+  hasRoom(end: number): boolean {
+    return this.base < 0 || end - this.base <= textBytesMax;
+  }
+
+  add(start: number, end: number): void {
+    if (this.base < 0) this.base = start;
+    this.#end = end;
+  }
+
+  /** The arena is about to be used again. */
+  keep(): void {
+    if (this.base >= 0) this.text = arena.latin1Slice(this.base, this.#end);
+    this.live = false;
+  }
 }
 
 const numbers = new Map<string, number>();
@@ -40,15 +61,7 @@ export class NativeHead implements HeaderView {
     this.#length = length;
     this.#first = first;
     this.#count = count;
-  }
-
-  /** Where the head starts in the arena; holds during the call only. */
-  get offset(): number {
-    return this.#offset;
-  }
-
-  get end(): number {
-    return this.#offset + this.#length;
+    turn.add(offset, offset + length);
   }
 
   /** The whole head, Latin-1. */

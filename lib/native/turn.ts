@@ -6,7 +6,6 @@ import { exchanges, NativeExchange } from './exchange.js';
 import { TurnText } from './head.js';
 import {
   addon,
-  arena,
   control,
   controlHandled,
   eventAbort,
@@ -24,6 +23,8 @@ import {
   problemResponseHead,
   recordCode,
   recordGeneration,
+  recordHeadLength,
+  recordHeadOffset,
   recordIndex,
   recordKind,
   recordServer,
@@ -37,9 +38,6 @@ import type { NativePair } from './node-pair.js';
 /** After so long, in milliseconds, a call returns although records are left, so that the core sends what is done: the
  *  first response must not wait for the sixtieth. */
 const turnBudgetMs = 0.25;
-
-/** Heads that lie closer together than this are copied out of the arena in one piece. */
-const textBytesMax = 32 * 1024;
 
 const servers: (NativeServer | undefined)[] = [];
 let opened = false;
@@ -152,8 +150,7 @@ function openCore(): void {
 
 /** Handle records [first, first + count). */
 function onTurn(first: number, count: number): void {
-  const turn = new TurnText();
-  const fresh: NativeExchange[] = [];
+  let text = new TurnText();
   const started = performance.now();
   // How many records to handle before the next look at the clock: a look costs as much as a small handler.
   let stride = 1;
@@ -163,7 +160,7 @@ function onTurn(first: number, count: number): void {
     while (i < count) {
       const r = (first + i) * recordWords;
       control[controlHandled] = ++i;
-      if (records[r + recordKind] === eventRequest) onRequest(turn, fresh, r);
+      if (records[r + recordKind] === eventRequest) text = onRequest(text, r);
       else onEvent(r);
       if (i < nextLook) continue;
       const elapsed = performance.now() - started;
@@ -172,17 +169,24 @@ function onTurn(first: number, count: number): void {
       nextLook = i + stride;
     }
   } finally {
-    keepHeads(turn, fresh);
+    text.keep();
   }
 }
 
-function onRequest(turn: TurnText, fresh: NativeExchange[], r: number): void {
+/** @returns The text for the next request. */
+function onRequest(current: TurnText, r: number): TurnText {
   const server = servers[records[r + recordServer] as number];
-  if (server === undefined) return;
-  const exchange = new NativeExchange(server, turn, r);
+  if (server === undefined) return current;
+  let text = current;
+  const end = (records[r + recordHeadOffset] as number) + (records[r + recordHeadLength] as number);
+  if (!text.hasRoom(end)) {
+    text.keep();
+    text = new TurnText();
+  }
+  const exchange = new NativeExchange(server, text, r);
   exchanges[exchange.index] = exchange;
-  fresh.push(exchange);
   exchange.runInAsyncScope(server.handler.handle, server.handler, exchange);
+  return text;
 }
 
 function onEvent(r: number): void {
@@ -202,21 +206,4 @@ function onEvent(r: number): void {
   else if (kind === eventDrain) exchange.runInAsyncScope(exchange.drainRecord, exchange);
   else if (kind === eventFlushed) exchange.runInAsyncScope(exchange.flushedRecord, exchange);
   else if (kind === eventHalfClosed) exchange.runInAsyncScope(exchange.halfClosedRecord, exchange);
-}
-
-/** Copy the heads out of the arena. Whether an application still holds one cannot be known, so all are kept: mostly
- *  in one piece, which costs a few nanoseconds a request. */
-function keepHeads(turn: TurnText, fresh: NativeExchange[]): void {
-  const last = fresh[fresh.length - 1];
-  if (last !== undefined) {
-    const base = (fresh[0] as NativeExchange).head.offset;
-    const end = last.head.end;
-    if (end - base <= textBytesMax) {
-      turn.base = base;
-      turn.text = arena.latin1Slice(base, end);
-    } else {
-      for (const exchange of fresh) void exchange.head.text;
-    }
-  }
-  turn.live = false;
 }

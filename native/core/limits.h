@@ -15,7 +15,7 @@ constexpr uint32_t kReadBytesMax = 64 * 1024;
 constexpr uint32_t kArenaBytes = 1024 * 1024;
 
 // Requests and events that one dispatch may carry.
-constexpr uint32_t kRecordsMax = 1024;
+constexpr uint32_t kRecordsMax = 4096;
 
 // Header entries of all requests of one dispatch, and of one request. A head of
 // 16 KiB can hold 4,096 fields of four bytes; no honest client sends 1,000.

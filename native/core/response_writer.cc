@@ -255,6 +255,8 @@ void ResponseWriter::Complete(Exchange* e) {
   if (e->close) c->no_more_requests = true;
   if (!e->request_complete) core_->reader().DiscardBody(e);
   core_->Touch(c);
+  // Done at once, so that the next response needs no queue of its own.
+  if (c->first_exchange == e->index) FinishFront(c);
 }
 
 void ResponseWriter::SendContinue(Exchange* e) {

@@ -59,7 +59,7 @@ def child(specs, made, names, command):
     high = [None if each is None else fcntl.fcntl(number(each), fcntl.F_DUPFD, 100) for each in made]
     for spec, fd in zip(specs, high):
         if fd is None:
-            os.close(spec["fd"])
+            os.closerange(spec["fd"], spec["fd"] + 1)  # Which does not mind when it is closed.
         else:
             os.dup2(fd, spec["fd"], inheritable=True)
     for fd in high:
