@@ -52,7 +52,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   readonly #held: Socket[] = [];
   /** Above `inFlightMax`. */
   readonly #queue: HttpExchange[] = [];
-  #running = new Set<HttpExchange>();
+  readonly #running = new Set<HttpExchange>();
   #requests = 0;
   #closed: Promise<{ readonly cut: number }> | undefined;
   #allGone: (() => void) | undefined;
@@ -125,10 +125,14 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   }
 
   exchangeEnded(exchange: HttpExchange): void {
-    this.#running.delete(exchange);
+    if (!this.#running.delete(exchange)) {
+      const index = this.#queue.indexOf(exchange);
+      if (index >= 0) this.#queue.splice(index, 1);
+      return;
+    }
     while (this.#queue.length > 0 && this.#running.size < this.limits.inFlightMax) {
       const next = this.#queue.shift();
-      if (next !== undefined && !next.ended) this.#run(next);
+      if (next !== undefined) this.#run(next);
     }
   }
 

@@ -1,30 +1,19 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ChaussetteError } from '../errors.js';
 import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
+import { RequestBody } from './body.js';
 import { putChunk, putEnd, putResponse, putShort } from './commands.js';
 import { NativeHead, type TurnText } from './head.js';
 import {
   addon,
-  arena,
-  flagBodyComplete,
   flagHasBody,
   flagHttp10,
   flagUpgrade,
-  headerNameLength,
-  headerNameOffset,
-  headerTable,
-  headerValueLength,
-  headerValueOffset,
-  headerWords,
   nodeHead,
   opAbort,
   opChunk,
-  opConsume,
   opInfo,
-  opReadBody,
   opRespond,
-  recordBodyLength,
-  recordBodyOffset,
   recordFlags,
   recordGeneration,
   recordHeaderCount,
@@ -53,13 +42,6 @@ const noTrailers: HeaderList = [];
 const resourceOptions = { requireManualDestroy: true };
 const nowhere: Endpoint = { address: '', port: 0, family: 'unix' };
 
-/** Copies bytes out of the arena, which is used again. */
-function copyBytes(offset: number, length: number): Buffer {
-  const copy = length > 4096 ? Buffer.allocUnsafeSlow(length) : Buffer.allocUnsafe(length);
-  arena.copy(copy, 0, offset, offset + length);
-  return copy;
-}
-
 /** One request of the native backend. It is an async resource of its own, so that async contexts of requests that
  *  share a turn never mix (0.13 us on Node 20). */
 export class NativeExchange extends AsyncResource implements Exchange {
@@ -73,19 +55,14 @@ export class NativeExchange extends AsyncResource implements Exchange {
   readonly #head: NativeHead;
   /** Tell the pair when the last byte of the response was handed to the kernel. Set it before the end. */
   watchFlush = false;
+  /** It counts among those that run at once; see admission.ts. */
+  admitted = false;
   #target = '';
   #headSent = false;
   #ended = false;
   #aborted = false;
   #halfClosed = false;
-  // The request body.
-  #bodyComplete: boolean;
-  #chunks: Buffer[] | undefined;
-  #trailers: HeaderList = noTrailers;
-  #sink: BodySink | undefined;
-  #sinkPaused = false;
-  #bodyDone = false;
-  #bodyError: Error | undefined;
+  #body: RequestBody | undefined;
   // The response.
   #unacked = 0;
   #needDrain = false;
@@ -113,9 +90,16 @@ export class NativeExchange extends AsyncResource implements Exchange {
       records[r + recordHeaderFirst] as number,
       records[r + recordHeaderCount] as number,
     );
-    this.#bodyComplete = (this.#flags & flagBodyComplete) !== 0;
-    const length = records[r + recordBodyLength] as number;
-    if (length > 0) this.#chunks = [copyBytes(records[r + recordBodyOffset] as number, length)];
+    if ((this.#flags & flagHasBody) !== 0) {
+      this.#body = new RequestBody(this.index, this.generation, false);
+      this.#body.take(r);
+    }
+  }
+
+  /** Hand it to the application, in an async context of its own. */
+  run(): void {
+    const handler = this.server.handler;
+    this.runInAsyncScope(handler.handle, handler, this);
   }
 
   get method(): string {
@@ -178,7 +162,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
 
   /** Every byte of the request was received. */
   get bodyComplete(): boolean {
-    return this.#bodyComplete;
+    return this.#body === undefined || this.#body.complete;
   }
 
   #endpoint(local: boolean): Endpoint {
@@ -188,40 +172,12 @@ export class NativeExchange extends AsyncResource implements Exchange {
   }
 
   readBody(sink: BodySink): void {
-    if (this.#sink !== undefined) {
-      throw new ChaussetteError('CHAUSSETTE_ERR_BODY', 'the request body is being read already', {
-        hint: 'Read it once and keep what is needed.',
-      });
-    }
-    this.#sink = sink;
-    if (!this.#bodyComplete) putShort(opReadBody, this.index, this.generation, 0);
-    this.#flow();
+    this.#body ??= new RequestBody(this.index, this.generation, true);
+    this.#body.read(sink);
   }
 
   resumeBody(): void {
-    if (!this.#sinkPaused) return;
-    this.#sinkPaused = false;
-    this.#flow();
-  }
-
-  #flow(): void {
-    const sink = this.#sink;
-    if (sink === undefined || this.#bodyDone) return;
-    let taken = 0;
-    while (!this.#sinkPaused && this.#chunks !== undefined && this.#chunks.length > 0) {
-      const chunk = this.#chunks.shift() as Buffer;
-      taken += chunk.length;
-      if (!sink.data(chunk)) this.#sinkPaused = true;
-    }
-    if (taken > 0 && !this.#bodyComplete) putShort(opConsume, this.index, this.generation, taken);
-    if (this.#sinkPaused || (this.#chunks !== undefined && this.#chunks.length > 0)) return;
-    if (this.#bodyError !== undefined) {
-      this.#bodyDone = true;
-      sink.error(this.#bodyError);
-    } else if (this.#bodyComplete) {
-      this.#bodyDone = true;
-      sink.end(this.#trailers);
-    }
+    this.#body?.resume();
   }
 
   respond(status: number, statusText: string, headers: HeaderList, body: string | Uint8Array | null): void {
@@ -360,41 +316,39 @@ export class NativeExchange extends AsyncResource implements Exchange {
   #finish(): void {
     this.#ended = true;
     this.#drainCallback = undefined;
-    // The core may still bring body bytes, an abort or the flush.
-    if (this.#bodyComplete && !this.watchFlush) exchanges[this.index] = undefined;
+    this.#forget();
+    if (this.admitted) this.#leave();
+  }
+
+  /** The core has nothing more to tell, unless body bytes or the flush are still to come. */
+  #forget(): void {
+    if (this.#ended && this.bodyComplete && !this.watchFlush) exchanges[this.index] = undefined;
+  }
+
+  #leave(): void {
+    this.admitted = false;
+    this.server.admission?.leave();
   }
 
   // What the core tells, one record each.
 
   /** @internal */
   bodyRecord(r: number): void {
-    const length = records[r + recordBodyLength] as number;
-    if (length > 0) {
-      const chunk = copyBytes(records[r + recordBodyOffset] as number, length);
-      if (this.#chunks === undefined) this.#chunks = [chunk];
-      else this.#chunks.push(chunk);
-    }
-    if (((records[r + recordFlags] as number) & flagBodyComplete) !== 0) {
-      this.#bodyComplete = true;
-      const count = records[r + recordHeaderCount] as number;
-      if (count > 0) this.#trailers = readTrailers(r, count);
-      if (this.#ended && !this.watchFlush) exchanges[this.index] = undefined;
-    }
-    this.#flow();
+    this.#body?.take(r);
+    this.#forget();
+    this.#body?.flow();
   }
 
   /** @internal */
   abortRecord(): void {
     exchanges[this.index] = undefined;
-    const complete = this.#ended;
+    this.#aborted = !this.#ended || this.watchFlush;
     this.#ended = true;
-    this.#aborted = !complete || this.watchFlush;
-    if (!this.#bodyComplete) {
-      this.#bodyError = new ChaussetteError(
-        'CHAUSSETTE_ERR_ABORTED',
-        'the client left before the request body was complete',
+    if (this.admitted) this.#leave();
+    if (!this.bodyComplete) {
+      this.#body?.fail(
+        new ChaussetteError('CHAUSSETTE_ERR_ABORTED', 'the client left before the request body was complete'),
       );
-      this.#flow();
     }
     if (this.#aborted) {
       this.#tellAbort();
@@ -427,24 +381,8 @@ export class NativeExchange extends AsyncResource implements Exchange {
 
   /** @internal */
   flushedRecord(): void {
-    if (this.#bodyComplete) exchanges[this.index] = undefined;
     this.watchFlush = false;
+    this.#forget();
     this.#pair?.flushed();
   }
-}
-
-function readTrailers(r: number, count: number): string[] {
-  const offset = records[r + recordHeadOffset] as number;
-  const text = arena.latin1Slice(offset, offset + (records[r + recordHeadLength] as number));
-  const trailers: string[] = [];
-  let w = (records[r + recordHeaderFirst] as number) * headerWords;
-  for (let i = 0; i < count; i++, w += headerWords) {
-    const name = headerTable[w + headerNameOffset] as number;
-    const value = headerTable[w + headerValueOffset] as number;
-    trailers.push(
-      text.substring(name, name + (headerTable[w + headerNameLength] as number)),
-      text.substring(value, value + (headerTable[w + headerValueLength] as number)),
-    );
-  }
-  return trailers;
 }

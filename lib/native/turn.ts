@@ -1,6 +1,7 @@
 import type { BackendServer, BackendStats, Limits, ListeningSocket } from '../backends/backend.js';
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
+import { Admission } from './admission.js';
 import { slots } from './commands.js';
 import { exchanges, NativeExchange } from './exchange.js';
 import { TurnText } from './head.js';
@@ -53,6 +54,7 @@ export class NativeServer implements BackendServer {
   readonly reporter: Reporter;
   readonly createPair: PairFactory;
   readonly handler: Handler;
+  readonly admission: Admission | undefined;
   readonly #tag: number;
   #closed: Promise<{ cut: number }> | undefined;
   #cut = 0;
@@ -71,6 +73,7 @@ export class NativeServer implements BackendServer {
     this.handler = handler;
     this.reporter = reporter;
     this.createPair = createPair;
+    this.admission = limits.inFlightMax > 0 ? new Admission(limits.inFlightMax, limits.queuedMax) : undefined;
     this.#tag = addon.addServer(
       limits.keepAliveMs,
       limits.headMs,
@@ -185,7 +188,8 @@ function onRequest(current: TurnText, r: number): TurnText {
   }
   const exchange = new NativeExchange(server, text, r);
   exchanges[exchange.index] = exchange;
-  exchange.runInAsyncScope(server.handler.handle, server.handler, exchange);
+  if (server.admission === undefined) exchange.run();
+  else server.admission.enter(exchange);
   return text;
 }
 

@@ -1,0 +1,47 @@
+import type { NativeExchange } from './exchange.js';
+
+/** Lets so many requests run at once; others wait, in order, and those above the queue are refused.
+ *
+ *  Lifetime: that of its server; only there when a limit is set. */
+export class Admission {
+  readonly #inFlightMax: number;
+  readonly #queuedMax: number;
+  readonly #queue: NativeExchange[] = [];
+  #running = 0;
+
+  /** @param inFlightMax At least 1. @param queuedMax 0 for no limit. */
+  constructor(inFlightMax: number, queuedMax: number) {
+    this.#inFlightMax = inFlightMax;
+    this.#queuedMax = queuedMax;
+  }
+
+  /** Run the exchange now or later, or answer 503. */
+  enter(exchange: NativeExchange): void {
+    if (this.#running < this.#inFlightMax) {
+      this.#start(exchange);
+    } else if (this.#queuedMax === 0 || this.#queue.length < this.#queuedMax) {
+      this.#queue.push(exchange);
+    } else {
+      exchange.respond(503, '', refusalHeaders, 'Too many requests are waiting.\n');
+    }
+  }
+
+  /** An exchange that was started has ended. */
+  leave(): void {
+    this.#running--;
+    while (this.#running < this.#inFlightMax) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      // Who has left while it waited is not run.
+      if (!next.ended) this.#start(next);
+    }
+  }
+
+  #start(exchange: NativeExchange): void {
+    this.#running++;
+    exchange.admitted = true;
+    exchange.run();
+  }
+}
+
+const refusalHeaders = ['content-type', 'text/plain; charset=utf-8', 'retry-after', '1'];

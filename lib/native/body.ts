@@ -1,0 +1,133 @@
+import { ChaussetteError } from '../errors.js';
+import type { BodySink, HeaderList } from '../exchange.js';
+import { putShort } from './commands.js';
+import {
+  arena,
+  flagBodyComplete,
+  headerNameLength,
+  headerNameOffset,
+  headerTable,
+  headerValueLength,
+  headerValueOffset,
+  headerWords,
+  opConsume,
+  opReadBody,
+  recordBodyLength,
+  recordBodyOffset,
+  recordFlags,
+  recordHeaderCount,
+  recordHeaderFirst,
+  recordHeadLength,
+  recordHeadOffset,
+  records,
+} from './layout.js';
+
+const noTrailers: HeaderList = [];
+
+/** The body of one request: what has come and nobody has taken yet, and who takes it. The core stops reading when more
+ *  than a window of it lies here.
+ *
+ *  Lifetime: that of its exchange. */
+export class RequestBody {
+  readonly #index: number;
+  readonly #generation: number;
+  readonly #chunks: Buffer[] = [];
+  #trailers: HeaderList = noTrailers;
+  #error: Error | undefined;
+  #sink: BodySink | undefined;
+  #paused = false;
+  #done = false;
+  #complete: boolean;
+
+  /** @param index The exchange. @param complete Whether there is nothing more to come. */
+  constructor(index: number, generation: number, complete: boolean) {
+    this.#index = index;
+    this.#generation = generation;
+    this.#complete = complete;
+  }
+
+  /** Every byte was received. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** What a record brings: bytes, the end, trailers.
+   *  @param r Index of its first word. */
+  take(r: number): void {
+    const length = records[r + recordBodyLength] as number;
+    if (length > 0) this.#chunks.push(copyBytes(records[r + recordBodyOffset] as number, length));
+    if (((records[r + recordFlags] as number) & flagBodyComplete) !== 0) {
+      this.#complete = true;
+      const count = records[r + recordHeaderCount] as number;
+      if (count > 0) this.#trailers = readTrailers(r, count);
+    }
+  }
+
+  /** The client went away before the end. */
+  fail(error: Error): void {
+    this.#error = error;
+    this.flow();
+  }
+
+  read(sink: BodySink): void {
+    if (this.#sink !== undefined) {
+      throw new ChaussetteError('CHAUSSETTE_ERR_BODY', 'the request body is being read already', {
+        hint: 'Read it once and keep what is needed.',
+      });
+    }
+    this.#sink = sink;
+    if (!this.#complete) putShort(opReadBody, this.#index, this.#generation, 0);
+    this.flow();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.flow();
+  }
+
+  /** Hand on what there is, as far as it is taken. */
+  flow(): void {
+    const sink = this.#sink;
+    if (sink === undefined || this.#done) return;
+    let taken = 0;
+    while (!this.#paused && this.#chunks.length > 0) {
+      const chunk = this.#chunks.shift() as Buffer;
+      taken += chunk.length;
+      if (!sink.data(chunk)) this.#paused = true;
+    }
+    if (taken > 0 && !this.#complete) putShort(opConsume, this.#index, this.#generation, taken);
+    if (this.#paused || this.#chunks.length > 0 || this.#done) return;
+    if (this.#error !== undefined) {
+      this.#done = true;
+      sink.error(this.#error);
+    } else if (this.#complete) {
+      this.#done = true;
+      sink.end(this.#trailers);
+    }
+  }
+}
+
+/** Copies bytes out of the arena, which is used again. */
+function copyBytes(offset: number, length: number): Buffer {
+  const copy = length > 4096 ? Buffer.allocUnsafeSlow(length) : Buffer.allocUnsafe(length);
+  arena.copy(copy, 0, offset, offset + length);
+  return copy;
+}
+
+/** The request record holds the fields of the head; trailers come with a body record. */
+function readTrailers(r: number, count: number): string[] {
+  const offset = records[r + recordHeadOffset] as number;
+  const text = arena.latin1Slice(offset, offset + (records[r + recordHeadLength] as number));
+  const trailers: string[] = [];
+  let w = (records[r + recordHeaderFirst] as number) * headerWords;
+  for (let i = 0; i < count; i++, w += headerWords) {
+    const name = headerTable[w + headerNameOffset] as number;
+    const value = headerTable[w + headerValueOffset] as number;
+    trailers.push(
+      text.substring(name, name + (headerTable[w + headerNameLength] as number)),
+      text.substring(value, value + (headerTable[w + headerValueLength] as number)),
+    );
+  }
+  return trailers;
+}
