@@ -36,7 +36,7 @@ async function run(argv: readonly string[]): Promise<number> {
   const server = new Server({ ...command, log });
   if (options.check) return await print(`${(await server.check()).join('\n')}\nNothing was bound: --check\n`);
 
-  process.on('uncaughtException', (error) => reportUncaught(error, log));
+  process.on('uncaughtException', (error) => reportUncaught(error, log, server.throwingExchange()));
   process.on('unhandledRejection', (reason) => reportUncaught(reason, log));
   process.once('exit', () => server.unlink());
   const ended = endOnSignal(server, log, options.gracefulTimeout);

@@ -1,3 +1,4 @@
+import { executionAsyncId, triggerAsyncId } from 'node:async_hooks';
 import { loadApplication } from './app/load.js';
 import type { Backend, BackendServer, BackendStats, Limits, ListeningSocket } from './backends/backend.js';
 import { defaultLimits } from './backends/backend.js';
@@ -132,6 +133,12 @@ export class Server {
     return { cut };
   }
 
+  /** For an uncaughtException handler: the open exchange whose handler threw, also from a timer or a callback that it
+   *  started itself. Further down the chain Node does not tell. */
+  throwingExchange(): Exchange | undefined {
+    return this.#backend?.exchangeOf(triggerAsyncId()) ?? this.#backend?.exchangeOf(executionAsyncId());
+  }
+
   /** Leave at once, in whatever state: unlink what we bound and run the post-hook. The process ends afterwards, and
    *  that is what cuts the connections.
    *  @returns The number of requests that are cut by this. */
@@ -200,10 +207,12 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
 }
 
 /** Write to the log what no handler caught: the process goes on serving the other requests.
- *  A broken standard output or error, when the manager has died, is no news. */
-export function reportUncaught(error: unknown, log: Log): void {
+ *  A broken standard output or error, when the manager has died, is no news.
+ *  @param exchange Whose handler threw, when that is known: its client gets 500, or a closed connection. */
+export function reportUncaught(error: unknown, log: Log, exchange?: Exchange): void {
   if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return;
-  log.error(`Uncaught: ${describeError(error)}`);
+  if (exchange === undefined) log.error(`Uncaught: ${describeError(error)}`);
+  else exchange.fail(error);
 }
 
 function reporterTo(log: Log): Reporter {

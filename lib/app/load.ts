@@ -19,7 +19,7 @@ export interface LoadOptions {
   /** Directories that are searched after `cwd`. */
   readonly modulePaths: readonly string[];
   readonly cwd: string;
-  /** Handed over in `process.argv`, behind the file. */
+  /** Handed over in `process.argv`, behind the file. Without them `process.argv` stays as it is: a hook. */
   readonly arguments?: readonly string[];
 }
 
@@ -40,7 +40,9 @@ export async function loadApplication(
   const parsed = parseSpec(spec);
   const { file, attribute } = findModule(parsed, options);
   const shown = shorten(file, options.cwd);
-  process.argv.splice(1, Number.POSITIVE_INFINITY, file, ...(options.arguments ?? []));
+  if (options.arguments !== undefined) {
+    process.argv.splice(1, Number.POSITIVE_INFINITY, file, ...options.arguments);
+  }
   const exported = await importModule(file, shown);
   const { value, name } =
     attribute.length > 0 ? follow(exported, attribute, shown) : firstDefault(exported, shown);

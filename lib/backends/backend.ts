@@ -1,5 +1,5 @@
 import type { ListenOptions } from 'node:net';
-import type { Handler, Reporter } from '../exchange.js';
+import type { Exchange, Handler, Reporter } from '../exchange.js';
 
 /** A listening socket, validated, non-blocking, on a descriptor above 2. The backend accepts on it; it closes its
  *  copy of the descriptor when it stops, and never shuts it down or unlinks it. */
@@ -63,6 +63,8 @@ export interface BackendServer {
    *  @returns Resolves after the last connection closed, with the number of requests that were cut. */
   close(drainMs: number): Promise<{ readonly cut: number }>;
   stats(): BackendStats;
+  /** The open exchange whose handler runs as, or has started, the async resource of that id (node:async_hooks). */
+  exchangeOf(asyncId: number): Exchange | undefined;
 }
 
 export type Capability = 'http/1.1' | 'http/2' | 'unix' | 'inherited-fd' | 'upgrade' | 'trailers';

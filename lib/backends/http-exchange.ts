@@ -1,3 +1,4 @@
+import { executionAsyncId } from 'node:async_hooks';
 import { IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { ChaussetteError } from '../errors.js';
 import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
@@ -40,6 +41,8 @@ export class HttpExchange implements Exchange {
   readonly target: string;
   readonly scheme = 'http';
   readonly hasBody: boolean;
+  /** Of the async resource that its handler runs in. */
+  readonly asyncId = executionAsyncId();
   aborted = false;
   readonly #connection: HttpConnection;
   readonly #owner: HttpOwner;

@@ -143,6 +143,11 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     if (held !== undefined) this.#serve(held);
   }
 
+  exchangeOf(asyncId: number): HttpExchange | undefined {
+    for (const exchange of this.#running) if (exchange.asyncId === asyncId) return exchange;
+    return undefined;
+  }
+
   get #inFlight(): number {
     return this.#running.size + this.#queue.length;
   }

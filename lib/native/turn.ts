@@ -115,6 +115,10 @@ export class NativeServer implements BackendServer {
     return addon.stats(this.#tag);
   }
 
+  exchangeOf(asyncId: number): NativeExchange | undefined {
+    return exchanges.find((exchange) => exchange?.server === this && exchange.asyncId() === asyncId);
+  }
+
   /** @internal The last connection has closed. */
   idle(): void {
     clearTimeout(this.#deadline);
