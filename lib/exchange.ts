@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
 /** Name and value in turn, as they stand on the wire: `['content-type', 'text/plain', …]`. */
 export type HeaderList = readonly string[];
@@ -92,6 +93,12 @@ export interface Exchange {
   /** The application failed. Logs `error` with method and target, then answers 500, or, once the head is out,
    *  cuts the connection. Never throws. */
   fail(error: unknown): void;
+
+  /** Take the connection for another protocol, before anything was answered (Upgrade, CONNECT). The exchange ends with
+   *  it; the answer (`101 Switching Protocols`, …) is the taker's to write.
+   *  @returns The socket, and the bytes that came behind the request; undefined when the request does not ask for an
+   *  upgrade, when an earlier response is still on its way, or when the backend cannot. Then it is a request like any other. */
+  takeOver(): { readonly socket: Socket; readonly head: Buffer } | undefined;
 
   /** Called each time the client has taken what `write` returned false for. One callback; the last one set holds. */
   onDrain(callback: (() => void) | undefined): void;

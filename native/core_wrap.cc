@@ -331,6 +331,19 @@ Napi::Value Endpoint(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// takeOver(index, generation): [fd, head] or undefined.
+Napi::Value TakeOver(const Napi::CallbackInfo& info) {
+  Core* core = CoreOf(info);
+  Exchange* exchange = core->exchanges().Find(Uint32Of(info, 0), Uint32Of(info, 1));
+  int fd = -1;
+  std::string head;
+  if (exchange == nullptr || !core->TakeOver(exchange, &fd, &head)) return info.Env().Undefined();
+  Napi::Array result = Napi::Array::New(info.Env(), 2);
+  result.Set(0u, Napi::Number::New(info.Env(), fd));
+  result.Set(1u, Napi::Buffer<char>::Copy(info.Env(), head.data(), head.size()));
+  return result;
+}
+
 }  // namespace
 
 void InitCore(Napi::Env env, Napi::Object exports) {
@@ -348,6 +361,7 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("ref", Napi::Function::New(env, Ref));
   exports.Set("unref", Napi::Function::New(env, Unref));
   exports.Set("stats", Napi::Function::New(env, Stats));
+  exports.Set("takeOver", Napi::Function::New(env, TakeOver));
   exports.Set("endpoint", Napi::Function::New(env, Endpoint));
 }
 

@@ -225,6 +225,11 @@ export class HttpExchange implements Exchange {
     this.respond(500, '', ['content-type', 'text/plain; charset=utf-8'], 'Internal Server Error\n');
   }
 
+  /** node:http decides before its listener is called; see docs/server-behavior.md. */
+  takeOver(): undefined {
+    return undefined;
+  }
+
   onDrain(callback: (() => void) | undefined): void {
     if (this.#onDrain === undefined && callback !== undefined) this.res.on('drain', () => this.#onDrain?.());
     this.#onDrain = callback;

@@ -92,6 +92,9 @@ export interface CoreFunctions {
   ref(): void;
   unref(): void;
   stats(tag: number): NativeStats;
+  /** The descriptor of a connection that changes its protocol, which is the caller's from here on, and the bytes that
+   *  came behind the request. @returns undefined when the exchange cannot be taken over. */
+  takeOver(index: number, generation: number): [number, Buffer] | undefined;
   /** Address, port and family of one end of the connection of an exchange. */
   endpoint(
     index: number,

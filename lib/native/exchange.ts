@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
 import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
 import { RequestBody } from './body.js';
@@ -291,6 +292,15 @@ export class NativeExchange extends AsyncResource implements Exchange {
     this.server.reporter.applicationError(error, this);
     if (this.#headSent) return this.abort();
     this.respond(500, '', ['content-type', 'text/plain; charset=utf-8'], 'Internal Server Error\n');
+  }
+
+  takeOver(): { socket: Socket; head: Buffer } | undefined {
+    if (!this.upgrade || this.#ended || this.#headSent) return undefined;
+    const taken = addon.takeOver(this.index, this.generation);
+    if (taken === undefined) return undefined;
+    this.#finish();
+    const [fd, head] = taken;
+    return { socket: new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }), head };
   }
 
   onDrain(callback: (() => void) | undefined): void {

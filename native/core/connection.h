@@ -40,6 +40,7 @@ struct Exchange {
   bool keep_alive = false;         // what the request asked for
   bool chunked_request = false;
   bool expect_continue = false;    // asked for, and not answered yet
+  bool upgrade = false;            // what follows may be another protocol
   bool body_wanted = false;        // somebody reads the body
   bool request_complete = false;
   bool response_started = false;

@@ -83,6 +83,11 @@ class Core {
   // Write what JavaScript answered since; then the rest of a turn. Called
   // before the loop blocks.
   void Flush();
+  // Hand a connection over to another protocol (RFC 9110 §7.8, §9.3.6): the
+  // descriptor, which the caller owns from here on, and the bytes that came
+  // behind the request. False when the exchange asked for no upgrade, is not
+  // alone on its connection, or has an answer.
+  [[nodiscard]] bool TakeOver(Exchange* exchange, int* fd, std::string* head);
   // Only write: called by JavaScript when the command memory is full.
   void RunCommands();
   // Judge deadlines, kTickMs apart or more.

@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/core.h"
 #include "core/request_reader.h"
+#include "core/response_writer.h"
 
 namespace chaussette {
 Server* Core::AddServer(const ServerLimits& limits) {
@@ -149,6 +150,24 @@ uint32_t Core::Cut(Server* server) {
   return in_flight;
 }
 
+bool Core::TakeOver(Exchange* e, int* fd, std::string* head) {
+  Connection* c = ConnectionOf(*e);
+  if (!e->upgrade || !e->request_complete || e->response_started ||
+      c->in_flight != 1 || !c->open()) {
+    return false;
+  }
+  if (!c->out.empty()) writer_->Write(c);
+  if (!c->open() || !c->out.empty()) return false;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, c->channel.fd, nullptr);
+  *fd = c->channel.fd;
+  c->channel.fd = -1;
+  if (c->spill != nullptr) *head = std::move(c->spill->bytes);
+  c->first_exchange = c->last_exchange = kNoIndex;
+  FreeExchange(e);
+  Close(c);
+  return true;
+}
+
 void Core::ReportIdle(Server* server) {
   if (!server->draining || server->connections > 0 || server->idle_told) return;
   server->idle_told = true;
@@ -163,7 +182,7 @@ void Core::DestroyClosed() {
     c->out.Clear(&blocks_);
     c->spill.reset();
     c->transport->Release(&c->channel);
-    close(c->channel.fd);
+    if (c->channel.fd >= 0) close(c->channel.fd);
     wheel_.Cancel(c->index);
     connections_.Give(c->index);
     connection_count_--;

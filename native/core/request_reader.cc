@@ -65,11 +65,12 @@ void RequestReader::OnEndOfStream(Connection* c) {
 }
 
 void RequestReader::ParseSpill(Connection* c) {
-  if (!c->open() || c->spill == nullptr || c->in_message()) return;
+  if (!c->open() || c->in_message()) return;
+  ResumeReading(c);
+  if (c->spill == nullptr) return;
   std::unique_ptr<Spill> spill = std::move(c->spill);
   char* base = core_->table().tail();
   memcpy(base, spill->bytes.data(), spill->bytes.size());
-  ResumeReading(c);
   Parse(c, base, base, base + spill->bytes.size());
 }
 
@@ -81,6 +82,13 @@ void RequestReader::Parse(Connection* c, const char* base, const char* from,
   const char* p = from;
   while (c->open()) {
     if (!c->in_message()) {
+      if (c->last_exchange != kNoIndex &&
+          core_->exchanges().at(c->last_exchange)->upgrade) {
+        // Whether these bytes are HTTP is for the application to say.
+        if (p < end) Hold(c, p, end, 0);
+        c->read_paused = true;
+        break;
+      }
       p = SkipEmptyLines(c, p, end);
       if (!c->open()) break;
       if (c->no_more_requests) Discard(c, static_cast<size_t>(end - p));
@@ -144,8 +152,8 @@ bool RequestReader::BeginMessage(Connection* c, const char* from,
       Hold(c, from, end, 0);
       return false;
     }
-    wait = safety == Safety::kUnsafe ||
-           !core_->exchanges().at(c->last_exchange)->safe;
+    const Exchange& last = *core_->exchanges().at(c->last_exchange);
+    wait = safety == Safety::kUnsafe || !last.safe;
   }
   const bool no_room = !core_->table().HasMessageRoom();
   if (wait || no_room) {
@@ -183,6 +191,7 @@ Refusal RequestReader::OnHead(const Head& head) {
   Exchange* e = core_->AddExchange(c);
   e->safe = SafetyOf(head.base, head.end) == Safety::kSafe;
   e->is_head = head.is_head;
+  e->upgrade = head.upgrade || head.is_connect;
   e->http10 = head.minor == 0;
   e->keep_alive = head.keep_alive && !head.is_connect;
   e->chunked_request = head.chunked;
@@ -199,7 +208,7 @@ Refusal RequestReader::OnHead(const Head& head) {
   record[kRecordFlags] =
       FlagIf(e->keep_alive, kFlagKeepAlive) | FlagIf(e->http10, kFlagHttp10) |
       FlagIf(head.has_body, kFlagHasBody) |
-      FlagIf(head.upgrade, kFlagUpgrade) |
+      FlagIf(e->upgrade, kFlagUpgrade) |
       FlagIf(e->expect_continue, kFlagExpectContinue);
   record[kRecordMethod] = head.method;
   record[kRecordHeadOffset] = table.OffsetOf(head.base);

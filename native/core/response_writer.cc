@@ -317,7 +317,8 @@ void ResponseWriter::FinishFront(Connection* c) {
       c->out.Splice(&core_->exchanges().at(c->first_exchange)->out);
     }
   }
-  if (taken && c->spill != nullptr && !c->in_message()) core_->Resume(c);
+  const bool waits = c->spill != nullptr || c->read_paused;
+  if (taken && waits && !c->in_message()) core_->Resume(c);
 }
 
 void ResponseWriter::Write(Connection* c) {
