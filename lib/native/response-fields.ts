@@ -44,7 +44,7 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
     return this[kState] === closed;
   },
   socket() {
-    return this[kState] >= finished && this[kState] !== closed ? null : this[kExchange].socket;
+    return this[kState] >= finished ? null : this[kExchange].socket;
   },
 };
 

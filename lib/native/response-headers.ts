@@ -8,71 +8,102 @@ const checkedNames = new Set<string>();
 const checkedNamesMax = 1000;
 const plainValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** The fields of a response, in the order in which they were first set. Few fields: a scan beats a map.
+/** The fields of a response, in the order in which they were first set. Few fields: a scan beats a map, and one flat
+ *  list is what the core takes.
  *
  *  Lifetime: made with the first field; that of its response. */
 export class ResponseHeaders {
-  /** In lower case. */
-  readonly keys: string[] = [];
-  readonly names: string[] = [];
-  readonly values: HeaderValue[] = [];
+  /** Name and value in turn. */
+  readonly #list: string[] = [];
+  /** What was set where it is not a string, by lower-case name. */
+  #given: Map<string, Exclude<HeaderValue, string>> | undefined;
+
+  get size(): number {
+    return this.#list.length >>> 1;
+  }
 
   /** @throws {TypeError} ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR, ERR_HTTP_INVALID_HEADER_VALUE, as node:http. */
   set(name: string, value: HeaderValue): void {
     check(name, value);
-    const key = lowerCase(name);
-    const at = this.keys.indexOf(key);
+    this.#put(name, value);
+  }
+
+  #put(name: string, value: HeaderValue): void {
+    const at = this.#find(name);
+    const text = typeof value === 'string' ? value : String(value);
     if (at < 0) {
-      this.keys.push(key);
-      this.names.push(name);
-      this.values.push(value);
+      this.#list.push(name, text);
     } else {
-      this.names[at] = name;
-      this.values[at] = value;
+      this.#list[at] = name;
+      this.#list[at + 1] = text;
+    }
+    if (typeof value !== 'string') {
+      this.#given ??= new Map();
+      this.#given.set(lowerCase(name), value);
+    } else if (this.#given !== undefined && at >= 0) {
+      this.#given.delete(lowerCase(name));
     }
   }
 
   append(name: string, value: string | readonly string[]): void {
     check(name, value);
-    const at = this.keys.indexOf(lowerCase(name));
-    if (at < 0) {
-      this.set(name, value);
+    const before = this.get(name);
+    if (before === undefined) {
+      this.#put(name, value);
       return;
     }
-    const before = this.values[at] as HeaderValue;
-    this.values[at] = [
-      ...(Array.isArray(before) ? before : [String(before)]),
-      ...(Array.isArray(value) ? value : [value]),
-    ];
+    const list: string[] = Array.isArray(before) ? [...before] : [String(before)];
+    if (typeof value === 'string') list.push(value);
+    else list.push(...value);
+    this.#put(name, list);
   }
 
-  /** @param key In lower case. */
-  get(key: string): HeaderValue | undefined {
-    const at = this.keys.indexOf(key);
-    return at < 0 ? undefined : this.values[at];
+  /** @param name In any case. */
+  get(name: string): HeaderValue | undefined {
+    const at = this.#find(name);
+    if (at < 0) return undefined;
+    return this.#given?.get(lowerCase(name)) ?? this.#list[at + 1];
   }
 
-  /** @param key In lower case. */
-  delete(key: string): boolean {
-    const at = this.keys.indexOf(key);
-    if (at < 0) return false;
-    this.keys.splice(at, 1);
-    this.names.splice(at, 1);
-    this.values.splice(at, 1);
-    return true;
+  /** @param name In any case. */
+  has(name: string): boolean {
+    return this.#find(name) >= 0;
+  }
+
+  /** @param name In any case. */
+  delete(name: string): void {
+    const at = this.#find(name);
+    if (at < 0) return;
+    this.#list.splice(at, 2);
+    this.#given?.delete(lowerCase(name));
+  }
+
+  /** As they were set. */
+  names(): string[] {
+    return this.#list.filter((_, i) => i % 2 === 0);
   }
 
   /** Name and value in turn; a list becomes several fields. */
   toList(): HeaderList {
+    if (this.#given === undefined) return this.#list;
     const list: string[] = [];
-    for (let i = 0; i < this.names.length; i++) {
-      const value = this.values[i];
-      const name = this.names[i] as string;
-      if (typeof value === 'string') list.push(name, value);
-      else if (Array.isArray(value)) for (const one of value) list.push(name, String(one));
-      else list.push(name, String(value));
+    for (let i = 0; i < this.#list.length; i += 2) {
+      const name = this.#list[i] as string;
+      const given = this.#given.get(lowerCase(name));
+      if (Array.isArray(given)) for (const one of given) list.push(name, String(one));
+      else list.push(name, this.#list[i + 1] as string);
     }
     return list;
+  }
+
+  #find(name: string): number {
+    const list = this.#list;
+    for (let i = 0; i < list.length; i += 2) {
+      const known = list[i] as string;
+      if (known === name) return i;
+      if (known.length === name.length && lowerCase(known) === lowerCase(name)) return i;
+    }
+    return -1;
   }
 }
 

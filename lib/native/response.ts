@@ -37,6 +37,9 @@ import {
 
 type Chunk = string | Uint8Array;
 
+/** The response that ended after this one in the same tick. */
+const kNextEnd = Symbol('nextEnd');
+
 const node = ServerResponse.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
 
 /** Node's own method, for a response that is not ours. */
@@ -52,6 +55,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kTrailers]: string[] | undefined;
   declare [kCorked]: number;
   declare [kWritten]: boolean;
+  declare [kNextEnd]: NativeResponse | undefined;
   declare readonly [kOwnWriteHead]: ServerResponse['writeHead'];
 
   // Fields.
@@ -85,40 +89,36 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override getHeader(name: string): number | string | string[] | undefined {
     if (this[kExchange] === undefined) return pass(this, 'getHeader', [name]);
-    return this[kHeaders]?.get(lowerCase(name)) as number | string | string[] | undefined;
+    return this[kHeaders]?.get(String(name)) as number | string | string[] | undefined;
   }
 
   override hasHeader(name: string): boolean {
     if (this[kExchange] === undefined) return pass(this, 'hasHeader', [name]);
-    return this[kHeaders]?.keys.includes(lowerCase(name)) === true;
+    return this[kHeaders]?.has(String(name)) === true;
   }
 
   override removeHeader(name: string): void {
     if (this[kExchange] === undefined) return pass(this, 'removeHeader', [name]);
     if (this[kState] !== open) throw nodeErrors.headersSent('remove');
-    const key = lowerCase(name);
-    this[kHeaders]?.delete(key);
-    if (key === 'date') this.sendDate = false;
+    this[kHeaders]?.delete(name);
+    if (lowerCase(name) === 'date') this.sendDate = false;
   }
 
   override getHeaderNames(): string[] {
     if (this[kExchange] === undefined) return pass(this, 'getHeaderNames', []);
-    return [...(this[kHeaders]?.keys ?? [])];
+    return this[kHeaders]?.names().map(lowerCase) ?? [];
   }
 
   getRawHeaderNames(): string[] {
     if (this[kExchange] === undefined) return pass(this, 'getRawHeaderNames', []);
-    return [...(this[kHeaders]?.names ?? [])];
+    return this[kHeaders]?.names() ?? [];
   }
 
   override getHeaders(): NodeJS.Dict<number | string | string[]> {
     if (this[kExchange] === undefined) return pass(this, 'getHeaders', []);
     const all = Object.create(null) as NodeJS.Dict<number | string | string[]>;
-    const headers = this[kHeaders];
-    if (headers !== undefined) {
-      headers.keys.forEach((key, i) => {
-        all[key] = headers.values[i] as number | string | string[];
-      });
+    for (const name of this[kHeaders]?.names() ?? []) {
+      all[lowerCase(name)] = this[kHeaders]?.get(name) as number | string | string[];
     }
     return all;
   }
@@ -324,21 +324,33 @@ function encode(chunk: Chunk, encoding: unknown): Chunk {
 export function emitClose(response: NativeResponse): void {
   if (response[kState] === closed) return;
   response[kState] = closed;
-  (response as unknown as { _closed: boolean })._closed = true;
   response.emit('close');
 }
 
 // A response that nobody listened to when it ended may still get a listener in the same tick: res.end().on('finish').
-let ends: NativeResponse[] = [];
+let firstEnd: NativeResponse | undefined;
+let lastEnd: NativeResponse | undefined;
 
 function justEnded(response: NativeResponse): void {
-  if (ends.push(response) === 1) process.nextTick(tellEnds);
+  if (lastEnd === undefined) {
+    firstEnd = response;
+    process.nextTick(tellEnds);
+  } else {
+    lastEnd[kNextEnd] = response;
+  }
+  lastEnd = response;
 }
 
 function tellEnds(): void {
-  const batch = ends;
-  ends = [];
-  for (const response of batch) response.flushed();
+  let response = firstEnd;
+  firstEnd = lastEnd = undefined;
+  while (response !== undefined) {
+    const next: NativeResponse | undefined = response[kNextEnd];
+    response[kNextEnd] = undefined;
+    if ((response as unknown as { _events: unknown })._events === undefined) response[kState] = closed;
+    else response.flushed();
+    response = next;
+  }
 }
 
 /** Fields that every response has from the start; the order is that of the hidden class. */
@@ -352,6 +364,7 @@ export function initResponse(
   response[kState] = open;
   response[kTrailers] = undefined;
   response[kCorked] = 0;
+  response[kNextEnd] = undefined;
   response.statusCode = 200;
   (response as { req: unknown }).req = request;
 }

@@ -98,11 +98,15 @@ void Core::HandleEvent(uint64_t data, uint32_t events) {
 void Core::Settle() {
   do {
     Dispatch();
+    // JavaScript may begin to drain a server in any dispatch, that of the flush
+    // before the loop blocks too.
+    if (close_idle_) CloseIdle();
     WriteTouched();
     ResumeReading();
     if (table_.record_count() == 0) DestroyClosed();
-  } while (!dead_ && (table_.record_count() != 0 || !events_.empty() ||
-                      !touched_.empty() || !resumed_.empty()));
+  } while (!dead_ &&
+           (table_.record_count() != 0 || !events_.empty() ||
+            !touched_.empty() || !resumed_.empty() || close_idle_));
 }
 
 // Hands the records to JavaScript, which may return before it has handled all:
@@ -149,7 +153,6 @@ void Core::Flush() {
   }
   UpdateNow();
   RunCommands();
-  if (close_idle_) CloseIdle();
   Settle();
 }
 

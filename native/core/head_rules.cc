@@ -12,19 +12,30 @@ bool IsBlank(char c) { return c == ' ' || c == '\t'; }
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-bool IsAlpha(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
+// Bit 0: may stand in a token (RFC 9110 §5.6.2). Bit 1: in a reg-name or an IP
+// literal (RFC 3986 §3.2.2).
+struct CharClasses {
+  uint8_t of[256];
+};
 
-// RFC 9110 §5.6.2
-bool IsTokenChar(char c) {
-  return IsDigit(c) || IsAlpha(c) ||
-         (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != nullptr);
+constexpr CharClasses MakeCharClasses() {
+  CharClasses classes{};
+  const auto mark = [&](const char* characters, uint8_t bit) {
+    for (const char* p = characters; *p != '\0'; p++) {
+      classes.of[static_cast<uint8_t>(*p)] |= bit;
+    }
+  };
+  mark("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", 3);
+  mark("!#$%&'*+-.^_`|~", 1);
+  mark("-._~!$&'()*+,;=%", 2);
+  return classes;
 }
 
-// What reg-name and IP literals are made of (RFC 3986 §3.2.2).
-bool IsHostChar(char c) {
-  return IsDigit(c) || IsAlpha(c) ||
-         (c != '\0' && strchr("-._~!$&'()*+,;=%", c) != nullptr);
-}
+constexpr CharClasses kCharClasses = MakeCharClasses();
+
+bool IsTokenChar(char c) { return kCharClasses.of[static_cast<uint8_t>(c)] & 1; }
+
+bool IsHostChar(char c) { return kCharClasses.of[static_cast<uint8_t>(c)] & 2; }
 
 // uri-host [ ":" port ] (RFC 9110 §7.2)
 bool IsAuthority(const char* at, const char* end) {
