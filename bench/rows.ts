@@ -51,6 +51,7 @@ function ours(backend: 'native' | 'http', application: string, flags: readonly s
       ...flags,
       join(root, 'bin/chaussette.js'),
       ...['--backend', backend, '--host', '127.0.0.1', '--port', String(port)],
+      ...(application === 'wsgi' ? ['--interface', 'wsgi'] : []),
       ...['--log-level', 'warning', `bench/apps/${application}.js:app`],
     ],
   };
