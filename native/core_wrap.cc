@@ -286,7 +286,6 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
   set("inFlight", server.in_flight);
   set("accepted", server.accepted);
   set("requests", server.requests);
-  set("refused", server.refused);
   set("deadlineCloses", server.deadline_closes);
   set("bytesIn", server.bytes_in);
   set("bytesOut", server.bytes_out);
@@ -296,6 +295,23 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
     responses.Set(i, Napi::Number::New(info.Env(), static_cast<double>(server.responses[i])));
   }
   stats.Set("responses", responses);
+  Napi::Array refusals = Napi::Array::New(info.Env());
+  for (size_t i = 1; i < static_cast<size_t>(Refusal::kCount); i++) {
+    if (server.refusals[i] == 0) continue;
+    const RefusalEntry& entry = RefusalOf(static_cast<Refusal>(i));
+    Napi::Object refusal = Napi::Object::New(info.Env());
+    refusal.Set("status", Napi::Number::New(info.Env(), entry.status));
+    refusal.Set("reason", Napi::String::New(info.Env(), entry.text));
+    refusal.Set("count", Napi::Number::New(info.Env(), static_cast<double>(server.refusals[i])));
+    refusals.Set(refusals.Length(), refusal);
+  }
+  stats.Set("refusals", refusals);
+  Napi::Array batches = Napi::Array::New(info.Env(), kBatchBuckets);
+  for (uint32_t i = 0; i < kBatchBuckets; i++) {
+    const auto count = static_cast<double>(CoreOf(info)->batches()[i]);
+    batches.Set(i, Napi::Number::New(info.Env(), count));
+  }
+  stats.Set("batches", batches);
   return stats;
 }
 

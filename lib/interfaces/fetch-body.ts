@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { ChaussetteError } from '../errors.js';
 import type { BodySink, Exchange } from '../exchange.js';
 
@@ -81,6 +82,12 @@ class BodySource implements BodySink {
     this.#done = true;
     this.#controller?.error(error);
   }
+}
+
+/** Whether somebody has read or cancelled a stream. node:stream is loaded here, since few ask. */
+export function isDisturbed(stream: ReadableStream): boolean {
+  const { Readable } = createRequire(import.meta.url)('node:stream') as typeof import('node:stream');
+  return Readable.isDisturbed(stream as unknown as import('node:stream').Readable);
 }
 
 /** UTF-8 decode, as `text()` does it: without the byte order mark. */

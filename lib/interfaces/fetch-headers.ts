@@ -1,7 +1,6 @@
 import type { HeaderList, HeaderView } from '../exchange.js';
+import { real } from './real.js';
 import { standInFor } from './stand-in.js';
-
-const RealHeaders = globalThis.Headers;
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/; // RFC 9110 §5.6.2
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/; // RFC 9110 §5.5
@@ -169,7 +168,7 @@ export class LightHeaders {
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): unknown {
-    return new RealHeaders(this.#sorted());
+    return new (real().Headers)(this.#sorted());
   }
 
   #own(): string[] {
@@ -203,4 +202,4 @@ function removeFrom(list: string[], name: string, from: number): void {
   }
 }
 
-standInFor(LightHeaders, RealHeaders);
+standInFor('Headers', LightHeaders);

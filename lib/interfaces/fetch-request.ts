@@ -1,13 +1,9 @@
-import { Readable } from 'node:stream';
 import type { Exchange } from '../exchange.js';
-import { bodyUsedError, collectBody, decodeText, ownBuffer, streamBody } from './fetch-body.js';
+import { bodyUsedError, collectBody, decodeText, isDisturbed, ownBuffer, streamBody } from './fetch-body.js';
 import { headerListOf, LightHeaders } from './fetch-headers.js';
 import { urlOf } from './fetch-url.js';
+import { real } from './real.js';
 import { standInFor } from './stand-in.js';
-
-/** Node's own, whatever stands in its place later. */
-export const RealRequest = globalThis.Request;
-const RealResponse = globalThis.Response;
 
 let startStream: (request: LightRequest) => void;
 let leave: (request: LightRequest) => void;
@@ -101,9 +97,7 @@ export class LightRequest {
   }
 
   get bodyUsed(): boolean {
-    return (
-      this.#used || (this.#stream !== undefined && Readable.isDisturbed(this.#stream as unknown as Readable))
-    );
+    return this.#used || (this.#stream !== undefined && isDisturbed(this.#stream));
   }
 
   get destination(): string {
@@ -180,7 +174,7 @@ export class LightRequest {
     if (!this.#hasBody) return new Uint8Array(0);
     this.#used = true;
     if (this.#stream === undefined) return collectBody(this.#exchange);
-    return new Uint8Array(await new RealResponse(this.#stream).arrayBuffer());
+    return new Uint8Array(await new (real().Response)(this.#stream).arrayBuffer());
   }
 
   /** A copy with a body of its own. @throws {TypeError} when the body was read. */
@@ -207,7 +201,7 @@ export class LightRequest {
 
   #wrap(bytes: Uint8Array): Response {
     const type = this.headers.get('content-type');
-    return new RealResponse(
+    return new (real().Response)(
       bytes as Uint8Array<ArrayBuffer>,
       type === null ? {} : { headers: { 'content-type': type } },
     );
@@ -219,11 +213,11 @@ export class LightRequest {
     // Fetch forbids CONNECT, TRACE and TRACK to its own requests.
     const allowed = /^(?:CONNECT|TRACE|TRACK)$/.test(method) ? (body === null ? 'GET' : 'POST') : method;
     const init = { method: allowed, headers: [...this.headers], signal: this.signal };
-    const real = new RealRequest(this.url, body === null ? init : { ...init, body, duplex: 'half' });
-    if (allowed !== method) Object.defineProperty(real, 'method', { value: method });
+    const request = new (real().Request)(this.url, body === null ? init : { ...init, body, duplex: 'half' });
+    if (allowed !== method) Object.defineProperty(request, 'method', { value: method });
     this.#used = body !== null;
-    return real;
+    return request;
   }
 }
 
-standInFor(LightRequest, RealRequest);
+standInFor('Request', LightRequest);

@@ -1,9 +1,7 @@
 import type { Exchange, HeaderList } from '../exchange.js';
 import { headerListOf, LightHeaders, normalizeValue, toHeaderList } from './fetch-headers.js';
+import { real } from './real.js';
 import { standInFor } from './stand-in.js';
-
-/** Node's own, whatever stands in its place later. */
-export const RealResponse = globalThis.Response;
 
 const noHeaders: HeaderList = [];
 const textHeaders: HeaderList = ['content-type', 'text/plain;charset=UTF-8'];
@@ -41,7 +39,7 @@ export class LightResponse {
   static {
     answer = (response, exchange) => {
       const body = response.#body;
-      if (response.#real !== undefined || (typeof body === 'object' && body instanceof ReadableStream))
+      if (response.#real !== undefined || isStream(body))
         return false;
       const headers = response.#headers;
       const list = headers === undefined ? response.#list : headerListOf(headers);
@@ -74,14 +72,14 @@ export class LightResponse {
     } else {
       const light = toLightBody(body);
       if (light === undefined) {
-        const real = new RealResponse(body as Uint8Array<ArrayBuffer>, {
+        const made = new (real().Response)(body as Uint8Array<ArrayBuffer>, {
           status,
           statusText,
           headers: pairsOf(toHeaderList(headers)),
         });
-        this.#real = real;
+        this.#real = made;
         this.#body = null;
-        this.#list = toHeaderList(real.headers);
+        this.#list = toHeaderList(made.headers);
       } else {
         this.#body = light;
         this.#list = withType(toHeaderList(headers), typeOf(body));
@@ -102,12 +100,12 @@ export class LightResponse {
   static redirect(url: string | URL, status = 302): LightResponse {
     if (![301, 302, 303, 307, 308].includes(status))
       throw new RangeError(`${status} is not the status of a redirect`);
-    const real = RealResponse.redirect(url, status as 302);
-    return new LightResponse(null, { status, headers: { location: real.headers.get('location') ?? '' } });
+    const made = real().Response.redirect(url, status as 302);
+    return new LightResponse(null, { status, headers: { location: made.headers.get('location') ?? '' } });
   }
 
   static error(): Response {
-    return RealResponse.error();
+    return real().Response.error();
   }
 
   get status(): number {
@@ -144,13 +142,13 @@ export class LightResponse {
   }
 
   get bodyUsed(): boolean {
-    return this.#real !== undefined || this.#body instanceof ReadableStream ? this.#toReal().bodyUsed : false;
+    return this.#real !== undefined || isStream(this.#body) ? this.#toReal().bodyUsed : false;
   }
 
   /** A copy with a body of its own. @throws {TypeError} when the body was read. */
   clone(): LightResponse {
     const init = { status: this.#status, statusText: this.#statusText };
-    const light = this.#real === undefined && !(this.#body instanceof ReadableStream);
+    const light = this.#real === undefined && !isStream(this.#body);
     const copy = new LightResponse(light ? this.#body : this.#toReal().clone().body, init);
     copy.#headers = LightHeaders.adopt([...headerListOf(this.headers)]);
     return copy;
@@ -186,21 +184,31 @@ export class LightResponse {
       statusText: this.#statusText,
       headers: pairsOf(headerListOf(this.headers)),
     };
-    return new RealResponse(null, init);
+    return new (real().Response)(null, init);
   }
 
   #toReal(): Response {
     if (this.#real === undefined) {
       const headers = pairsOf(headerListOf(this.headers));
       const init = { status: this.#status, statusText: this.#statusText, headers };
-      this.#real = new RealResponse(this.#body as Uint8Array<ArrayBuffer> | null, init);
+      this.#real = new (real().Response)(this.#body as Uint8Array<ArrayBuffer> | null, init);
       this.#body = null;
     }
     return this.#real;
   }
 }
 
-standInFor(LightResponse, RealResponse);
+standInFor('Response', LightResponse);
+
+/** The global ReadableStream is loaded when it is first named, so it is named last. */
+function isStream(body: LightBody): body is ReadableStream {
+  return (
+    typeof body === 'object' &&
+    body !== null &&
+    !(body instanceof Uint8Array) &&
+    body instanceof ReadableStream
+  );
+}
 
 /** @returns undefined for what only a real response can hold (Blob, FormData, async iterables). */
 function toLightBody(body: unknown): LightBody | undefined {

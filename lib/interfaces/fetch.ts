@@ -3,8 +3,9 @@ import type { Exchange, Handler } from '../exchange.js';
 import { describe } from './describe.js';
 import { isLightInstalled } from './fetch-globals.js';
 import { abortSignalOf, LightRequest, realRequestOf, startStreamOf } from './fetch-request.js';
-import { isLightResponse, type LightResponse, RealResponse, respondLight } from './fetch-response.js';
+import { isLightResponse, type LightResponse, respondLight } from './fetch-response.js';
 import { Flow } from './flow.js';
+import { real } from './real.js';
 
 export { installLightResponse } from './fetch-globals.js';
 
@@ -63,7 +64,7 @@ function answer(exchange: Exchange, request: LightRequest, result: unknown): voi
       answerLight(exchange, request, result);
       return;
     }
-    if (result instanceof RealResponse) {
+    if (result instanceof real().Response) {
       answerReal(exchange, request, result);
       return;
     }

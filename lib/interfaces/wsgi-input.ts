@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto';
 import { close, open, readSync, unlink, write } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { BodySink, Exchange } from '../exchange.js';
@@ -127,6 +125,7 @@ class BodyCollector implements BodySink {
 
 /** A file that nobody else can open, and that is gone when it is closed. */
 async function openUnnamed(): Promise<number> {
+  const [{ randomUUID }, { tmpdir }] = await Promise.all([import('node:crypto'), import('node:os')]);
   const path = join(tmpdir(), `chaussette-${randomUUID()}`);
   const fd = await openFile(path, 'wx+', 0o600);
   await removeFile(path);

@@ -50,7 +50,6 @@ export interface NativeStats {
   readonly inFlight: number;
   readonly accepted: number;
   readonly requests: number;
-  readonly refused: number;
   readonly deadlineCloses: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -58,6 +57,10 @@ export interface NativeStats {
   readonly turns: number;
   /** By class: [2] counts 200 to 299. */
   readonly responses: readonly number[];
+  /** Requests that the core answered itself; reasons that did not occur are left out. */
+  readonly refusals: readonly { readonly status: number; readonly reason: string; readonly count: number }[];
+  /** Of the whole core: how many calls of JavaScript carried 1, 2 to 3, 4 to 7, … requests and events. */
+  readonly batches: readonly number[];
 }
 
 /** Functions of the core; one core for each thread. Ids that are stale do nothing. */

@@ -3,7 +3,7 @@ import type { Handler } from '../exchange.js';
 import type { NativeExchange } from './exchange.js';
 import { abortRequest, initRequest, NativeRequest } from './request.js';
 import './request-fields.js';
-import { initResponse, NativeResponse } from './response.js';
+import { emitClose, initResponse, NativeResponse } from './response.js';
 import './response-fields.js';
 import type { PairFactory } from './turn.js';
 
@@ -36,7 +36,7 @@ export class NativePair {
 
   halfClosed(): void {
     // The client has probably left: who waits for 'close' learns it; what is still written is sent.
-    this.res.emit('close');
+    emitClose(this.res);
   }
 }
 

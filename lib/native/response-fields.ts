@@ -2,7 +2,17 @@ import { OutgoingMessage, STATUS_CODES } from 'node:http';
 import { defineValues } from './base.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
-import { closed, ended, finished, kCorked, kHeaders, kState, open, streaming } from './response-state.js';
+import {
+  closed,
+  ended,
+  finished,
+  kCloseTold,
+  kCorked,
+  kHeaders,
+  kState,
+  open,
+  streaming,
+} from './response-state.js';
 
 // What Node keeps as own properties of a response, or as accessors over them, is computed here when it is asked for.
 
@@ -41,7 +51,7 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
     return false;
   },
   closed() {
-    return this[kState] === closed;
+    return this[kState] === closed || this[kCloseTold];
   },
   socket() {
     return this[kState] >= finished ? null : this[kExchange].socket;
@@ -85,4 +95,5 @@ defineValues(NativeResponse.prototype, {
   _hasBody: true,
   _trailer: '',
   errored: null,
+  [kCloseTold]: false,
 });

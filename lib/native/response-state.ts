@@ -16,6 +16,8 @@ export const kOwnWriteHead = Symbol('writeHead');
 export const kTrailers = Symbol('trailers');
 export const kCorked = Symbol('corked');
 export const kWritten = Symbol('written');
+/** 'close' was emitted although the response is not finished: the client left, or has shut down its side. */
+export const kCloseTold = Symbol('closeTold');
 
 /** How far a response is. */
 export const open = 0;

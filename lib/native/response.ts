@@ -17,6 +17,7 @@ import {
   fieldsOf,
   finished,
   headSet,
+  kCloseTold,
   kCorked,
   kHeaders,
   kOwnWriteHead,
@@ -55,6 +56,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kTrailers]: string[] | undefined;
   declare [kCorked]: number;
   declare [kWritten]: boolean;
+  declare [kCloseTold]: boolean;
   declare [kNextEnd]: NativeResponse | undefined;
   declare readonly [kOwnWriteHead]: ServerResponse['writeHead'];
 
@@ -300,7 +302,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   /** @internal The last byte was handed to the kernel. */
   flushed(): void {
-    if (this[kState] !== ended) return;
+    if (this[kState] !== ended || this.destroyed) return;
     this[kState] = finished;
     this.emit('prefinish');
     this.emit('finish');
@@ -320,11 +322,13 @@ function encode(chunk: Chunk, encoding: unknown): Chunk {
   return name === 'utf8' || name === 'utf-8' ? chunk : Buffer.from(chunk, encoding as BufferEncoding);
 }
 
-/** 'close', once. */
+/** 'close', once. A response that is cut keeps its state: what was not sent does not count as sent. */
 export function emitClose(response: NativeResponse): void {
   if (response[kState] === closed) return;
-  response[kState] = closed;
-  response.emit('close');
+  const told = response[kCloseTold];
+  if (response[kState] === finished) response[kState] = closed;
+  else response[kCloseTold] = true;
+  if (!told) response.emit('close');
 }
 
 // A response that nobody listened to when it ended may still get a listener in the same tick: res.end().on('finish').

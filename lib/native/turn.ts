@@ -1,7 +1,8 @@
-import type { BackendServer, BackendStats, Limits, ListeningSocket } from '../backends/backend.js';
+import type { BackendServer, Limits, ListeningSocket } from '../backends/backend.js';
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
 import { Admission } from './admission.js';
+import type { NativeStats } from './binding.js';
 import { slots } from './commands.js';
 import { exchanges, NativeExchange } from './exchange.js';
 import { TurnText } from './head.js';
@@ -111,7 +112,7 @@ export class NativeServer implements BackendServer {
     this.#cut += addon.cut(this.#tag);
   }
 
-  stats(): BackendStats {
+  stats(): NativeStats {
     return addon.stats(this.#tag);
   }
 

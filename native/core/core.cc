@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <bit>
 #include <cerrno>
 #include <ctime>
 
@@ -117,6 +118,7 @@ void Core::Dispatch() {
   while (table_.record_count() != 0 && !dead_) {
     dispatching_ = true;
     const uint32_t count = table_.record_count();
+    batches_[std::bit_width(count) - 1]++;
     uint32_t first = 0;
     while (first < count && !dead_) {
       memory_.control[kControlHandled] = 0;

@@ -96,6 +96,8 @@ class Core {
   // Whether anything needs Tick.
   bool has_connections() const { return connection_count_ > 0 || paused_; }
   uint64_t turns() const { return turns_; }
+  // How many calls of JavaScript carried 1, 2 to 3, 4 to 7, … records.
+  const uint64_t* batches() const { return batches_; }
 
   // For RequestReader and ResponseWriter.
   Slab<Connection>& connections() { return connections_; }
@@ -180,6 +182,7 @@ class Core {
   std::unique_ptr<ResponseWriter> writer_;
   uint64_t now_ms_ = 0;
   uint64_t turns_ = 0;
+  uint64_t batches_[kBatchBuckets] = {};
   uint32_t connection_count_ = 0;
   bool dispatching_ = false;
   bool dead_ = false;          // JavaScript cannot run any more

@@ -88,6 +88,10 @@ constexpr uint32_t kSendBytesPerTurnMax = 4 * 1024 * 1024;
 constexpr uint32_t kTickMs = 250;
 constexpr uint32_t kWheelSlots = 256;
 
+// Powers of two that a batch may reach, for the histogram of batch sizes.
+constexpr uint32_t kBatchBuckets = 13;
+
+static_assert((1u << (kBatchBuckets - 1)) >= kRecordsMax);
 static_assert(kArenaBytes >= kHeadBytesCap + 3 * kReadBytesMax + kTrailerBytesMax);
 static_assert(kHeadersMax >= 2 * kHeadersPerRequestMax);
 static_assert(kRecordsMax >= 2 * kPipelinedRequestsMax);

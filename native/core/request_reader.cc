@@ -350,7 +350,7 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
   ReleaseParser(c);
   c->spill.reset();
   c->no_more_requests = true;
-  c->server->refused++;
+  c->server->refusals[static_cast<size_t>(refusal)]++;
   core_->writer().SendRefusal(c, broken, refusal);
 }
 

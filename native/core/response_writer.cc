@@ -284,6 +284,7 @@ void ResponseWriter::SendRefusal(Connection* c, Exchange* broken,
   if (answer) {
     date_.Refresh();
     const RefusalEntry& entry = RefusalOf(refusal);
+    c->server->responses[entry.status / 100]++;
     AppendPlainResponse(QueueOf(e), &core_->blocks(), date_, entry.status,
                         entry.text);
   }

@@ -1,10 +1,12 @@
 #ifndef NATIVE_CORE_SERVER_H_
 #define NATIVE_CORE_SERVER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "core/refusal.h"
 #include "core/unique_fd.h"
 
 namespace chaussette {
@@ -49,7 +51,7 @@ struct Server {
   // Counters since the start.
   uint64_t accepted = 0;
   uint64_t requests = 0;
-  uint64_t refused = 0;
+  uint64_t refusals[static_cast<size_t>(Refusal::kCount)] = {};
   uint64_t deadline_closes = 0;
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;

@@ -54,6 +54,7 @@ for (const backend of testedBackends) {
         ['first', 'next'],
       );
       assert.equal(server.errors.length, 1);
+      client.socket.destroy();
       await servesOn(t, server);
     });
 
