@@ -1,8 +1,10 @@
 import { writeSync } from 'node:fs';
+import { listBackends } from './backends/registry.js';
 import { parseCommand } from './config.js';
 import { ChaussetteError } from './errors.js';
-import type { Log } from './log.js';
-import type { Server } from './server.js';
+import { helpText, versionText } from './help.js';
+import { Log } from './log.js';
+import { reportUncaught, Server } from './server.js';
 
 /** The exit codes, which `--help` lists as well (lib/help.ts): those of 2 to 6 are in lib/errors.ts. */
 const clean = 0;
@@ -21,17 +23,12 @@ export async function main(argv: readonly string[]): Promise<never> {
 
 /** @returns The exit status; of a server that started, when it has ended. */
 async function run(argv: readonly string[]): Promise<number> {
-  const command = await parseCommand(argv, process.env);
+  const command = parseCommand(argv, process.env);
   const { options } = command;
-  if (options.help) return await print((await import('./help.js')).helpText());
-  if (options.version) return await print(`${(await import('./help.js')).versionText()}\n`);
+  if (options.help) return await print(helpText());
+  if (options.version) return await print(`${versionText()}\n`);
   if (options.listBackends) return await print(await backendsText());
 
-  // Not before here: what follows is half of the start-up time.
-  const [{ Server, reportUncaught }, { Log }] = await Promise.all([
-    import('./server.js'),
-    import('./log.js'),
-  ]);
   const log = new Log(options);
   const server = new Server({ ...command, log });
   if (options.check) return await print(`${(await server.check()).join('\n')}\nNothing was bound: --check\n`);
@@ -114,7 +111,6 @@ async function print(text: string): Promise<number> {
 }
 
 async function backendsText(): Promise<string> {
-  const { listBackends } = await import('./backends/registry.js');
   const lines = (await listBackends()).map(({ name, aliases, capabilities, unavailable }) => {
     const also = aliases.length === 0 ? '' : ` (also ${aliases.join(', ')})`;
     const what = unavailable === undefined ? capabilities.join(', ') : `not available: ${unavailable}`;

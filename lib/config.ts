@@ -38,13 +38,12 @@ const tcpOptions: readonly OptionName[] = ['host', 'port'];
 /** Read the command line; what it leaves open comes from the environment, then the file of `--config`.
  *  @param argv Without node and the script.
  *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE, naming the option and its value. */
-export async function parseCommand(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<Command> {
+export function parseCommand(argv: readonly string[], env: NodeJS.ProcessEnv): Command {
   const { layer: flags, positionals } = readFlags(argv);
   const layers = [flags, readEnvironment(env)];
   const file = (flags.get('config') ?? layers[1]?.get('config'))?.texts.at(-1);
   let [application, ...rest] = positionals;
   if (file !== undefined) {
-    const { readConfigFile } = await import('./config-file.js');
     const config = readConfigFile(file);
     layers.push(config.layer);
     if (application === undefined) {

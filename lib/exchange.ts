@@ -86,6 +86,10 @@ export interface Exchange {
   /** @param chunk Must not change until it was sent.
    *  @returns false when more than the window (64 KiB) waits for the client: go on at `onDrain`. */
   write(chunk: string | Uint8Array): boolean;
+  /** Send the rest of a regular file, from its position on, without reading it into the process (sendfile(2)). Only
+   *  where the backend can.
+   *  @param fd An open descriptor; it may be closed when the call returns. */
+  writeFile?(fd: number): void;
   /** @param trailers Name and value in turn, for a chunked response. */
   end(trailers?: HeaderList): void;
   /** Cut the connection: the response cannot be completed. */

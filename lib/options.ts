@@ -165,6 +165,13 @@ export const table = {
     default: 300,
     help: 'Longest pause within a request body. 0 for no limit.',
   },
+  writeTimeout: {
+    kind: 'seconds',
+    group: 'Limits',
+    unit: 'S',
+    default: 60,
+    help: 'Longest pause in which a client takes nothing of a response; then it is cut. 0 for no limit.',
+  },
   maxBody: {
     kind: 'bytes',
     group: 'Limits',

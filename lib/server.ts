@@ -287,6 +287,7 @@ function limitsOf(options: Options): Limits {
     keepAliveMs: options.keepAlive * 1000,
     headMs: options.headerTimeout * 1000,
     bodyMs: options.bodyTimeout * 1000,
+    writeMs: options.writeTimeout * 1000,
     headBytesMax: options.maxHead,
     bodyBytesMax: options.maxBody,
     connectionsMax: options.maxConnections,

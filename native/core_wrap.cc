@@ -350,6 +350,8 @@ Napi::Value Endpoint(const Napi::CallbackInfo& info) {
 // takeOver(index, generation): [fd, head] or undefined.
 Napi::Value TakeOver(const Napi::CallbackInfo& info) {
   Core* core = CoreOf(info);
+  // What this turn has answered so far may be all that stands in front of it.
+  core->RunCommands();
   Exchange* exchange = core->exchanges().Find(Uint32Of(info, 0), Uint32Of(info, 1));
   int fd = -1;
   std::string head;

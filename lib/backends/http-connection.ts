@@ -37,6 +37,8 @@ export class HttpConnection {
   #refusal: Refusal | undefined;
   #linger: NodeJS.Timeout | undefined;
   #halfClosed: NodeJS.Timeout | undefined;
+  /** Heads that were complete. */
+  #heads = 0;
   #remote: Endpoint | undefined;
   #local: Endpoint | undefined;
 
@@ -73,6 +75,7 @@ export class HttpConnection {
   /** Take one more exchange in.
    *  @returns false when it must not be answered, because the connection ends with a response before it. */
   admit(exchange: HttpExchange): boolean {
+    this.#heads += 1;
     if (this.#closing) return false;
     if (this.#owner.limits.keepAliveMs === 0) {
       exchange.closeAfter();
@@ -131,11 +134,25 @@ export class HttpConnection {
 
   /** End an idle connection, but read first what the kernel has: a request that is already there is answered. */
   finishWhenIdle(): void {
-    setImmediate(() =>
-      setImmediate(() => {
-        if (this.idle) this.finish();
-      }),
-    );
+    afterPoll(() => {
+      if (this.idle) this.finish();
+    });
+  }
+
+  /** The time of a head is over: 408, unless the rest of it is with the kernel, after the loop was blocked. */
+  refuseLateHead(refusal: Refusal): void {
+    const heads = this.#heads;
+    afterPoll(() => {
+      if (this.#heads === heads) this.refuse(refusal);
+    });
+  }
+
+  /** The time between two requests is over: end the connection, unless the next one has begun. */
+  finishWhenQuiet(): void {
+    const { bytesRead } = this.socket;
+    afterPoll(() => {
+      if (this.idle && this.socket.bytesRead === bytesRead) this.finish();
+    });
   }
 
   /** Send FIN, then wait a little for the client's. */
@@ -174,6 +191,11 @@ export class HttpConnection {
     }
     this.#owner.connectionClosed(this);
   }
+}
+
+/** Call back when the sockets have been polled: timers come before, and a blocked loop may have let bytes wait. */
+export function afterPoll(callback: () => void): void {
+  setImmediate(() => setImmediate(callback));
 }
 
 function endpoint(address = '', port = 0, family = ''): Endpoint {

@@ -2,7 +2,7 @@ import { executionAsyncId } from 'node:async_hooks';
 import { IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { ChaussetteError } from '../errors.js';
 import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
-import { clientLeft, type HttpConnection, type HttpOwner } from './http-connection.js';
+import { afterPoll, clientLeft, type HttpConnection, type HttpOwner } from './http-connection.js';
 import { checkFields, checkResponseHead, invalid, withoutField } from './response-rules.js';
 
 /** What is read and thrown away of a body that nobody read, before the connection is closed instead of kept. */
@@ -326,6 +326,13 @@ export class HttpExchange implements Exchange {
   }
 
   #bodyLate(): void {
+    const bytes = this.#bodyBytes;
+    afterPoll(() => {
+      if (bytes === this.#bodyBytes && !this.#gone && !this.req.complete) this.#refuseBody();
+    });
+  }
+
+  #refuseBody(): void {
     // The application has not taken what is there: the client is not to blame.
     if (!this.res.writableFinished && this.req.readableLength >= this.req.readableHighWaterMark) {
       this.#bodyTimer?.refresh();

@@ -216,6 +216,8 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     }
     // What follows a request with `connection: close` is not read (RFC 9112 §9.6).
     if (error.code === 'HPE_CLOSED_CONNECTION') connection.stopReading();
+    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead > 0)
+      connection.refuseLateHead(refusalOfError(error));
     else connection.refuse(socket.bytesRead === 0 ? undefined : refusalOfError(error));
   }
 
@@ -223,7 +225,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   #onTimeout(socket: Socket): void {
     const connection = this.#connections.get(socket);
     if (connection === undefined || socket.writableLength > 0) socket.destroy();
-    else if (connection.idle) connection.finish();
+    else if (connection.idle) connection.finishWhenQuiet();
   }
 
   async #close(drainMs: number): Promise<{ readonly cut: number }> {

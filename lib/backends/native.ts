@@ -1,5 +1,7 @@
-import type { Handler, Reporter } from '../exchange.js';
+import { ChaussetteError } from '../errors.js';
+import type { Exchange, Handler, Reporter } from '../exchange.js';
 import { loadAddon } from '../native/binding.js';
+import type { PairFactory } from '../native/turn.js';
 import type { Backend, BackendServer, Limits, ListeningSocket } from './backend.js';
 
 /** The C++ core. Its tables are opened with the first server of a thread.
@@ -24,7 +26,20 @@ async function start(
   limits: Limits,
   reporter: Reporter,
 ): Promise<BackendServer> {
-  const { NativeServer } = await import('../native/turn.js');
+  const [{ NativeServer }, createPair] = await Promise.all([import('../native/turn.js'), pairFactory(handler)]);
+  return new NativeServer(sockets, handler, limits, reporter, createPair);
+}
+
+/** The pairs are made of node:http, which the other interfaces do not need: it is a tenth of a start. */
+async function pairFactory(handler: Handler): Promise<PairFactory> {
+  if (handler.interface !== 'node') return noPair;
   const { createPairFactory } = await import('../native/node-pair.js');
-  return new NativeServer(sockets, handler, limits, reporter, createPairFactory(handler));
+  return createPairFactory(handler);
+}
+
+function noPair(exchange: Exchange): never {
+  throw new ChaussetteError(
+    'CHAUSSETTE_ERR_INTERNAL',
+    `node() was called for ${exchange.target} behind a handler that is not of the node interface`,
+  );
 }

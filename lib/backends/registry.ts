@@ -1,6 +1,6 @@
 import { ChaussetteError } from '../errors.js';
 import type { Backend, Capability } from './backend.js';
-import { httpBackend } from './http.js';
+import { nativeBackend } from './native.js';
 
 /** A backend as the registry knows it: how to get it, or why it cannot be had. */
 export type BackendSource = () => Promise<{ readonly backend: Backend } | { readonly reason: string }>;
@@ -15,8 +15,8 @@ export interface BackendListing {
 }
 
 const sources = new Map<string, BackendSource>([
-  ['native', loadNative],
-  ['http', async () => ({ backend: httpBackend() })],
+  ['native', async () => nativeBackend()],
+  ['http', async () => ({ backend: await loadHttp() })],
 ]);
 
 /** The backends of the original. `wsgiref` is its reference; whoever named another one wanted a fast one, so these
@@ -40,10 +40,10 @@ const aliases = new Map<string, string>([
   ...originals.map((name) => [name, 'best'] as const),
 ]);
 
-/** Only when it is asked for: the addon and its shared tables cost start-up time. */
-async function loadNative(): ReturnType<BackendSource> {
-  const { nativeBackend } = await import('./native.js');
-  return nativeBackend();
+/** Only when it is asked for: node:http costs start-up time. */
+async function loadHttp(): Promise<Backend> {
+  const { httpBackend } = await import('./http.js');
+  return httpBackend();
 }
 
 /** Add a backend, or replace the one of that name.
@@ -96,7 +96,7 @@ async function resolveBest(): Promise<{ backend: Backend; note?: string }> {
   if (native !== undefined && 'backend' in native) return { backend: native.backend };
   const reason = native?.reason ?? 'it is not registered';
   return {
-    backend: httpBackend(),
+    backend: await loadHttp(),
     note: `the native backend is not available, http serves instead: ${reason}`,
   };
 }

@@ -84,10 +84,12 @@ class BodySource implements BodySink {
   }
 }
 
+let nodeStream: typeof import('node:stream') | undefined;
+
 /** Whether somebody has read or cancelled a stream. node:stream is loaded here, since few ask. */
 export function isDisturbed(stream: ReadableStream): boolean {
-  const { Readable } = createRequire(import.meta.url)('node:stream') as typeof import('node:stream');
-  return Readable.isDisturbed(stream as unknown as import('node:stream').Readable);
+  nodeStream ??= createRequire(import.meta.url)('node:stream') as typeof import('node:stream');
+  return nodeStream.Readable.isDisturbed(stream as unknown as import('node:stream').Readable);
 }
 
 /** UTF-8 decode, as `text()` does it: without the byte order mark. */

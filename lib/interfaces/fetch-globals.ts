@@ -9,7 +9,8 @@ const realFetch = globalThis.fetch;
 /** What stands in place of the global Request: it makes Node's own, also of a light one. A function, so that Node's
  *  class need not be there yet. */
 function GlobalRequest(this: unknown, input: string | URL | Request, init?: RequestInit): Request {
-  if (new.target === undefined) throw new TypeError("Class constructor Request cannot be invoked without 'new'");
+  if (new.target === undefined)
+    throw new TypeError("Class constructor Request cannot be invoked without 'new'");
   return Reflect.construct(real().Request, [unwrap(input), init], new.target) as Request;
 }
 

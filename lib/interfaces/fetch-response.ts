@@ -39,8 +39,7 @@ export class LightResponse {
   static {
     answer = (response, exchange) => {
       const body = response.#body;
-      if (response.#real !== undefined || isStream(body))
-        return false;
+      if (response.#real !== undefined || isStream(body)) return false;
       const headers = response.#headers;
       const list = headers === undefined ? response.#list : headerListOf(headers);
       exchange.respond(response.#status, response.#statusText, list, body);

@@ -1,4 +1,4 @@
-import { Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { NodeFunction, NodePrototypes } from './node.js';
 
 /** A framework whose application is not just a function. */
@@ -12,7 +12,7 @@ type Members = Readonly<Record<string, unknown>>;
 
 /** Recognise an application by its framework's own marks.
  *  @returns undefined for a plain function, and for what is no application. */
-export function frameworkOf(application: unknown): Framework | undefined {
+export async function frameworkOf(application: unknown): Promise<Framework | undefined> {
   if ((typeof application !== 'object' || application === null) && typeof application !== 'function')
     return undefined;
   const app = application as Members;
@@ -21,6 +21,8 @@ export function frameworkOf(application: unknown): Framework | undefined {
   if (hasFunctions(app, 'getHttpAdapter', 'init', 'getHttpServer')) return nest(app);
   if (hasFunctions(app, 'ready', 'routing', 'inject', 'register')) return fastify(app);
   if (hasFunctions(app, 'callback', 'use') && isObject(app['context'])) return koa(app);
+  // Not before here: it is a tenth of a start, and fetch and wsgi do without.
+  const { Server } = await import('node:http');
   if (hasFunctions(app, 'initialize', 'inject', 'route') && app['listener'] instanceof Server)
     return hapi(app);
   if (application instanceof Server) return nodeServer('http.Server', application);
@@ -62,7 +64,7 @@ function nest(app: Members): Framework {
     async prepare() {
       await call(app, 'init');
       const inner: unknown = call(call(app, 'getHttpAdapter') as Members, 'getInstance');
-      const framework = frameworkOf(inner);
+      const framework = await frameworkOf(inner);
       if (framework !== undefined) return framework.prepare();
       if (typeof inner === 'function') return { listener: inner as NodeFunction };
       throw new TypeError('its HTTP adapter is neither of Express nor of Fastify');

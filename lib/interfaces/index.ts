@@ -2,7 +2,7 @@ import { ChaussetteError } from '../errors.js';
 import type { Handler, InterfaceName } from '../exchange.js';
 import { describe } from './describe.js';
 import { type FetchFunction, fetchHandler } from './fetch.js';
-import type { Framework } from './frameworks.js';
+import { type Framework, frameworkOf } from './frameworks.js';
 import { type NodeFunction, nodeHandler } from './node.js';
 import { type WsgiFunction, wsgiHandler } from './wsgi.js';
 
@@ -34,9 +34,7 @@ export async function createHandler(
     if (fetch !== undefined) return fetchHandler(fetch);
     if (wanted === 'fetch') throw notAnApplication(application, wanted);
   }
-  // Not before here: it needs node:http, as the node interface does.
-  const { frameworkOf } = await import('./frameworks.js');
-  const framework = frameworkOf(application);
+  const framework = await frameworkOf(application);
   if (framework !== undefined) return createNodeHandler(framework);
   if (typeof application === 'function' && !isClass(application))
     return nodeHandler(application as NodeFunction);

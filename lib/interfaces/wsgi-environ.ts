@@ -1,3 +1,4 @@
+import { fstatSync, readSync } from 'node:fs';
 import type { Exchange } from '../exchange.js';
 import type { WsgiInput } from './wsgi-input.js';
 
@@ -115,26 +116,45 @@ function decodePath(path: string): string {
   return path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
-/** `wsgi.file_wrapper`: something with `read(size)` as an iterable of blocks.
+/** What `wsgi.file_wrapper` takes: something with an open descriptor (a FileHandle, the result of fs.openSync as
+ *  `{ fd }`), or with a synchronous `read(size)` that returns nothing at the end. */
+export type FileLike =
+  | { readonly fd: number; close?(): unknown }
+  | { read(size: number): string | Uint8Array; close?(): unknown };
+
+/** `wsgi.file_wrapper`: a file as an iterable of blocks. One with a descriptor is sent by the kernel where the backend
+ *  can.
  *  @see PEP 3333, "Optional Platform-Specific File Handling" */
 export class FileWrapper implements Iterable<string | Uint8Array> {
-  readonly #file: { read(size: number): string | Uint8Array; close?(): void };
+  readonly #file: FileLike;
   readonly #blockBytes: number;
 
-  constructor(file: { read(size: number): string | Uint8Array; close?(): void }, blockBytes = 8192) {
+  constructor(file: FileLike, blockBytes = 8192) {
     this.#file = file;
     this.#blockBytes = blockBytes;
   }
 
+  /** The descriptor of a regular file, or undefined. */
+  get fd(): number | undefined {
+    if (!('fd' in this.#file) || typeof this.#file.fd !== 'number') return undefined;
+    return fstatSync(this.#file.fd).isFile() ? this.#file.fd : undefined;
+  }
+
   *[Symbol.iterator](): IterableIterator<string | Uint8Array> {
     for (;;) {
-      const block = this.#file.read(this.#blockBytes);
+      const block = this.#read();
       if (block.length === 0) return;
       yield block;
     }
   }
 
-  close(): void {
-    this.#file.close?.();
+  #read(): string | Uint8Array {
+    if (!('fd' in this.#file)) return this.#file.read(this.#blockBytes);
+    const block = Buffer.allocUnsafe(this.#blockBytes);
+    return block.subarray(0, readSync(this.#file.fd, block));
+  }
+
+  close(): unknown {
+    return this.#file.close?.();
   }
 }

@@ -2,7 +2,7 @@ import { ChaussetteError } from '../errors.js';
 import type { Exchange, Handler } from '../exchange.js';
 import { describe } from './describe.js';
 import { Flow } from './flow.js';
-import { buildEnviron, type Environ } from './wsgi-environ.js';
+import { buildEnviron, type Environ, FileWrapper } from './wsgi-environ.js';
 import { type CollectedBody, collect, emptyInput, WsgiInput } from './wsgi-input.js';
 
 export type { Environ, WsgiErrors } from './wsgi-environ.js';
@@ -115,7 +115,7 @@ class WsgiCall {
     else if (Array.isArray(result)) this.#answerArray(result);
     else if (isIterable(result)) {
       this.#result = result;
-      this.#stream(result);
+      if (!(result instanceof FileWrapper && this.#sendFile(result))) this.#stream(result);
     } else {
       const what = `the WSGI application returned ${describe(result)}, not an iterable of strings or bytes`;
       throw new ChaussetteError('CHAUSSETTE_ERR_RESPONSE', what, {
@@ -137,6 +137,18 @@ class WsgiCall {
     this.#checkStarted();
     exchange.respond(this.#status, this.#statusText, this.#headers, chunk);
     this.#close();
+  }
+
+  /** @returns false when the file has to be read and sent in blocks. */
+  #sendFile(file: FileWrapper): boolean {
+    const exchange = this.#exchange;
+    const fd = exchange.writeFile === undefined ? undefined : file.fd;
+    if (fd === undefined) return false;
+    this.#sendHead();
+    exchange.writeFile?.(fd);
+    exchange.end();
+    this.#close();
+    return true;
   }
 
   async #stream(result: Iterable<WsgiChunk> | AsyncIterable<WsgiChunk>): Promise<void> {

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ChaussetteError } from '../errors.js';
 
@@ -124,15 +125,29 @@ function load(): AddonState {
   if (process.env['CHAUSSETTE_NO_NATIVE'] === '1') return { reason: 'CHAUSSETTE_NO_NATIVE=1 is set' };
   const root = fileURLToPath(new URL('../..', import.meta.url));
   try {
-    const require = createRequire(import.meta.url);
     // Another build of the addon, such as the one with sanitizers (scripts/sanitize.sh).
     const elsewhere = process.env['CHAUSSETTE_ADDON'];
-    if (elsewhere) return { addon: require(resolve(elsewhere)) as Addon };
-    const nodeGypBuild = require('node-gyp-build') as (directory: string) => Addon;
+    if (elsewhere) return { addon: open(resolve(elsewhere)) };
+    const built = builtHere(root);
+    if (built !== undefined) return { addon: open(built) };
+    const nodeGypBuild = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Addon;
     return { addon: nodeGypBuild(root) };
   } catch (error) {
     return { reason: `the addon could not be loaded (${firstLine(error)})` };
   }
+}
+
+function open(file: string): Addon {
+  const module = { exports: {} };
+  process.dlopen(module, file);
+  return module.exports as Addon;
+}
+
+/** What node-gyp-build would find first, without the 2 ms that its loading takes. */
+function builtHere(root: string): string | undefined {
+  if (process.env['PREBUILDS_ONLY'] || process.env['CHAUSSETTE_SERVER_PREBUILD']) return undefined;
+  const file = join(root, 'build/Release/chaussette.node');
+  return existsSync(file) ? file : undefined;
 }
 
 function firstLine(error: unknown): string {

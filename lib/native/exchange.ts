@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
 import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
 import { RequestBody } from './body.js';
@@ -13,6 +13,7 @@ import {
   nodeHead,
   opAbort,
   opChunk,
+  opFile,
   opInfo,
   opRespond,
   recordFlags,
@@ -32,7 +33,7 @@ import {
   writeWindowBytes,
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
-import { NativeSocket } from './socket.js';
+import { NativeSocket, openSocket } from './socket.js';
 import type { NativeServer } from './turn.js';
 
 /** The exchanges that the core knows, by index. */
@@ -268,6 +269,13 @@ export class NativeExchange extends AsyncResource implements Exchange {
     return !full;
   }
 
+  writeFile(fd: number): void {
+    if (this.#ended) return;
+    putShort(opFile, this.index, this.generation, fd);
+    // The core has a descriptor of its own from here on, and the caller may close this one.
+    addon.runCommands();
+  }
+
   /** Whether `write` returned false and the client has not taken enough since. */
   get needDrain(): boolean {
     return this.#needDrain;
@@ -300,7 +308,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
     if (taken === undefined) return undefined;
     this.#finish();
     const [fd, head] = taken;
-    return { socket: new Socket({ fd, readable: true, writable: true, allowHalfOpen: true }), head };
+    return { socket: openSocket(fd), head };
   }
 
   onDrain(callback: (() => void) | undefined): void {

@@ -84,6 +84,7 @@ export const opChunk = number('OpChunk');
 export const opEnd = number('OpEnd');
 export const opAbort = number('OpAbort');
 export const opConsume = number('OpConsume');
+export const opFile = number('OpFile');
 export const opReadBody = number('OpReadBody');
 
 export const withReference = number('WithReference');

@@ -82,7 +82,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   _dump(): void {
     if (this[kExchange] === undefined) {
       (IncomingMessage.prototype as unknown as { _dump(): void })._dump.call(this);
-    } else if (isOpen(this)) {
+    } else if (isOpen(this) || isAwaited(this)) {
       this.resume();
     }
   }
@@ -91,6 +91,12 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
 /** Whether somebody has treated the request as a stream. */
 export function isOpen(request: NativeRequest): boolean {
   return Object.hasOwn(request, '_readableState');
+}
+
+/** Whether somebody waits for the end of a request that nobody reads. */
+export function isAwaited(request: NativeRequest): boolean {
+  const events = (request as unknown as { _events?: Record<string, unknown> })._events;
+  return events !== undefined && (events['close'] !== undefined || events['end'] !== undefined);
 }
 
 export function openStream(request: NativeRequest): void {

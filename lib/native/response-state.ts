@@ -3,7 +3,7 @@ import type { HeaderList } from '../exchange.js';
 import { noDate } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
-import { kExchange } from './request.js';
+import { isAwaited, kExchange, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
 import { ResponseHeaders, toPairs } from './response-headers.js';
 
@@ -103,7 +103,10 @@ export function endAgain(response: NativeResponse, chunk: unknown, callback: Cal
 export function watched(response: NativeResponse): boolean {
   const events = (response as unknown as { _events?: Record<string, unknown> })._events;
   return (
-    events !== undefined &&
-    (events['finish'] !== undefined || events['close'] !== undefined || events['prefinish'] !== undefined)
+    (events !== undefined &&
+      (events['finish'] !== undefined ||
+        events['close'] !== undefined ||
+        events['prefinish'] !== undefined)) ||
+    isAwaited(response.req as NativeRequest)
   );
 }

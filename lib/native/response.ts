@@ -5,7 +5,7 @@ import { noDate } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import type { NativeRequest } from './request.js';
-import { kExchange } from './request.js';
+import { abortRequest, kExchange } from './request.js';
 import { type HeaderValue, ResponseHeaders, toPairs } from './response-headers.js';
 import {
   badReason,
@@ -271,7 +271,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     this.destroyed = true;
     this[kExchange].abort();
     this.socket?.destroy(error);
-    process.nextTick(emitClose, this);
+    process.nextTick(closeCut, this);
     return this;
   }
 
@@ -329,6 +329,12 @@ export function emitClose(response: NativeResponse): void {
   if (response[kState] === finished) response[kState] = closed;
   else response[kCloseTold] = true;
   if (!told) response.emit('close');
+}
+
+/** After destroy(). */
+function closeCut(response: NativeResponse): void {
+  if (response[kState] < finished) abortRequest(response.req as NativeRequest);
+  emitClose(response);
 }
 
 // A response that nobody listened to when it ended may still get a listener in the same tick: res.end().on('finish').

@@ -1,11 +1,10 @@
 import { lchownSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { ListeningSocket } from '../backends/backend.js';
 import { ChaussetteError } from '../errors.js';
 import { type DescriptorFunctions, loadAddon } from '../native/binding.js';
-import { type Address, formatTcp } from './address.js';
+import { type Address, formatTcp, ipVersion } from './address.js';
 import { describeErrno, EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, ECONNREFUSED } from './errno.js';
 import { lookUpOwner } from './owner.js';
 
@@ -136,7 +135,7 @@ export class BoundSockets {
       }
       const info = functions.inspect(fd);
       if (typeof info === 'object' && info.port !== undefined) port = info.port;
-      const family = isIP(host) === 6 ? 'inet6' : 'inet';
+      const family = ipVersion(host) === 6 ? 'inet6' : 'inet';
       opened.push({ fd, family, display: formatTcp(host, port) });
       if (host === '::' && address.host === '') break; // It takes IPv4 as well.
     }
@@ -149,7 +148,7 @@ export class BoundSockets {
     const loopbacks = hosts.length > 1 && hosts.includes('::1') && !(await canBind('::1'));
     for (const host of hosts) {
       if (loopbacks && host === '::1') continue;
-      const family = isIP(host) === 6 ? 'inet6' : 'inet';
+      const family = ipVersion(host) === 6 ? 'inet6' : 'inet';
       const listen = { host, port, backlog, ipv6Only: family === 'inet6' && host !== '::' };
       this.sockets.push({ fd: -1, family, display: formatTcp(host, port), listen });
       if (host === '::') break;
@@ -173,10 +172,10 @@ async function numericHosts({ host }: TcpAddress, addressFamily: string | undefi
   let found: string[];
   if (host === '') found = ['::', '0.0.0.0'];
   else if (host === 'localhost') found = ['127.0.0.1', '::1'];
-  else if (isIP(host) !== 0) found = [host];
+  else if (ipVersion(host) !== 0) found = [host];
   else found = await resolveName(host);
   const wanted = addressFamily === 'AF_INET' ? 4 : addressFamily === 'AF_INET6' ? 6 : 0;
-  const hosts = found.filter((address) => wanted === 0 || isIP(address) === wanted);
+  const hosts = found.filter((address) => wanted === 0 || ipVersion(address) === wanted);
   if (hosts.length > 0) return hosts;
   throw new ChaussetteError(
     'CHAUSSETTE_ERR_BIND',

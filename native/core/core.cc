@@ -50,8 +50,8 @@ void Core::UpdateNow() {
             static_cast<uint64_t>(now.tv_nsec) / 1000000;
 }
 
-void Core::Turn() {
-  if (dispatching_ || dead_) return;
+bool Core::Turn() {
+  if (dispatching_ || dead_) return false;
   UpdateNow();
   turns_++;
   epoll_event events[kEventsPerTurnMax];
@@ -61,10 +61,11 @@ void Core::Turn() {
     HandleEvent(events[i].data.u64, events[i].events);
   }
   Settle();
+  return count == static_cast<int>(kEventsPerTurnMax);
 }
 
 bool Core::HasReadRoom(const Connection& c) {
-  return table_.HasMessageRoom() &&
+  return HasMessageRoom() &&
          table_.HasBytes(RequestReader::ReadRoom(c));
 }
 

@@ -78,8 +78,9 @@ class Core {
   // Cut what is left. Returns how many requests were in flight.
   uint32_t Cut(Server* server);
 
-  // One turn: read what is ready, dispatch it, write what was answered.
-  void Turn();
+  // One turn: read what is ready, dispatch it, write what was answered. Returns
+  // whether more may be ready than one turn takes.
+  bool Turn();
   // Write what JavaScript answered since; then the rest of a turn. Called
   // before the loop blocks.
   void Flush();
@@ -115,6 +116,13 @@ class Core {
   void GiveParser(RequestParser* parser);
   void PushEvent(RecordKind kind, const Exchange* exchange, uint32_t server,
                  uint32_t code = 0);
+  // Puts the events so far into the table. Before the record of a new request:
+  // JavaScript finds exchanges by index, so the end of the one that had the
+  // index before must reach it first.
+  void MoveEvents();
+  bool HasMessageRoom() const {
+    return table_.HasMessageRoom(events_.size());
+  }
   void Touch(Connection* connection);
   void Resume(Connection* connection);
   void Watch(Connection* connection, uint32_t events);
@@ -145,11 +153,10 @@ class Core {
   void HandleEvent(uint64_t data, uint32_t events);
   void Settle();
   void Dispatch();
-  void MoveEvents();
   void WriteTouched();
   void ResumeReading();
   void DestroyClosed();
-  void JudgeDeadline(Connection* connection);
+  void JudgeDeadline(Connection* connection, uint32_t tick);
   void ReportIdle(Server* server);
   void Close(Connection* connection);
   void AbortExchanges(Connection* connection);

@@ -77,6 +77,12 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
       PauseAccept(listener, server);
       return false;
     }
+    if (errno == EINVAL) {  // it does not listen any more: epoll would not rest
+      WatchListener(listener, server, false);
+      listener->paused_until_ms = UINT64_MAX;
+      PushEvent(kEventProblem, nullptr, server->tag, kProblemListenerLost);
+      return false;
+    }
     // A connection that is gone already is no reason to stop (accept(2)).
     return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
   }
@@ -152,12 +158,11 @@ uint32_t Core::Cut(Server* server) {
 
 bool Core::TakeOver(Exchange* e, int* fd, std::string* head) {
   Connection* c = ConnectionOf(*e);
-  if (!e->upgrade || !e->request_complete || e->response_started ||
-      c->in_flight != 1 || !c->open()) {
-    return false;
-  }
+  if (!e->upgrade || !e->request_complete || e->response_started) return false;
+  // The responses in front of it leave first. The exchange is gone when the
+  // connection turns out to be broken.
   if (!c->out.empty()) writer_->Write(c);
-  if (!c->open() || !c->out.empty()) return false;
+  if (!c->open() || c->in_flight != 1 || !c->out.empty()) return false;
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, c->channel.fd, nullptr);
   *fd = c->channel.fd;
   c->channel.fd = -1;
@@ -222,8 +227,11 @@ void Core::UpdateDeadline(Connection* c) {
       SetDeadline(c, Deadline::kHead, limits.head_ms);
     }
   } else if (c->in_message()) {
-    SetDeadline(c, c->read_paused ? Deadline::kNone : Deadline::kBody,
-                limits.body_ms);
+    // An open exchange may take its time; one that is answered may not hold the
+    // connection with a body that it does not read on.
+    const bool waits = c->read_paused &&
+                       !exchanges_.at(c->last_exchange)->response_complete;
+    SetDeadline(c, waits ? Deadline::kNone : Deadline::kBody, limits.body_ms);
   } else if (c->in_flight > 0) {
     if (!c->peer_closed) {
       c->deadline = Deadline::kNone;
@@ -236,26 +244,37 @@ void Core::UpdateDeadline(Connection* c) {
   }
 }
 
-// Sockets are read first, so that a client whose bytes came in time is not
-// punished when the loop was blocked.
+// Sockets are read first, all of them, so that a client whose bytes came in time
+// is not punished when the loop was blocked. Reading runs handlers, which may
+// block it again: what came meanwhile is judged by the next tick.
 void Core::Tick() {
   if (dispatching_ || dead_) return;
-  Turn();
   UpdateNow();
+  const uint32_t tick = static_cast<uint32_t>(now_ms_ / kTickMs);
+  uint32_t turns = connection_count_ / kEventsPerTurnMax + 1;
+  while (Turn() && turns-- > 0) {
+  }
   due_.clear();
-  wheel_.Advance(static_cast<uint32_t>(now_ms_ / kTickMs), &due_);
-  for (uint32_t index : due_) JudgeDeadline(connections_.at(index));
+  wheel_.Advance(tick, &due_);
+  for (uint32_t index : due_) JudgeDeadline(connections_.at(index), tick);
   if (paused_) {
     paused_ = false;
     for (const auto& server : servers_) {
       for (const auto& listener : server->listeners) {
-        if (listener->paused_until_ms == 0) continue;
+        if (listener->paused_until_ms == 0 ||
+            listener->paused_until_ms == UINT64_MAX) {
+          continue;
+        }
         if (listener->paused_until_ms > now_ms_) {
           paused_ = true;
           continue;
         }
-        listener->paused_until_ms = 0;
         WatchListener(listener.get(), server.get(), true);
+        if (!listener->watched) {
+          paused_ = true;
+          continue;
+        }
+        listener->paused_until_ms = 0;
         PushEvent(kEventProblem, nullptr, server->tag, kProblemAcceptResumed);
       }
     }
@@ -263,12 +282,12 @@ void Core::Tick() {
   Settle();
 }
 
-void Core::JudgeDeadline(Connection* c) {
+void Core::JudgeDeadline(Connection* c, uint32_t tick) {
   if (!c->in_use || c->state == ConnectionState::kClosed ||
       c->deadline == Deadline::kNone) {
     return;
   }
-  if (c->deadline_tick > now_ms_ / kTickMs) {
+  if (c->deadline_tick > tick) {
     return wheel_.Arm(c->index, c->deadline_tick);
   }
   const Deadline deadline = c->deadline;

@@ -276,7 +276,8 @@ Refusal RequestLineRefusal(int llhttp_error, const char* from,
   while (p < end && IsTokenChar(*p)) p++;
   const bool token = p > from && p < end && *p == ' ';
   if (llhttp_error == kLlhttpInvalidMethod && token) {
-    return memcmp(from, "PRI ", 4) == 0 ? Refusal::kVersion : Refusal::kMethod;
+    return p - from == 3 && memcmp(from, "PRI", 3) == 0 ? Refusal::kVersion
+                                                        : Refusal::kMethod;
   }
   if (llhttp_error != kLlhttpInvalidVersion || !token) {
     return Refusal::kRequestLine;

@@ -54,6 +54,7 @@ enum Problem : uint32_t {
   kProblemResponseHead,       // a response head that HTTP does not allow
   kProblemAcceptPaused,       // no descriptor or memory for a new connection
   kProblemAcceptResumed,
+  kProblemListenerLost,  // somebody who shares the socket has shut it down
 };
 
 // A header entry: offsets from the start of the head.
@@ -89,6 +90,7 @@ enum CommandOp : uint32_t {
   kOpEnd,
   kOpAbort,
   kOpConsume,   // JavaScript took so many bytes of the request body
+  kOpFile,      // the rest of the open file with descriptor kCommandA
   kOpReadBody,  // somebody asks for the request body
 };
 

@@ -1,5 +1,7 @@
 #include "core/out_queue.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 
 #include "core/check.h"
@@ -28,6 +30,8 @@ OutBlock* BlockPool::Get() {
   block->data = block->storage;
   block->length = 0;
   block->reference = nullptr;
+  block->file = -1;
+  block->file_offset = 0;
   return block;
 }
 
@@ -39,10 +43,24 @@ OutBlock* BlockPool::GetReference(const char* data, size_t length,
   block->data = data;
   block->length = length;
   block->reference = reference;
+  block->file = -1;
+  block->file_offset = 0;
+  return block;
+}
+
+OutBlock* BlockPool::GetFile(int file, off_t offset, size_t length) {
+  OutBlock* block = GetReference(nullptr, length, nullptr);
+  block->file = file;
+  block->file_offset = offset;
   return block;
 }
 
 void BlockPool::Put(OutBlock* block) {
+  if (block->file >= 0) {
+    close(block->file);
+    free(block);
+    return;
+  }
   if (block->reference != nullptr) {
     release_(host_, block->reference);
     free(block);
@@ -68,7 +86,7 @@ void OutQueue::Link(OutBlock* block) {
 
 void OutQueue::AppendSlow(BlockPool* pool, const char* data, size_t length) {
   while (length > 0) {
-    if (tail_ == nullptr || tail_->reference != nullptr ||
+    if (tail_ == nullptr || !tail_->storage_block() ||
         tail_->Room() == 0) {
       Link(pool->Get());
     }
@@ -88,6 +106,12 @@ void OutQueue::AppendReference(BlockPool* pool, const char* data, size_t length,
   bytes_ += length;
 }
 
+void OutQueue::AppendFile(BlockPool* pool, int file, off_t offset,
+                          size_t length) {
+  Link(pool->GetFile(file, offset, length));
+  bytes_ += length;
+}
+
 void OutQueue::Splice(OutQueue* other) {
   if (other->head_ == nullptr) return;
   if (tail_ == nullptr) {
@@ -104,7 +128,8 @@ void OutQueue::Splice(OutQueue* other) {
 int OutQueue::Gather(iovec* parts) const {
   int count = 0;
   for (OutBlock* block = head_;
-       block != nullptr && count < static_cast<int>(kIovecsMax);
+       block != nullptr && block->file < 0 &&
+       count < static_cast<int>(kIovecsMax);
        block = block->next) {
     if (block->length == 0) continue;
     parts[count].iov_base = const_cast<char*>(block->data);
@@ -125,7 +150,11 @@ void OutQueue::Consume(BlockPool* pool, size_t count) {
     if (count == 0 && head_ != nullptr && head_->length != 0) break;
   }
   if (count > 0) {
-    head_->data += count;
+    if (head_->file >= 0) {
+      head_->file_offset += static_cast<off_t>(count);
+    } else {
+      head_->data += count;
+    }
     head_->length -= count;
   }
 }

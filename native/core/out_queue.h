@@ -1,6 +1,7 @@
 #ifndef NATIVE_CORE_OUT_QUEUE_H_
 #define NATIVE_CORE_OUT_QUEUE_H_
 
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include <cstddef>
@@ -11,14 +12,18 @@
 
 namespace chaussette {
 
-// A piece of output: bytes copied into `storage`, or a referenced body.
+// A piece of output: bytes copied into `storage`, a referenced body, or a part of
+// a file.
 struct OutBlock {
   OutBlock* next;
   const char* data;  // first unsent byte
   size_t length;     // unsent bytes
   void* reference;   // the host's handle of a referenced body, or nullptr
+  int file;          // the descriptor, or -1
+  off_t file_offset;
   char storage[1];
 
+  bool storage_block() const { return reference == nullptr && file < 0; }
   char* Tail() { return const_cast<char*>(data) + length; }
   size_t Room() {
     return static_cast<size_t>(storage + kOutBlockBytes - Tail());
@@ -42,6 +47,7 @@ class BlockPool {
 
   OutBlock* Get();
   OutBlock* GetReference(const char* data, size_t length, void* reference);
+  OutBlock* GetFile(int file, off_t offset, size_t length);
   void Put(OutBlock* block);
 
  private:
@@ -62,7 +68,7 @@ class OutQueue {
   uint64_t bytes() const { return bytes_; }
 
   void Append(BlockPool* pool, const char* data, size_t length) {
-    if (tail_ != nullptr && tail_->reference == nullptr &&
+    if (tail_ != nullptr && tail_->storage_block() &&
         tail_->Room() >= length) [[likely]] {
       memcpy(tail_->Tail(), data, length);
       tail_->length += length;
@@ -74,10 +80,19 @@ class OutQueue {
   void AppendReference(BlockPool* pool, const char* data, size_t length,
                        void* reference);
 
+  // Takes the descriptor.
+  void AppendFile(BlockPool* pool, int file, off_t offset, size_t length);
+
+  // The first block when it is of a file, else nullptr.
+  const OutBlock* FrontFile() const {
+    return head_ != nullptr && head_->file >= 0 ? head_ : nullptr;
+  }
+
   // Moves everything of `other` behind what is here.
   void Splice(OutQueue* other);
 
-  // Fills at most kIovecsMax parts with unsent bytes; returns how many.
+  // Fills at most kIovecsMax parts with unsent bytes, up to the next file;
+  // returns how many.
   int Gather(iovec* parts) const;
 
   // `count` bytes were sent.

@@ -1,3 +1,4 @@
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -29,6 +30,16 @@ ssize_t PlainTransport::Write(Channel* channel, const iovec* parts, int count) {
   } while (n < 0 && errno == EINTR);
   if (n >= 0) return n;
   return errno == EAGAIN || errno == EWOULDBLOCK ? kWouldBlock : kBroken;
+}
+
+ssize_t PlainTransport::SendFile(Channel* channel, int file, off_t offset,
+                                 size_t length) {
+  ssize_t n;
+  do {
+    n = sendfile(channel->fd, file, &offset, length);
+  } while (n < 0 && errno == EINTR);
+  if (n > 0) return n;
+  return n < 0 && errno == EAGAIN ? kWouldBlock : kBroken;
 }
 
 void PlainTransport::ShutdownWrite(Channel* channel) {

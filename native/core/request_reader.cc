@@ -144,7 +144,9 @@ void RequestReader::Keep(const char* end) {
 // Whether the request at `from` may be parsed now. If not, it waits in the spill.
 bool RequestReader::BeginMessage(Connection* c, const char* from,
                                  const char* end) {
-  bool wait = c->in_flight >= kPipelinedRequestsMax;
+  // Who does not take the answers gets no new ones made.
+  c->write_blocked = c->out.bytes() > kWriteWindowBytes;
+  bool wait = c->write_blocked || c->in_flight >= kPipelinedRequestsMax;
   if (!wait && c->in_flight > 0) {
     // Side by side only safe with safe (RFC 9112 §9.3.2).
     const Safety safety = SafetyOf(from, end);
@@ -155,7 +157,7 @@ bool RequestReader::BeginMessage(Connection* c, const char* from,
     const Exchange& last = *core_->exchanges().at(c->last_exchange);
     wait = safety == Safety::kUnsafe || !last.safe;
   }
-  const bool no_room = !core_->table().HasMessageRoom();
+  const bool no_room = !core_->HasMessageRoom();
   if (wait || no_room) {
     Hold(c, from, end, 0);
     c->read_paused = true;
@@ -163,6 +165,8 @@ bool RequestReader::BeginMessage(Connection* c, const char* from,
     return false;
   }
   c->skipped_bytes = 0;
+  // Each head has its own deadline, even if the one before it came in pieces.
+  if (c->deadline == Deadline::kHead) c->deadline = Deadline::kNone;
   c->parser = core_->TakeParser();
   c->parser->Begin(c->server->limits.head_bytes_max);
   return true;
@@ -188,10 +192,12 @@ Refusal RequestReader::OnHead(const Head& head) {
   if (body_max != 0 && head.content_length > body_max) {
     return Refusal::kBodyTooLarge;
   }
+  core_->MoveEvents();
   Exchange* e = core_->AddExchange(c);
   e->safe = SafetyOf(head.base, head.end) == Safety::kSafe;
   e->is_head = head.is_head;
-  e->upgrade = head.upgrade || head.is_connect;
+  // An Upgrade field of HTTP/1.0 is ignored (RFC 9110 §7.8).
+  e->upgrade = (head.upgrade && head.minor == 1) || head.is_connect;
   e->http10 = head.minor == 0;
   e->keep_alive = head.keep_alive && !head.is_connect;
   e->chunked_request = head.chunked;
@@ -236,7 +242,7 @@ Refusal RequestReader::OnBody(const char* at, size_t length) {
   if (!e->chunked_request) e->body_bytes_left -= length;
   const uint64_t body_max = c->server->limits.body_bytes_max;
   if (body_max != 0 && e->body_bytes > body_max) return Refusal::kBodyTooLarge;
-  if (e->response_complete) {
+  if (e->response_complete && !e->body_wanted) {
     // Nobody reads it any more.
     e->unconsumed_bytes += static_cast<uint32_t>(length);
     if (e->unconsumed_bytes > kDiscardBytesMax) {
@@ -271,7 +277,7 @@ void RequestReader::OnMessageComplete(Connection* c) {
   Exchange* e = core_->exchanges().at(c->last_exchange);
   e->request_complete = true;
   e->expect_continue = false;
-  if (!e->response_complete) {
+  if (!e->response_complete || e->body_wanted) {
     RequestTable& table = core_->table();
     uint32_t* record = NewestRecord(e);
     if (record == nullptr) {

@@ -29,9 +29,10 @@ class RequestTable {
   char* At(uint32_t offset) { return arena_ + offset; }
   uint32_t* record(uint32_t i) { return records_ + i * kRecordWords; }
 
-  // Room for one more message: its head, its body and the end of the one before.
-  bool HasMessageRoom() const {
-    return record_count_ + 3 <= kRecordsMax &&
+  // Room for one more message: its head, its body and the end of the one before,
+  // behind `events` that come first.
+  bool HasMessageRoom(size_t events) const {
+    return record_count_ + events + 3 <= kRecordsMax &&
            header_count_ + 2 * kHeadersPerRequestMax <= kHeadersMax;
   }
   bool HasBytes(size_t n) const { return kArenaBytes - arena_used_ >= n; }

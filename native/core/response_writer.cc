@@ -1,6 +1,9 @@
 #include "core/response_writer.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -57,6 +60,8 @@ void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
       return Chunk(words, e);
     case kOpEnd:
       return End(words, e);
+    case kOpFile:
+      return File(words, e);
     case kOpConsume:
       return core_->reader().ConsumeBody(e, words[kCommandA]);
     case kOpReadBody:
@@ -166,11 +171,9 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e, const GivenHead& head,
   return f;
 }
 
-// Body bytes of one command, in the framing of the response. More than was
-// announced is not sent: the client would take it for the next response.
+// Body bytes of one command, in the framing of the response.
 void ResponseWriter::AppendBody(const uint32_t* words, Exchange* e,
                                 const char* copied, uint64_t length) {
-  if (!e->response_body_allowed || length == 0) return;
   const char* data = copied;
   void* reference = nullptr;
   if ((words[kCommandD] & kWithReference) != 0) {
@@ -181,41 +184,78 @@ void ResponseWriter::AppendBody(const uint32_t* words, Exchange* e,
     }
     if (length > available) length = available;
   }
+  if (!BeginBody(e, &length)) {
+    if (reference != nullptr) core_->host()->ReleaseReference(reference);
+    return;
+  }
+  OutQueue* out = QueueOf(e);
+  if (reference != nullptr) {
+    out->AppendReference(&core_->blocks(), data, length, reference);
+  } else {
+    out->Append(&core_->blocks(), data, length);
+  }
+  if (e->response_chunked) out->Append(&core_->blocks(), "\r\n", 2);
+}
+
+// Cuts the bytes to what was announced: more is not sent, because the client
+// would take it for the next response. Appends the size of a chunk. False when
+// nothing is to be sent.
+bool ResponseWriter::BeginBody(Exchange* e, uint64_t* length) {
+  if (!e->response_body_allowed) return false;
   if (e->response_has_length) {
-    if (length > e->response_left) {
+    if (*length > e->response_left) {
       Connection* c = core_->ConnectionOf(*e);
       core_->PushEvent(kEventProblem, e, c->server->tag, kProblemContentLength);
-      length = e->response_left;
+      *length = e->response_left;
       e->close = true;
       c->no_more_requests = true;
     }
-    e->response_left -= length;
+    e->response_left -= *length;
   }
-  OutQueue* out = QueueOf(e);
-  BlockPool* pool = &core_->blocks();
+  if (*length == 0) return false;  // a chunk of no bytes would be the last one
   if (e->response_chunked) {
     char size[20];
     const int n = snprintf(size, sizeof(size), "%llx\r\n",
-                           static_cast<unsigned long long>(length));
-    out->Append(pool, size, static_cast<size_t>(n));
+                           static_cast<unsigned long long>(*length));
+    QueueOf(e)->Append(&core_->blocks(), size, static_cast<size_t>(n));
   }
-  if (reference != nullptr && length > 0) {
-    out->AppendReference(pool, data, length, reference);
-  } else {
-    if (reference != nullptr) core_->host()->ReleaseReference(reference);
-    out->Append(pool, data, length);
+  return true;
+}
+
+// The rest of an open file, from its position on. The core has a descriptor of
+// its own from here on; what is not a regular file ends the response.
+void ResponseWriter::File(const uint32_t* words, Exchange* e) {
+  if (!e->response_started || e->response_complete) return;
+  if ((words[kCommandD] & kWantDrain) != 0) e->want_drain = true;
+  UniqueFd file(fcntl(static_cast<int>(words[kCommandA]), F_DUPFD_CLOEXEC, 3));
+  struct stat about;
+  const bool regular = file.valid() && fstat(file.get(), &about) == 0 &&
+                       S_ISREG(about.st_mode);
+  const off_t position = regular ? lseek(file.get(), 0, SEEK_CUR) : -1;
+  if (position < 0) {
+    e->close = e->cut = true;
+    return Complete(e);
   }
-  if (e->response_chunked) out->Append(pool, "\r\n", 2);
+  uint64_t length = about.st_size > position
+                        ? static_cast<uint64_t>(about.st_size - position)
+                        : 0;
+  core_->Touch(core_->ConnectionOf(*e));
+  if (!BeginBody(e, &length)) return;
+  OutQueue* out = QueueOf(e);
+  out->AppendFile(&core_->blocks(), file.Release(), position, length);
+  if (e->response_chunked) out->Append(&core_->blocks(), "\r\n", 2);
 }
 
 void ResponseWriter::RespondInfo(const uint32_t* words, Exchange* e) {
   const GivenHead head = ReadGivenHead(words, true);
+  const HeadFindings findings = Examine(head);
   if (e->response_started || e->http10 || head.status < 100 ||
-      head.status > 199 || !Examine(head).valid) {
+      head.status > 199 || head.status == 101 || !findings.valid) {
     return;
   }
   HeadFraming framing;
-  AppendHead(QueueOf(e), &core_->blocks(), head, HeadFindings{}, framing);
+  framing.keep_given_length = false;  // RFC 9110 §8.6
+  AppendHead(QueueOf(e), &core_->blocks(), head, findings, framing);
   if (head.status == 100) e->expect_continue = false;
   core_->Touch(core_->ConnectionOf(*e));
 }
@@ -253,7 +293,7 @@ void ResponseWriter::Complete(Exchange* e) {
   }
   e->response_complete = true;
   if (e->close) c->no_more_requests = true;
-  if (!e->request_complete) core_->reader().DiscardBody(e);
+  if (!e->request_complete && !e->body_wanted) core_->reader().DiscardBody(e);
   core_->Touch(c);
   // Done at once, so that the next response needs no queue of its own.
   if (c->first_exchange == e->index) FinishFront(c);
@@ -337,19 +377,34 @@ void ResponseWriter::Write(Connection* c) {
     if (c->in_flight == 0 && c->peer_closed) return core_->Kill(c);
     if (c->server->draining && c->idle()) return core_->Linger(c);
   }
+  if (c->write_blocked && c->out.bytes() <= kWriteWindowBytes / 2) {
+    c->write_blocked = false;
+    core_->Resume(c);
+  }
   TellDrain(c);
   core_->UpdateDeadline(c);
+}
+
+// One system call; `offered` receives how many bytes it could have taken.
+ssize_t ResponseWriter::SendOnce(Connection* c, uint64_t* offered) {
+  const OutBlock* file = c->out.FrontFile();
+  if (file != nullptr) {
+    *offered = file->length;
+    return c->transport->SendFile(&c->channel, file->file, file->file_offset,
+                                  file->length);
+  }
+  iovec parts[kIovecsMax];
+  const int count = c->out.Gather(parts);
+  for (int i = 0; i < count; i++) *offered += parts[i].iov_len;
+  return c->transport->Write(&c->channel, parts, count);
 }
 
 // Returns false when the connection is broken.
 bool ResponseWriter::Send(Connection* c) {
   uint64_t sent = 0;
   while (!c->out.empty() && sent < kSendBytesPerTurnMax) {
-    iovec parts[kIovecsMax];
-    const int count = c->out.Gather(parts);
     uint64_t offered = 0;
-    for (int i = 0; i < count; i++) offered += parts[i].iov_len;
-    const ssize_t n = c->transport->Write(&c->channel, parts, count);
+    const ssize_t n = SendOnce(c, &offered);
     if (n == kBroken) return false;
     if (n == kWouldBlock) break;
     c->out.Consume(&core_->blocks(), static_cast<size_t>(n));

@@ -45,6 +45,9 @@ class ResponseWriter {
   bool DecideKeep(const Exchange& exchange, const HeadFindings& findings);
   void AppendBody(const uint32_t* words, Exchange* exchange, const char* copied,
                   uint64_t length);
+  bool BeginBody(Exchange* exchange, uint64_t* length);
+  void File(const uint32_t* words, Exchange* exchange);
+  ssize_t SendOnce(Connection* connection, uint64_t* offered);
   void Complete(Exchange* exchange);
   void FinishFront(Connection* connection);
   bool Send(Connection* connection);

@@ -19,7 +19,7 @@ struct Channel {
 constexpr ssize_t kWouldBlock = -1;
 constexpr ssize_t kBroken = -2;
 
-// How bytes get to the peer and back. Four verbs; TLS is another implementation.
+// How bytes get to the peer and back. Five verbs; TLS is another implementation.
 // Owner:    Core, one instance of each kind; stateless, the state is in Channel.
 // Lifetime: that of the core.
 // Limits:   those of its callers: Read fills at most `room`, Write one iovec list.
@@ -30,6 +30,10 @@ class Transport {
   virtual ssize_t Read(Channel* channel, char* to, size_t room) = 0;
   // Returns the bytes taken, kWouldBlock or kBroken.
   virtual ssize_t Write(Channel* channel, const iovec* parts, int count) = 0;
+  // Sends bytes of a file from `offset` on. As Write; a file that ends before
+  // `length` bytes is kBroken.
+  virtual ssize_t SendFile(Channel* channel, int file, off_t offset,
+                           size_t length) = 0;
   // No more bytes will be written; the peer sees the end of the stream.
   virtual void ShutdownWrite(Channel* channel) = 0;
   // Frees what the transport kept. The descriptor is closed by its owner.
@@ -48,6 +52,8 @@ class PlainTransport final : public Transport {
  public:
   ssize_t Read(Channel* channel, char* to, size_t room) override;
   ssize_t Write(Channel* channel, const iovec* parts, int count) override;
+  ssize_t SendFile(Channel* channel, int file, off_t offset,
+                   size_t length) override;
   void ShutdownWrite(Channel* channel) override;
   void Release(Channel* channel) override;
 };

@@ -1,0 +1,145 @@
+// What a review of the core found: each test is named for the failure that it prevents. They hold on every backend.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Exchange, Handler } from '../../lib/exchange.js';
+import { testedBackends } from '../helpers/backends.js';
+import { Client, get, noise, post, until, within } from '../helpers/lifetime-client.js';
+import { Sink, serveHeld } from '../helpers/lifetime-handler.js';
+import { turns } from '../helpers/raw-client.js';
+import { startBackend } from '../helpers/start-backend.js';
+
+const text = ['content-type', 'text/plain'];
+
+/** Answers every request with the same bytes, at once, and counts. */
+class Large implements Handler {
+  readonly interface = 'fetch';
+  readonly body: Buffer;
+  calls = 0;
+
+  constructor(bytes: number) {
+    this.body = noise(bytes);
+  }
+
+  handle(exchange: Exchange): void {
+    this.calls += 1;
+    exchange.respond(200, '', text, this.body);
+  }
+}
+
+for (const backend of testedBackends) {
+  describe(`${backend}: reviewed`, () => {
+    test('the abort of one request is not lost to another that comes in the same turn', async (t) => {
+      const { handler, server } = await serveHeld(t, backend);
+      for (let round = 0; round < 20; round += 1) {
+        const leaving = await Client.open(t, server.port);
+        const coming = await Client.open(t, server.port);
+        await leaving.write(get('/leaving'));
+        const exchange = await handler.next();
+        await turns(2);
+        // Both reach the kernel before the server's loop looks at either.
+        leaving.reset();
+        coming.socket.write(get('/coming'));
+        const next = await handler.next();
+        await handler.aborted(2 * round);
+        assert.equal(exchange.aborted, true);
+        next.respond(200, '', text, 'there');
+        assert.equal((await coming.response()).body.toString(), 'there');
+        coming.socket.destroy();
+        await until('the end of the connections', () => server.stats().connections === 0);
+      }
+    });
+
+    test('a body that is being read goes on after the response', async (t) => {
+      const { handler, server } = await serveHeld(t, backend);
+      const client = await Client.open(t, server.port);
+      const body = noise(1_000_000);
+      await client.write(post('/upload', body.length));
+      await client.write(body.subarray(0, 1000));
+      const exchange = await handler.next();
+      const sink = new Sink();
+      exchange.readBody(sink);
+      await sink.has(1000);
+      exchange.respond(202, '', text, 'accepted');
+      assert.equal((await client.response()).status, 202);
+      await client.write(body.subarray(1000));
+      assert.equal(await within('the end of the body', sink.done), 'end');
+      assert.equal(Buffer.compare(Buffer.concat(sink.chunks), body), 0);
+      await client.write(get('/next'));
+      assert.equal((await client.response(1)).body.toString(), 'next');
+    });
+
+    test('a reader that stops after the response does not hold the connection for ever', async (t) => {
+      const { handler, server } = await serveHeld(t, backend, { bodyMs: 500 });
+      const client = await Client.open(t, server.port);
+      await client.write(post('/upload', 4_000_000));
+      const exchange = await handler.next();
+      const sink = new Sink();
+      sink.goesOn = false;
+      exchange.readBody(sink);
+      exchange.respond(202, '', text, 'accepted');
+      client.socket.write(noise(4_000_000));
+      await until('the end of the connection', () => server.stats().connections === 0);
+    });
+
+    test('a client that asks and does not read costs bounded memory', async (t) => {
+      const handler = new Large(1024 * 1024);
+      const server = await startBackend(backend, handler);
+      t.after(() => server.close());
+      const client = await Client.open(t, server.port, { paused: true, hash: true });
+      const requests = 2000;
+      client.socket.write(get('/large').repeat(requests - 1) + get('/large', 'Connection: close\r\n'));
+      let before = -1;
+      while (handler.calls !== before) {
+        before = handler.calls;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      // What the kernel takes, and one batch of pipelined requests.
+      assert.ok(handler.calls < 150, `${handler.calls} answers wait for a client that reads none of them`);
+      client.read();
+      await until('some more answers', () => handler.calls > before + 50);
+    });
+
+    test('pipelined answers that wait for the client are all delivered', async (t) => {
+      const handler = new Large(100_000);
+      const server = await startBackend(backend, handler);
+      t.after(() => server.close());
+      const client = await Client.open(t, server.port, { paused: true, hash: true });
+      const requests = 300;
+      client.socket.write(get('/a').repeat(requests - 1) + get('/a', 'Connection: close\r\n'));
+      await turns(50);
+      client.read();
+      await client.end();
+      assert.equal(handler.calls, requests);
+      assert.ok(client.bytes > requests * 100_000);
+    });
+
+    test('a chunk whose memory was given away does not end the body', async (t) => {
+      const { handler, server } = await serveHeld(t, backend);
+      const client = await Client.open(t, server.port);
+      await client.write(get('/chunks') + get('/next'));
+      const exchange = await handler.next();
+      exchange.respondHead(200, '', text);
+      exchange.write('first');
+      const chunk = new Uint8Array(100_000);
+      exchange.write(chunk);
+      structuredClone(chunk.buffer, { transfer: [chunk.buffer] });
+      exchange.write('last');
+      exchange.end();
+      const { body } = await client.response();
+      assert.ok(body.toString().startsWith('first') && body.toString().endsWith('last'));
+      assert.equal((await client.response(1)).body.toString(), 'next');
+    });
+
+    test('clients whose bytes came while the loop was blocked meet no deadline', async (t) => {
+      const { server } = await serveHeld(t, backend, { headMs: 1000, keepAliveMs: 1000 });
+      const clients: Client[] = [];
+      for (let i = 0; i < 700; i += 1) clients.push(await Client.open(t, server.port));
+      await until('the connections', () => server.stats().connections === clients.length);
+      for (const client of clients) client.socket.write(get('/next'));
+      // The kernel has the bytes when write() returns; nobody reads them before all deadlines have passed.
+      const end = performance.now() + 2500;
+      while (performance.now() < end);
+      for (const client of clients) assert.equal((await client.response()).status, 200);
+    });
+  });
+}
