@@ -94,8 +94,13 @@ function detail(result: ServerResult): string {
 
 function sentence({ measure, than, limit, value, met }: Verdict): string {
   const unit = than === undefined ? ` ${units[measure]}` : ` x ${than}`;
-  const what = `${measure} ${value.toFixed(2)}${unit}`;
+  const what = `${measure} ${exact(value)}${unit}`;
   return `${met ? 'met   ' : 'MISSED'}  ${what}, budget ${limit}${unit}`;
+}
+
+/** Three digits for a ratio: the budgets have two. */
+function exact(value: number): string {
+  return value.toFixed(value < 10 ? 3 : 0);
 }
 
 /** All verdicts in one table. */
@@ -105,7 +110,7 @@ export function table(entries: readonly { row: Row; verdicts: readonly Verdict[]
       row.title,
       measure,
       than === undefined ? units[measure] : `x ${than}`,
-      value.toFixed(2),
+      exact(value),
       `<= ${limit}`,
       met ? 'yes' : 'NO',
     ]),

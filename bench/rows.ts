@@ -44,7 +44,6 @@ const node = process.execPath;
 
 /** Our command on one backend. */
 function ours(backend: 'native' | 'http', application: string, flags: readonly string[] = []): ServerSpec {
-  const how = application === 'wsgi' ? ['--interface', 'wsgi'] : [];
   return {
     name: backend,
     command: (port) => [
@@ -53,7 +52,7 @@ function ours(backend: 'native' | 'http', application: string, flags: readonly s
       join(root, 'bin/chaussette.js'),
       ...['--backend', backend, '--host', '127.0.0.1', '--port', String(port)],
       ...(application === 'wsgi' ? ['--interface', 'wsgi'] : []),
-      ...['--log-level', 'warning', ...how, `bench/apps/${application}.js:app`],
+      ...['--log-level', 'warning', `bench/apps/${application}.js:app`],
     ],
   };
 }

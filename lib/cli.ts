@@ -23,7 +23,7 @@ export async function main(argv: readonly string[]): Promise<never> {
 
 /** @returns The exit status; of a server that started, when it has ended. */
 async function run(argv: readonly string[]): Promise<number> {
-  const command = parseCommand(argv, process.env);
+  const command = await parseCommand(argv, process.env);
   const { options } = command;
   if (options.help) return await print(helpText());
   if (options.version) return await print(`${versionText()}\n`);

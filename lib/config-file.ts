@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { add, type Layer } from './config.js';
 import { ChaussetteError } from './errors.js';
+import { add, type Layer } from './layer.js';
 import { flagOf, type OptionName, optionNames, optionOf } from './options.js';
 import { nearest } from './suggest.js';
 

@@ -1,6 +1,8 @@
 import { delimiter } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readConfigFile } from './config-file.js';
 import { ChaussetteError } from './errors.js';
+import { add, type Given, type Layer } from './layer.js';
 import {
   flagOf,
   type Option,
@@ -22,15 +24,6 @@ export interface Command {
   readonly arguments: readonly string[];
 }
 
-/** What one source (flags, environment, file) says of an option, before it is read. */
-interface Given {
-  readonly texts: string[];
-  /** What people call it: `--port`, `CHAUSSETTE_PORT`, `port in app.json`. */
-  readonly label: string;
-}
-
-export type Layer = Map<OptionName, Given>;
-
 /** Where to serve is one decision: a source that names one of these replaces what a weaker one says of it. */
 const placeOptions: readonly OptionName[] = ['fd', 'bind'];
 const tcpOptions: readonly OptionName[] = ['host', 'port'];
@@ -38,7 +31,7 @@ const tcpOptions: readonly OptionName[] = ['host', 'port'];
 /** Read the command line; what it leaves open comes from the environment, then the file of `--config`.
  *  @param argv Without node and the script.
  *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE, naming the option and its value. */
-export function parseCommand(argv: readonly string[], env: NodeJS.ProcessEnv): Command {
+export async function parseCommand(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<Command> {
   const { layer: flags, positionals } = readFlags(argv);
   const layers = [flags, readEnvironment(env)];
   const file = (flags.get('config') ?? layers[1]?.get('config'))?.texts.at(-1);
@@ -130,13 +123,6 @@ function readEnvironment(env: NodeJS.ProcessEnv): Layer {
     for (const part of texts) add(layer, name, variable, part);
   }
   return layer;
-}
-
-/** Add what a source says of an option; the last text counts, unless the option is repeatable. */
-export function add(layer: Layer, name: OptionName, label: string, text: string): void {
-  const given = layer.get(name);
-  if (given === undefined) layer.set(name, { texts: [text], label });
-  else given.texts.push(text);
 }
 
 /** Merge the sources, the strongest first, and read the texts. */

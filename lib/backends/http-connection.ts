@@ -140,7 +140,7 @@ export class HttpConnection {
   }
 
   /** The time of a head is over: 408, unless the rest of it is with the kernel, after the loop was blocked. */
-  refuseLateHead(refusal: Refusal): void {
+  refuseLateHead(refusal: Refusal | undefined): void {
     const heads = this.#heads;
     afterPoll(() => {
       if (this.#heads === heads) this.refuse(refusal);

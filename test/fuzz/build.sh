@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Builds the fuzz targets into build-fuzz/, with AddressSanitizer and UndefinedBehaviorSanitizer.
+#
+#   test/fuzz/build.sh [target …]      default: parser head core
+#
+# A target is an addon: Node loads it, because llhttp is found in the Node binary and nowhere else, and libFuzzer's
+# driver is called from there. In the core target the calls of the core that the kernel answers go through
+# fake_system.cc: a clock that the input moves, short reads and writes, errors.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+clang=${CLANGXX:-clang++-14}
+headers=${NODE_INCLUDE:-$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")/include/node}
+runtime=$("$clang" -print-runtime-dir)
+[ -d "$runtime" ] || runtime=$(dirname "$("$clang" -print-file-name=libclang_rt.asan-x86_64.so)")
+sanitizers=(-fsanitize=address,undefined -fno-sanitize-recover=undefined -shared-libasan)
+flags=(-std=c++20 -O1 -g -fPIC -fno-omit-frame-pointer -fno-exceptions -fno-rtti -fvisibility=hidden
+  -Wall -Wextra -Wno-unused-parameter -DNAPI_VERSION=8 -Inative -Itest/fuzz "-I$headers"
+  "${sanitizers[@]}" -fsanitize=fuzzer-no-link)
+faked=(-Dclock_gettime=FakeClockGettime -Drecv=FakeRecv -Dsend=FakeSend -Dsendmsg=FakeSendmsg -Daccept4=FakeAccept4)
+
+core=$(grep '^native/core/' native/sources.txt | grep -v -e descriptor.cc)
+targets=("$@")
+if [ ${#targets[@]} -eq 0 ]; then targets=(parser head core); fi
+
+compile() { # object source flag…
+  local object=$1 source=$2
+  shift 2
+  mkdir -p "$(dirname "$object")"
+  if [ -f "$object" ] && [ -z "$(find native/core test/fuzz -newer "$object" \( -name '*.h' -o -path "$source" \))" ]; then
+    return
+  fi
+  "$clang" "${flags[@]}" "$@" -c "$source" -o "$object"
+}
+
+for target in "${targets[@]}"; do
+  sources=("test/fuzz/addon.cc" "test/fuzz/${target}_target.cc")
+  wrap=()
+  if [ "$target" = core ]; then
+    sources+=(test/fuzz/fake_application.cc test/fuzz/strict_responses.cc)
+    wrap=("${faked[@]}")
+    compile build-fuzz/fake_system.o test/fuzz/fake_system.cc
+  fi
+  objects=()
+  for source in "${sources[@]}"; do
+    object=build-fuzz/$target/$(basename "$source" .cc).o
+    compile "$object" "$source"
+    objects+=("$object")
+  done
+  for source in $core; do
+    object=build-fuzz/$target/core/$(basename "$source" .cc).o
+    compile "$object" "$source" "${wrap[@]}"
+    objects+=("$object")
+  done
+  if [ "$target" = core ]; then objects+=(build-fuzz/fake_system.o); fi
+  # -Bsymbolic: the coverage counters of the target belong to its own libFuzzer, not to the preloaded runtime.
+  "$clang" -shared "${sanitizers[@]}" -Wl,-Bsymbolic -o "build-fuzz/$target.node" "${objects[@]}" \
+    -Wl,--whole-archive "$runtime/libclang_rt.fuzzer_no_main-x86_64.a" -Wl,--no-whole-archive -lpthread -ldl -lm
+  echo "built build-fuzz/$target.node"
+done
