@@ -6,6 +6,13 @@ export type {
   Limits,
   ListeningSocket,
 } from './backends/backend.js';
+export {
+  type BackendListing,
+  type BackendSource,
+  listBackends,
+  registerBackend,
+} from './backends/registry.js';
+export { createServer } from './create-server.js';
 export { ChaussetteError, type ErrorCode } from './errors.js';
 export type {
   BodySink,

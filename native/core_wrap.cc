@@ -234,18 +234,24 @@ Napi::Value OpenCore(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), error);
 }
 
-// addServer(keepAliveMs, headMs, bodyMs, writeMs, headBytesMax, connectionsMax,
-// bodyBytesMax): its tag.
-Napi::Value AddServer(const Napi::CallbackInfo& info) {
+// keepAliveMs, headMs, bodyMs, writeMs, headBytesMax, connectionsMax,
+// bodyBytesMax, from argument `first` on.
+ServerLimits LimitsOf(const Napi::CallbackInfo& info, size_t first) {
   ServerLimits limits;
-  limits.keep_alive_ms = Uint32Of(info, 0);
-  limits.head_ms = Uint32Of(info, 1);
-  limits.body_ms = Uint32Of(info, 2);
-  limits.write_ms = Uint32Of(info, 3);
-  limits.head_bytes_max = Uint32Of(info, 4);
-  limits.connections_max = Uint32Of(info, 5);
-  limits.body_bytes_max = static_cast<uint64_t>(info[6].As<Napi::Number>().Int64Value());
-  return Napi::Number::New(info.Env(), CoreOf(info)->AddServer(limits)->tag);
+  limits.keep_alive_ms = Uint32Of(info, first);
+  limits.head_ms = Uint32Of(info, first + 1);
+  limits.body_ms = Uint32Of(info, first + 2);
+  limits.write_ms = Uint32Of(info, first + 3);
+  limits.head_bytes_max = Uint32Of(info, first + 4);
+  limits.connections_max = Uint32Of(info, first + 5);
+  limits.body_bytes_max =
+      static_cast<uint64_t>(info[first + 6].As<Napi::Number>().Int64Value());
+  return limits;
+}
+
+// addServer(limits…): its tag.
+Napi::Value AddServer(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), CoreOf(info)->AddServer(LimitsOf(info, 0))->tag);
 }
 
 Server* ServerOf(const Napi::CallbackInfo& info) {
@@ -258,6 +264,10 @@ Napi::Value AddListener(const Napi::CallbackInfo& info) {
   const int fd = info[1].As<Napi::Number>().Int32Value();
   return Napi::Number::New(info.Env(), CoreOf(info)->AddListener(ServerOf(info), fd));
 }
+
+void SetLimits(const Napi::CallbackInfo& info) { ServerOf(info)->SetLimits(LimitsOf(info, 1)); }
+
+void CloseIdle(const Napi::CallbackInfo& info) { CoreOf(info)->RequestCloseIdle(ServerOf(info)); }
 
 void Drain(const Napi::CallbackInfo& info) { CoreOf(info)->Drain(ServerOf(info)); }
 
@@ -373,6 +383,8 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("openCore", Napi::Function::New(env, OpenCore));
   exports.Set("addServer", Napi::Function::New(env, AddServer));
   exports.Set("addListener", Napi::Function::New(env, AddListener));
+  exports.Set("setLimits", Napi::Function::New(env, SetLimits));
+  exports.Set("closeIdle", Napi::Function::New(env, CloseIdle));
   exports.Set("drain", Napi::Function::New(env, Drain));
   exports.Set("cut", Napi::Function::New(env, Cut));
   exports.Set("runCommands", Napi::Function::New(env, RunCommands));

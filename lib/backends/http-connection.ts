@@ -39,6 +39,8 @@ export class HttpConnection {
   #halfClosed: NodeJS.Timeout | undefined;
   /** Heads that were complete. */
   #heads = 0;
+  /** Bytes read when the last request was answered; -1 while its body still comes. More than that is a new head. */
+  #restBytes = 0;
   #remote: Endpoint | undefined;
   #local: Endpoint | undefined;
 
@@ -96,6 +98,7 @@ export class HttpConnection {
     this.#open.splice(index, 1);
     this.#owner.exchangeEnded(exchange);
     if (this.#open.length > 0) return;
+    this.#restBytes = exchange.req.complete ? this.socket.bytesRead : -1;
     if (this.#refusal !== undefined) this.#sendRefusal(this.#refusal);
     else if (this.#owner.draining) this.finishWhenIdle();
   }
@@ -132,10 +135,11 @@ export class HttpConnection {
     }
   }
 
-  /** End an idle connection, but read first what the kernel has: a request that is already there is answered. */
+  /** End an idle connection, but read first what the kernel has: a request that has begun is answered. */
   finishWhenIdle(): void {
     afterPoll(() => {
-      if (this.idle) this.finish();
+      const begun = this.#restBytes >= 0 && this.socket.bytesRead > this.#restBytes;
+      if (this.idle && !begun) this.finish();
     });
   }
 

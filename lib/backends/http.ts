@@ -56,6 +56,10 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   #requests = 0;
   #closed: Promise<{ readonly cut: number }> | undefined;
   #allGone: (() => void) | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+  #cut = 0;
+  /** The last connection has closed. */
+  #gone = false;
 
   constructor(handler: Handler, limits: Limits, reporter: Reporter) {
     this.#handler = handler;
@@ -120,7 +124,10 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   }
 
   close(drainMs: number): Promise<{ readonly cut: number }> {
-    this.#closed ??= this.#close(drainMs);
+    this.#closed ??= this.#close();
+    clearTimeout(this.#deadline);
+    if (drainMs <= 0) this.#cutAll();
+    else if (!this.#gone) this.#deadline = setTimeout(() => this.#cutAll(), drainMs);
     return this.#closed;
   }
 
@@ -228,27 +235,26 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     else if (connection.idle) connection.finishWhenQuiet();
   }
 
-  async #close(drainMs: number): Promise<{ readonly cut: number }> {
+  async #close(): Promise<{ readonly cut: number }> {
     this.draining = true;
     const closing = this.#acceptors.map((acceptor) => new Promise((resolve) => acceptor.close(resolve)));
     // node:net takes a backlog of accepted sockets along: those that wait here are served.
     for (const socket of this.#held.splice(0)) this.#serve(socket);
-    let cut = 0;
     const gone = new Promise<void>((resolve) => {
       this.#allGone = resolve;
       if (this.#connections.size === 0) resolve();
     });
-    const cutAll = (): void => {
-      cut = this.#inFlight;
-      for (const socket of this.#connections.keys()) socket.destroy();
-    };
-    const deadline = drainMs > 0 ? setTimeout(cutAll, drainMs) : undefined;
-    if (drainMs > 0) for (const connection of this.#connections.values()) connection.drain();
-    else cutAll();
+    for (const connection of this.#connections.values()) connection.drain();
     await gone;
-    clearTimeout(deadline);
     await Promise.all(closing);
+    this.#gone = true;
+    clearTimeout(this.#deadline);
     this.#http.close(); // Ends the check of deadlines; it never listened.
-    return { cut };
+    return { cut: this.#cut };
+  }
+
+  #cutAll(): void {
+    this.#cut += this.#inFlight;
+    for (const socket of this.#connections.keys()) socket.destroy();
   }
 }

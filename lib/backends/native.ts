@@ -26,7 +26,10 @@ async function start(
   limits: Limits,
   reporter: Reporter,
 ): Promise<BackendServer> {
-  const [{ NativeServer }, createPair] = await Promise.all([import('../native/turn.js'), pairFactory(handler)]);
+  const [{ NativeServer }, createPair] = await Promise.all([
+    import('../native/turn.js'),
+    pairFactory(handler),
+  ]);
   return new NativeServer(sockets, handler, limits, reporter, createPair);
 }
 

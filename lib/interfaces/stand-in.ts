@@ -28,6 +28,6 @@ export function standInFor(name: keyof RealClasses, light: Constructor): void {
   });
 }
 
-function isOf(constructor: Constructor, value: object): boolean {
-  return Object.prototype.isPrototypeOf.call(constructor.prototype, value);
+function isOf(type: Constructor, value: object): boolean {
+  return Object.prototype.isPrototypeOf.call(type.prototype, value);
 }

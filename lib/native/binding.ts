@@ -64,6 +64,17 @@ export interface NativeStats {
   readonly batches: readonly number[];
 }
 
+/** Milliseconds, bytes and connections; 0 for none. */
+export type NativeLimits = [
+  keepAliveMs: number,
+  headMs: number,
+  bodyMs: number,
+  writeMs: number,
+  headBytesMax: number,
+  connectionsMax: number,
+  bodyBytesMax: number,
+];
+
 /** Functions of the core; one core for each thread. Ids that are stale do nothing. */
 export interface CoreFunctions {
   /** The numbers of native/core/layout.h by name, and the names of the known header fields. */
@@ -77,18 +88,14 @@ export interface CoreFunctions {
     slots: (Uint8Array | undefined)[],
     onTurn: (first: number, count: number) => void,
   ): number;
-  /** Milliseconds, bytes and connections; 0 for none. @returns The tag of the server. */
-  addServer(
-    keepAliveMs: number,
-    headMs: number,
-    bodyMs: number,
-    writeMs: number,
-    headBytesMax: number,
-    connectionsMax: number,
-    bodyBytesMax: number,
-  ): number;
+  /** @returns The tag of the server. */
+  addServer(...limits: NativeLimits): number;
+  /** For what begins from now on. */
+  setLimits(tag: number, ...limits: NativeLimits): void;
   /** Takes the descriptor. @returns 0 or a negated errno. */
   addListener(tag: number, fd: number): number;
+  /** Close the connections that are idle at the next flush. */
+  closeIdle(tag: number): void;
   drain(tag: number): void;
   /** @returns How many requests were in flight. */
   cut(tag: number): number;

@@ -7,6 +7,7 @@ import { putChunk, putEnd, putResponse, putShort } from './commands.js';
 import { NativeHead, type TurnText } from './head.js';
 import {
   addon,
+  flagExpectContinue,
   flagHasBody,
   flagHttp10,
   flagUpgrade,
@@ -148,6 +149,11 @@ export class NativeExchange extends AsyncResource implements Exchange {
   /** The client asks for another protocol. */
   get upgrade(): boolean {
     return (this.#flags & flagUpgrade) !== 0;
+  }
+
+  /** The client waits for `100 Continue` before it sends the body. */
+  get expectsContinue(): boolean {
+    return (this.#flags & flagExpectContinue) !== 0;
   }
 
   get headSent(): boolean {

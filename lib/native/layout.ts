@@ -2,18 +2,17 @@ import { ChaussetteError } from '../errors.js';
 import { type Addon, loadAddon } from './binding.js';
 
 // The numbers of the shared tables. native/core/layout.h is their only description; here they get names that
-// TypeScript knows. Import this module only where the addon is known to load.
+// TypeScript knows. Without the addon this module loads as well, so that others may be imported and ask whether it is
+// there; the numbers are 0 then, and nobody uses them.
 
-function requireAddon(): Addon {
-  const loaded = loadAddon();
-  if ('addon' in loaded) return loaded.addon;
-  throw new ChaussetteError('CHAUSSETTE_ERR_BACKEND', `the native addon is not available: ${loaded.reason}`);
-}
+const loaded = loadAddon();
 
-export const addon: Addon = requireAddon();
+/** Only to be used where `loadAddon()` has an addon. */
+export const addon: Addon = 'addon' in loaded ? loaded.addon : (undefined as unknown as Addon);
 
 function number(name: string): number {
-  const value = addon.layout[name];
+  if ('reason' in loaded) return 0;
+  const value = loaded.addon.layout[name];
   if (typeof value === 'number') return value;
   throw new ChaussetteError('CHAUSSETTE_ERR_INTERNAL', `the addon has no layout entry ${name}`, {
     hint: 'Addon and TypeScript are of different versions: run `npm run build`.',
@@ -133,4 +132,5 @@ export const commandBytesView = Buffer.from(memory.commands) as FastBuffer;
 export const control = new Uint32Array(memory.control);
 
 /** The names of the known header fields in lower case, by number; [0] is empty. */
-export const knownHeaders: readonly string[] = addon.layout['KnownHeaders'] as string[];
+export const knownHeaders: readonly string[] =
+  'addon' in loaded ? (loaded.addon.layout['KnownHeaders'] as string[]) : [];

@@ -8,6 +8,7 @@ import {
   finished,
   kCloseTold,
   kCorked,
+  kEndContext,
   kHeaders,
   kState,
   open,
@@ -96,4 +97,5 @@ defineValues(NativeResponse.prototype, {
   _trailer: '',
   errored: null,
   [kCloseTold]: false,
+  [kEndContext]: undefined,
 });

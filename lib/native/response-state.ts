@@ -18,6 +18,8 @@ export const kCorked = Symbol('corked');
 export const kWritten = Symbol('written');
 /** 'close' was emitted although the response is not finished: the client left, or has shut down its side. */
 export const kCloseTold = Symbol('closeTold');
+/** The async context in which a response that is listened to was ended. */
+export const kEndContext = Symbol('endContext');
 
 /** How far a response is. */
 export const open = 0;

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { ServerResponse, STATUS_CODES } from 'node:http';
 import { bareBase, defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
@@ -19,6 +20,7 @@ import {
   headSet,
   kCloseTold,
   kCorked,
+  kEndContext,
   kHeaders,
   kOwnWriteHead,
   kState,
@@ -57,6 +59,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kCorked]: number;
   declare [kWritten]: boolean;
   declare [kCloseTold]: boolean;
+  declare [kEndContext]: AsyncResource | undefined;
   declare [kNextEnd]: NativeResponse | undefined;
   declare readonly [kOwnWriteHead]: ServerResponse['writeHead'];
 
@@ -206,7 +209,14 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (typeof callback === 'function') this.once('finish', callback as () => void);
     const isWatched = watched(this);
     const exchange = this[kExchange];
-    if (isWatched) exchange.watchFlush = true;
+    if (isWatched) {
+      exchange.watchFlush = true;
+      // As with node:http, 'finish' comes in the async context of the end; only who listens pays for it.
+      this[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', {
+        triggerAsyncId: exchange.asyncId(),
+        requireManualDestroy: true,
+      });
+    }
     if (this[kState] === headSet && this[kTrailers] === undefined) {
       this[kState] = ended;
       exchange.respondNode(this.statusCode, reasonOf(this), fieldsOf(this), body, this.sendDate ? 0 : noDate);
@@ -304,9 +314,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   flushed(): void {
     if (this[kState] !== ended || this.destroyed) return;
     this[kState] = finished;
-    this.emit('prefinish');
-    this.emit('finish');
-    process.nextTick(emitClose, this);
+    (this[kEndContext] ?? this[kExchange]).runInAsyncScope(emitFinish, undefined, this);
   }
 
   /** @internal The client is gone before the response was complete. */
@@ -320,6 +328,12 @@ function encode(chunk: Chunk, encoding: unknown): Chunk {
   if (typeof chunk !== 'string' || typeof encoding !== 'string') return chunk;
   const name = encoding.toLowerCase();
   return name === 'utf8' || name === 'utf-8' ? chunk : Buffer.from(chunk, encoding as BufferEncoding);
+}
+
+function emitFinish(response: NativeResponse): void {
+  response.emit('prefinish');
+  response.emit('finish');
+  process.nextTick(emitClose, response);
 }
 
 /** 'close', once. A response that is cut keeps its state: what was not sent does not count as sent. */

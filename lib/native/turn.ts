@@ -2,7 +2,7 @@ import type { BackendServer, Limits, ListeningSocket } from '../backends/backend
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
 import { Admission } from './admission.js';
-import type { NativeStats } from './binding.js';
+import type { NativeLimits, NativeStats } from './binding.js';
 import { slots } from './commands.js';
 import { exchanges, NativeExchange } from './exchange.js';
 import { TurnText } from './head.js';
@@ -59,6 +59,7 @@ export class NativeServer implements BackendServer {
   readonly #tag: number;
   #closed: Promise<{ cut: number }> | undefined;
   #cut = 0;
+  #refed = false;
   #resolveClosed: ((result: { cut: number }) => void) | undefined;
   #deadline: NodeJS.Timeout | undefined;
 
@@ -75,15 +76,7 @@ export class NativeServer implements BackendServer {
     this.reporter = reporter;
     this.createPair = createPair;
     this.admission = limits.inFlightMax > 0 ? new Admission(limits.inFlightMax, limits.queuedMax) : undefined;
-    this.#tag = addon.addServer(
-      limits.keepAliveMs,
-      limits.headMs,
-      limits.bodyMs,
-      limits.writeMs,
-      limits.headBytesMax,
-      limits.connectionsMax,
-      limits.bodyBytesMax,
-    );
+    this.#tag = addon.addServer(...nativeLimits(limits));
     servers[this.#tag] = this;
     for (const socket of sockets) {
       const error = addon.addListener(this.#tag, socket.fd);
@@ -94,7 +87,7 @@ export class NativeServer implements BackendServer {
         );
       }
     }
-    if (refs++ === 0) addon.ref();
+    this.ref();
   }
 
   close(drainMs: number): Promise<{ cut: number }> {
@@ -102,14 +95,41 @@ export class NativeServer implements BackendServer {
       this.#resolveClosed = resolve;
       addon.drain(this.#tag);
     });
+    if (servers[this.#tag] === undefined) return this.#closed;
     clearTimeout(this.#deadline);
     if (drainMs <= 0) this.#cutAll();
-    else this.#deadline = setTimeout(() => this.#cutAll(), drainMs);
+    else if (drainMs !== Number.POSITIVE_INFINITY) this.#deadline = setTimeout(() => this.#cutAll(), drainMs);
     return this.#closed;
   }
 
   #cutAll(): void {
     this.#cut += addon.cut(this.#tag);
+  }
+
+  /** Cut every connection, in use or not. */
+  cutConnections(): void {
+    addon.cut(this.#tag);
+  }
+
+  closeIdle(): void {
+    addon.closeIdle(this.#tag);
+  }
+
+  setLimits(limits: Limits): void {
+    addon.setLimits(this.#tag, ...nativeLimits(limits));
+  }
+
+  /** Keep the process alive; the state at the start. */
+  ref(): void {
+    if (this.#refed) return;
+    this.#refed = true;
+    if (refs++ === 0) addon.ref();
+  }
+
+  unref(): void {
+    if (!this.#refed) return;
+    this.#refed = false;
+    if (--refs === 0) addon.unref();
   }
 
   stats(): NativeStats {
@@ -125,7 +145,7 @@ export class NativeServer implements BackendServer {
     clearTimeout(this.#deadline);
     if (servers[this.#tag] === undefined) return;
     servers[this.#tag] = undefined;
-    if (--refs === 0) addon.unref();
+    this.unref();
     this.#resolveClosed?.({ cut: this.#cut });
   }
 
@@ -145,6 +165,18 @@ export class NativeServer implements BackendServer {
       this.reporter.warn('new connections are accepted again');
     }
   }
+}
+
+function nativeLimits(limits: Limits): NativeLimits {
+  return [
+    limits.keepAliveMs,
+    limits.headMs,
+    limits.bodyMs,
+    limits.writeMs,
+    limits.headBytesMax,
+    limits.connectionsMax,
+    limits.bodyBytesMax,
+  ];
 }
 
 function openCore(): void {

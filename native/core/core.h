@@ -75,6 +75,8 @@ class Core {
   [[nodiscard]] int AddListener(Server* server, int fd);
   // Stop accepting; close what is idle and the rest after its response.
   void Drain(Server* server);
+  // Close the connections that are idle at the next flush.
+  void RequestCloseIdle(Server* server);
   // Cut what is left. Returns how many requests were in flight.
   uint32_t Cut(Server* server);
 

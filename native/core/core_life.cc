@@ -17,10 +17,7 @@ Server* Core::AddServer(const ServerLimits& limits) {
   servers_.push_back(std::make_unique<Server>());
   Server* server = servers_.back().get();
   server->tag = static_cast<uint32_t>(servers_.size() - 1);
-  server->limits = limits;
-  if (server->limits.head_bytes_max > kHeadBytesCap) {
-    server->limits.head_bytes_max = kHeadBytesCap;
-  }
+  server->SetLimits(limits);
   return server;
 }
 
@@ -135,7 +132,8 @@ void Core::CloseIdle() {
   close_idle_ = false;
   for (uint32_t i = 0; i < connections_.size(); i++) {
     Connection* c = connections_.at(i);
-    if (!c->in_use || !c->server->draining || !c->idle()) continue;
+    if (!c->in_use || !c->idle()) continue;
+    if (!c->server->draining && !c->server->close_idle) continue;
     if (!HasReadRoom(*c)) {
       close_idle_ = true;  // the rest at the next flush
       break;
@@ -143,7 +141,15 @@ void Core::CloseIdle() {
     reader_->Read(c);
     if (c->idle()) Linger(c);
   }
-  for (const auto& server : servers_) ReportIdle(server.get());
+  for (const auto& server : servers_) {
+    if (!close_idle_) server->close_idle = false;
+    ReportIdle(server.get());
+  }
+}
+
+void Core::RequestCloseIdle(Server* server) {
+  server->close_idle = true;
+  close_idle_ = true;
 }
 
 uint32_t Core::Cut(Server* server) {

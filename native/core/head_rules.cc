@@ -1,8 +1,10 @@
 #include "core/head_rules.h"
 
+#include <cstddef>
 #include <cstring>
 
 #include "core/known_headers.h"
+#include "core/limits.h"
 #include "core/llhttp.h"
 
 namespace chaussette {
@@ -274,7 +276,10 @@ Refusal RequestLineRefusal(int llhttp_error, const char* from,
   if (llhttp_error == kLlhttpPausedH2Upgrade) return Refusal::kVersion;
   const char* p = from;
   while (p < end && IsTokenChar(*p)) p++;
-  const bool token = p > from && p < end && *p == ' ';
+  // A method longer than any that we know is one too (RFC 9112 §3), and is not
+  // waited for: see JudgeError.
+  const bool token = p > from && ((p < end && *p == ' ') ||
+                                  p - from >= std::ptrdiff_t{kMethodBytesMax});
   if (llhttp_error == kLlhttpInvalidMethod && token) {
     return p - from == 3 && memcmp(from, "PRI", 3) == 0 ? Refusal::kVersion
                                                         : Refusal::kMethod;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/limits.h"
 #include "core/refusal.h"
 #include "core/unique_fd.h"
 
@@ -47,6 +48,7 @@ struct Server {
   uint32_t connections = 0;
   uint32_t in_flight = 0;
   bool draining = false;
+  bool close_idle = false;  // once, at the next flush
   bool idle_told = false;
   // Counters since the start.
   uint64_t accepted = 0;
@@ -56,6 +58,12 @@ struct Server {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint64_t responses[6] = {};  // by class of the status; [0] is not used
+
+  // For what begins from now on.
+  void SetLimits(const ServerLimits& given) {
+    limits = given;
+    if (limits.head_bytes_max > kHeadBytesCap) limits.head_bytes_max = kHeadBytesCap;
+  }
 };
 
 }  // namespace chaussette

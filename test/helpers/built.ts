@@ -10,15 +10,11 @@ export function ensureBuilt(root: string): string | undefined {
 }
 
 function ensureDist(root: string): string | undefined {
-  const built = modified(join(root, 'dist/index.js')) ?? modified(join(root, 'dist/cli.js'));
+  const built = modified(join(root, 'dist/cli.js'));
   if (built !== undefined && built >= newest(join(root, 'lib'))) return undefined;
   console.log('dist/ is missing or older than lib/: npm run build:ts');
-  const result = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc')], {
-    cwd: root,
-    encoding: 'utf8',
-  });
-  if (result.status === 0) return undefined;
-  return `lib/ does not compile, so there is nothing to test:\n${result.stdout}${result.stderr}`;
+  const log = npmRun(root, 'build:ts');
+  return log === undefined ? undefined : `lib/ does not compile, so there is nothing to test:\n${log}`;
 }
 
 function ensureAddon(root: string): string | undefined {
@@ -33,10 +29,17 @@ function ensureAddon(root: string): string | undefined {
   const sources = Math.max(newest(join(root, 'native')), modified(join(root, 'binding.gyp')) ?? 0);
   if (built !== undefined && built >= sources) return undefined;
   console.log('the addon is missing or older than native/: npm run build:native');
-  const result = spawnSync('npm', ['run', '--silent', 'build:native'], { cwd: root, encoding: 'utf8' });
-  if (result.status === 0 && modified(file) !== undefined) return undefined;
-  const log = `${result.stdout ?? ''}${result.stderr ?? ''}`.trimEnd().split('\n').slice(-40).join('\n');
-  return `the addon does not build (npm run build:native), so the native backend cannot be tested:\n${log}`;
+  const log = npmRun(root, 'build:native');
+  if (log === undefined && modified(file) !== undefined) return undefined;
+  return `the addon does not build (npm run build:native), so the native backend cannot be tested:\n${log ?? ''}`;
+}
+
+/** @returns undefined, or the end of what a script that failed has printed. */
+function npmRun(root: string, script: string): string | undefined {
+  const result = spawnSync('npm', ['run', '--silent', script], { cwd: root, encoding: 'utf8' });
+  if (result.status === 0) return undefined;
+  const text = `${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`;
+  return text.trimEnd().split('\n').slice(-40).join('\n');
 }
 
 function modified(file: string): number | undefined {

@@ -121,6 +121,8 @@ export class FakeExchange implements Exchange {
     this.#isDone();
   }
 
+  takeOver(): undefined {}
+
   onDrain(): void {}
 
   onAbort(callback: (() => void) | undefined): void {

@@ -10,11 +10,16 @@ import { turns } from '../helpers/raw-client.js';
 const large = noise(8 * 1024 * 1024);
 
 for (const backend of testedBackends) {
-  describe(`${backend}: close()`, { concurrency: true }, () => {
-    test('without any connection', async (t) => {
+  describe(`${backend}: close()`, () => {
+    test('without any connection, and again when closed', async (t) => {
       const { server } = await serveHeld(t, backend);
       assert.deepEqual(await within('close', server.close(waitMs)), { cut: 0 });
+      // The timer of a late close would keep the process alive.
+      const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+      const before = timers();
+      assert.deepEqual(await within('close', server.close(60_000)), { cut: 0 });
       assert.deepEqual(await within('close', server.close(0)), { cut: 0 });
+      assert.ok(timers() <= before);
       await assert.rejects(Client.open(t, server.port));
     });
 
