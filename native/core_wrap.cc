@@ -262,7 +262,8 @@ Server* ServerOf(const Napi::CallbackInfo& info) {
 
 Napi::Value AddListener(const Napi::CallbackInfo& info) {
   const int fd = info[1].As<Napi::Number>().Int32Value();
-  return Napi::Number::New(info.Env(), CoreOf(info)->AddListener(ServerOf(info), fd));
+  const bool shared = info[2].As<Napi::Boolean>().Value();
+  return Napi::Number::New(info.Env(), CoreOf(info)->AddListener(ServerOf(info), fd, shared));
 }
 
 void SetLimits(const Napi::CallbackInfo& info) { ServerOf(info)->SetLimits(LimitsOf(info, 1)); }

@@ -8,6 +8,9 @@ export interface ListeningSocket {
   readonly family: 'inet' | 'inet6' | 'unix';
   /** What people read: `127.0.0.1:8000`, `[::1]:8000`, `unix:/run/web.sock`, `fd://7 (127.0.0.1:8000)`. */
   readonly display: string;
+  /** It was inherited: parent or siblings accept what waits in its queue when we close our copy. What waits in the
+   *  queue of a socket of our own is accepted and answered before. */
+  readonly shared?: boolean;
   /** Only where the addon cannot be loaded: `fd` is -1, nobody has opened the socket, and the backend calls
    *  `server.listen` with these. For an inherited descriptor they are `{fd, backlog: 65535}`: Node listens again,
    *  and the kernel clamps that to somaxconn, so that the backlog of the parent never shrinks (listen(2)).

@@ -10,6 +10,10 @@ import { type Refusal, refusalBytes } from './http-rules.js';
 const lingerMs = 1000;
 const drainLingerMs = 250;
 
+/** While the server drains, a connection that has not sent its first request has so long to do so: its client does not
+ *  expect the end, and would not retry. */
+const drainFirstRequestMs = 500;
+
 /** After the client has shut down its side, its requests are still answered. So long later the application is told
  *  that the client has probably left. */
 const halfCloseGraceMs = 1000;
@@ -37,6 +41,7 @@ export class HttpConnection {
   #refusal: Refusal | undefined;
   #linger: NodeJS.Timeout | undefined;
   #halfClosed: NodeJS.Timeout | undefined;
+  #firstRequest: NodeJS.Timeout | undefined;
   /** Heads that were complete. */
   #heads = 0;
   /** Bytes read when the last request was answered; -1 while its body still comes. More than that is a new head. */
@@ -106,8 +111,9 @@ export class HttpConnection {
   /** Drain: the last response says `connection: close`, and an idle connection ends. */
   drain(): void {
     const last = this.#open.at(-1);
-    if (last === undefined) this.finishWhenIdle();
-    else last.closeAfter();
+    if (last !== undefined) last.closeAfter();
+    else if (this.#heads > 0) this.finishWhenIdle();
+    else this.#firstRequest ??= setTimeout(() => this.finishWhenIdle(), drainFirstRequestMs);
   }
 
   /** What came on this connection is not for the application: answer after the responses before it, then close.
@@ -185,6 +191,7 @@ export class HttpConnection {
   #onClose(): void {
     clearTimeout(this.#linger);
     clearTimeout(this.#halfClosed);
+    clearTimeout(this.#firstRequest);
     this.#closing = true;
     this.#refusal = undefined;
     while (this.#open.length > 0) {

@@ -15,6 +15,9 @@ import { refusalOfError, refusalOfHead } from './http-rules.js';
 /** More than any kernel allows: it clamps the number to net.core.somaxconn (listen(2)). */
 const backlogMax = 65_535;
 
+/** What a draining server takes from the queues of its own sockets; as much as the kernel queues by default. */
+const drainAcceptsMax = 4096;
+
 /** Unsent bytes above which `write()` returns false. */
 const windowBytes = 64 * 1024;
 
@@ -47,6 +50,9 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   /** Parses; never listens itself, so that one server serves several sockets. */
   readonly #http: Server;
   readonly #acceptors: NetServer[] = [];
+  /** Closing the socket resets what waits in its queue. */
+  #ownsQueue = false;
+  #accepted = 0;
   readonly #connections = new Map<Socket, HttpConnection>();
   /** Accepted above `connectionsMax`; nothing is read of them. */
   readonly #held: Socket[] = [];
@@ -58,6 +64,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   #allGone: (() => void) | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #cut = 0;
+  #cutting = false;
   /** The last connection has closed. */
   #gone = false;
 
@@ -95,6 +102,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     const acceptor = createNetServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     acceptor.on('connection', (accepted) => this.#onAccept(accepted));
     this.#acceptors.push(acceptor);
+    if (socket.shared !== true) this.#ownsQueue = true;
     return new Promise((resolve, reject) => {
       acceptor.once('error', (cause) => {
         const hint = 'See whether another process uses the address, and whether this one may.';
@@ -124,7 +132,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   }
 
   close(drainMs: number): Promise<{ readonly cut: number }> {
-    this.#closed ??= this.#close();
+    this.#closed ??= this.#close(drainMs > 0);
     clearTimeout(this.#deadline);
     if (drainMs <= 0) this.#cutAll();
     else if (!this.#gone) this.#deadline = setTimeout(() => this.#cutAll(), drainMs);
@@ -161,6 +169,11 @@ class HttpBackendServer implements BackendServer, HttpOwner {
 
   #onAccept(socket: Socket): void {
     const { connectionsMax } = this.limits;
+    this.#accepted += 1;
+    if (this.#cutting) {
+      socket.destroy();
+      return;
+    }
     if (connectionsMax === 0 || this.#connections.size < connectionsMax) {
       this.#serve(socket);
       return;
@@ -235,8 +248,9 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     else if (connection.idle) connection.finishWhenQuiet();
   }
 
-  async #close(): Promise<{ readonly cut: number }> {
+  async #close(gracefully: boolean): Promise<{ readonly cut: number }> {
     this.draining = true;
+    if (gracefully && this.#ownsQueue) await this.#emptyQueues();
     const closing = this.#acceptors.map((acceptor) => new Promise((resolve) => acceptor.close(resolve)));
     // node:net takes a backlog of accepted sockets along: those that wait here are served.
     for (const socket of this.#held.splice(0)) this.#serve(socket);
@@ -253,7 +267,17 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     return { cut: this.#cut };
   }
 
+  /** Accept until a look at the sockets brings nothing more. */
+  async #emptyQueues(): Promise<void> {
+    const most = this.#accepted + drainAcceptsMax;
+    for (let before = -1; before < this.#accepted && before < most; ) {
+      before = this.#accepted;
+      await new Promise<void>(afterPoll);
+    }
+  }
+
   #cutAll(): void {
+    this.#cutting = true;
     this.#cut += this.#inFlight;
     for (const socket of this.#connections.keys()) socket.destroy();
   }

@@ -7,8 +7,9 @@ export interface RealClasses {
 
 const names = ['Headers', 'Request', 'Response'] as const;
 
-/** The properties as they were when this module was loaded. In Node they are getters, which load undici: 16 ms on
- *  Node 20, a quarter of a start. Most servers never need it. */
+/** The properties as they were when this module was loaded. On Node 20 they are getters, which load undici: 16 ms, a
+ *  quarter of a start, and most servers never need it. From Node 22 on they are lazy values, which even a look at the
+ *  property loads, and nothing else leads to the classes later; there importing node:http loads undici, too. */
 const properties = names.map((name) => Object.getOwnPropertyDescriptor(globalThis, name));
 
 let reached: RealClasses | undefined;

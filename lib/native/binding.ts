@@ -92,8 +92,8 @@ export interface CoreFunctions {
   addServer(...limits: NativeLimits): number;
   /** For what begins from now on. */
   setLimits(tag: number, ...limits: NativeLimits): void;
-  /** Takes the descriptor. @returns 0 or a negated errno. */
-  addListener(tag: number, fd: number): number;
+  /** Takes the descriptor. @param shared Whether others accept from its queue. @returns 0 or a negated errno. */
+  addListener(tag: number, fd: number, shared: boolean): number;
   /** Close the connections that are idle at the next flush. */
   closeIdle(tag: number): void;
   drain(tag: number): void;

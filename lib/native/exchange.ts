@@ -35,6 +35,7 @@ import {
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { NativeSocket, openSocket } from './socket.js';
+import { checkFinalStatus, checkInfoStatus } from './status.js';
 import type { NativeServer } from './turn.js';
 
 /** The exchanges that the core knows, by index. */
@@ -241,26 +242,12 @@ export class NativeExchange extends AsyncResource implements Exchange {
         hint: 'Answer each request once.',
       });
     }
-    if (!Number.isInteger(status) || status < 200 || status > 999) {
-      throw new ChaussetteError(
-        'CHAUSSETTE_ERR_RESPONSE',
-        `${status} is not the status of a final response`,
-        {
-          hint: 'Use a whole number from 200 to 999.',
-        },
-      );
-    }
+    checkFinalStatus(status);
   }
 
   respondInfo(status: number, headers: HeaderList): void {
     if (this.#ended || this.#headSent) return;
-    if (!Number.isInteger(status) || status < 100 || status > 199 || status === 101) {
-      throw new ChaussetteError(
-        'CHAUSSETTE_ERR_RESPONSE',
-        `${status} is not the status of an informational response`,
-        { hint: 'Use a whole number from 100 to 199, but not 101.' },
-      );
-    }
+    checkInfoStatus(status);
     putResponse(opInfo, this.index, this.generation, status, '', headers, null, 0);
   }
 

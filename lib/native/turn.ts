@@ -79,7 +79,7 @@ export class NativeServer implements BackendServer {
     this.#tag = addon.addServer(...nativeLimits(limits));
     servers[this.#tag] = this;
     for (const socket of sockets) {
-      const error = addon.addListener(this.#tag, socket.fd);
+      const error = addon.addListener(this.#tag, socket.fd, socket.shared === true);
       if (error !== 0) {
         throw new ChaussetteError(
           'CHAUSSETTE_ERR_SOCKET',

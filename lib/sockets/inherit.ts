@@ -41,7 +41,7 @@ export function adopt(fd: number, backlog: number, expected: Expected): Listenin
   }
   if (adopted < 0) throw unusable(fd, `cannot be made to listen: ${describeErrno(adopted)}`);
   const family = info.family === 'unix' || info.family === 'inet6' ? info.family : 'inet';
-  return { fd: adopted, family, display: `fd://${fd} (${placeOf(info)})` };
+  return { fd: adopted, family, display: `fd://${fd} (${placeOf(info)})`, shared: true };
 }
 
 /** Check an inherited descriptor without touching it.
@@ -158,7 +158,7 @@ function checkWithoutAddon(fd: number): void {
 /** The backend lets Node listen on it; nothing is parked, and nothing is known of the address. */
 function adoptWithoutAddon(fd: number): ListeningSocket {
   const family = isUnix(fd) ? 'unix' : 'inet';
-  return { fd: -1, family, display: `fd://${fd}`, listen: { fd, backlog: backlogOfNobody } };
+  return { fd: -1, family, display: `fd://${fd}`, shared: true, listen: { fd, backlog: backlogOfNobody } };
 }
 
 /** Whether /proc/net/unix lists the inode of the socket (proc(5)). */

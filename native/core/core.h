@@ -71,8 +71,9 @@ class Core {
 
   Server* AddServer(const ServerLimits& limits);
   Server* FindServer(uint32_t tag);
-  // Takes the descriptor. Returns 0 or a negated errno.
-  [[nodiscard]] int AddListener(Server* server, int fd);
+  // Takes the descriptor. Returns 0 or a negated errno. `shared`: what waits in
+  // the queue of the socket is not lost when this process closes it.
+  [[nodiscard]] int AddListener(Server* server, int fd, bool shared = false);
   // Stop accepting; close what is idle and the rest after its response.
   void Drain(Server* server);
   // Close the connections that are idle at the next flush.

@@ -25,7 +25,7 @@ Server* Core::FindServer(uint32_t tag) {
   return tag < servers_.size() ? servers_[tag].get() : nullptr;
 }
 
-int Core::AddListener(Server* server, int fd) {
+int Core::AddListener(Server* server, int fd, bool shared) {
   auto listener = std::make_unique<Listener>();
   listener->fd.Reset(fd);
   int domain = 0;
@@ -34,6 +34,11 @@ int Core::AddListener(Server* server, int fd) {
     return -errno;
   }
   listener->tcp = domain == AF_INET || domain == AF_INET6;
+  // With SO_REUSEPORT every socket has a queue of its own (socket(7)).
+  int reuse_port = 0;
+  length = sizeof(reuse_port);
+  getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &reuse_port, &length);
+  listener->shared = shared && reuse_port == 0;
   listener->number = static_cast<uint32_t>(server->listeners.size());
   server->listeners.push_back(std::move(listener));
   WatchListener(server->listeners.back().get(), server, true);
@@ -120,6 +125,11 @@ void Core::Drain(Server* server) {
   server->draining = true;
   for (const auto& listener : server->listeners) {
     WatchListener(listener.get(), server, false);
+    const uint32_t most = server->limits.connections_max;
+    for (uint32_t i = 0; i < kDrainAcceptsMax && !listener->shared; i++) {
+      if (most != 0 && server->connections >= most) break;
+      if (!AcceptOne(listener.get(), server)) break;
+    }
     listener->fd.Reset();
   }
   server->listeners.clear();
@@ -127,7 +137,7 @@ void Core::Drain(Server* server) {
 }
 
 // Idle connections of draining servers: what is already on the wire is read and
-// answered, the others are closed.
+// answered, the others are closed; those that have not asked yet, a little later.
 void Core::CloseIdle() {
   close_idle_ = false;
   for (uint32_t i = 0; i < connections_.size(); i++) {
@@ -139,7 +149,12 @@ void Core::CloseIdle() {
       break;
     }
     reader_->Read(c);
-    if (c->idle()) Linger(c);
+    if (!c->idle()) continue;
+    if (c->served || !c->server->draining) {
+      Linger(c);
+    } else {
+      UpdateDeadline(c);
+    }
   }
   for (const auto& server : servers_) {
     if (!close_idle_) server->close_idle = false;
@@ -244,9 +259,11 @@ void Core::UpdateDeadline(Connection* c) {
     } else if (!c->half_close_told && c->deadline != Deadline::kHalfClosed) {
       SetDeadline(c, Deadline::kHalfClosed, kHalfCloseGraceMs);
     }
+  } else if (c->served) {
+    SetDeadline(c, Deadline::kIdle, limits.keep_alive_ms);
   } else {
     SetDeadline(c, Deadline::kIdle,
-                c->served ? limits.keep_alive_ms : limits.head_ms);
+                c->server->draining ? kDrainFirstRequestMs : limits.head_ms);
   }
 }
 

@@ -54,6 +54,13 @@ constexpr uint32_t kLingerMs = 2000;
 constexpr uint32_t kDrainLingerMs = 500;
 constexpr uint32_t kLingerBytesMax = 1024 * 1024;
 
+// A draining server accepts what waits in the queue of a socket that is its own,
+// since closing the socket resets it; that is as much as the kernel queues by
+// default (net.core.somaxconn). A connection that has not sent its first request
+// has so long to do so: its client does not expect the end, and would not retry.
+constexpr uint32_t kDrainAcceptsMax = 4096;
+constexpr uint32_t kDrainFirstRequestMs = 500;
+
 // After the client has shut down its side, its requests are still answered. So
 // long later the application is told that the client has probably left.
 constexpr uint32_t kHalfCloseGraceMs = 1000;

@@ -32,6 +32,7 @@ struct Listener {
   UniqueFd fd;
   bool tcp = false;
   bool watched = false;          // by epoll
+  bool shared = false;           // others accept from the same queue
   uint32_t number = 0;           // among those of its server
   uint64_t paused_until_ms = 0;  // after EMFILE and its like; 0: not paused
 };

@@ -16,12 +16,51 @@ function put(target: string, name: string, bytes: Buffer): void {
 }
 
 /** The operations of the core target: see test/fuzz/core_target.cc. */
-const operation = { connect: 0, send: 1, turn: 2, read: 3, finish: 4 };
+const operation = {
+  connect: 0,
+  send: 1,
+  turn: 2,
+  read: 3,
+  finish: 4,
+  reset: 5,
+  tick: 7,
+  goOn: 8,
+  select: 9,
+  repeat: 15,
+} as const;
+
+function send(bytes: Buffer): Buffer {
+  const length = Buffer.alloc(3);
+  length.writeUInt8(operation.send, 0);
+  length.writeUInt16BE(Math.min(bytes.length, 65535), 1);
+  return Buffer.concat([length, bytes]);
+}
+
+/** Two clients: one leaves, or does not read, while the other goes on in the same turn. */
+function twoClients(decisions: Buffer, first: Buffer, second: Buffer): Buffer {
+  const { connect, turn, read, finish, reset, tick, goOn, select, repeat } = operation;
+  const pipelined = Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  return Buffer.concat([
+    decisions,
+    Buffer.from([0, connect, select, 1, connect, turn, select, 0]),
+    send(first),
+    Buffer.from([turn, turn, reset, select, 1]),
+    send(second),
+    Buffer.from([turn, goOn, 0, turn, connect, turn, select, 0, connect]),
+    Buffer.from([repeat, 40, pipelined.length]),
+    pipelined,
+    Buffer.from([turn, goOn, 3, tick, 50, turn, read, finish, turn, goOn, 1, read, turn]),
+  ]);
+}
 
 for (const target of ['parser', 'head', 'core']) mkdirSync(join(root, target), { recursive: true });
+let before: Buffer = Buffer.alloc(0);
 for (const fixture of loadFixtures()) {
   const sent: Buffer[] = [];
-  const script: Buffer[] = [Buffer.from([0, operation.connect])];
+  // Half of them with an application that answers at once, half with one that does all sorts of things.
+  const mark = createHash('sha1').update(fixture.path).digest();
+  const decisions = (mark[16] ?? 0) % 2 === 0 ? Buffer.alloc(16) : mark.subarray(0, 16);
+  const script: Buffer[] = [decisions, Buffer.from([0, operation.connect])];
   for (const step of fixture.steps) {
     if (step.kind === 'fin') script.push(Buffer.from([operation.finish]));
     if (step.kind !== 'send') {
@@ -29,12 +68,13 @@ for (const fixture of loadFixtures()) {
       continue;
     }
     sent.push(step.bytes);
-    const length = Buffer.alloc(3);
-    length.writeUInt8(operation.send, 0);
-    length.writeUInt16BE(Math.min(step.bytes.length, 65535), 1);
-    script.push(length, step.bytes, Buffer.from([operation.turn]));
+    script.push(send(step.bytes), Buffer.from([operation.turn]));
   }
-  put('parser', fixture.path, Buffer.concat([Buffer.from([0, 0]), ...sent]));
+  const all = Buffer.concat(sent);
+  put('core', `two ${fixture.path}`, twoClients(mark.subarray(0, 16), before, all));
+  put('core', `late ${fixture.path}`, twoClients(Buffer.alloc(16, 0x2f), before, all));
+  before = all;
+  put('parser', fixture.path, Buffer.concat([Buffer.from([0, 0]), all]));
   put('core', fixture.path, Buffer.concat(script));
 }
 const heads: readonly (readonly string[])[] = [

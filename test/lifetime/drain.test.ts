@@ -26,7 +26,9 @@ for (const backend of testedBackends) {
     test('with everything at once: zero cut', async (t) => {
       const { handler, server } = await serveHeld(t, backend);
       const open = () => Client.open(t, server.port);
-      const [idle, fresh, plain, stream, upload, slow, piped] = await Promise.all(Array.from({ length: 7 }, open));
+      const [idle, fresh, plain, stream, upload, slow, piped] = await Promise.all(
+        Array.from({ length: 7 }, open),
+      );
       assert.ok(idle && fresh && plain && stream && upload && slow && piped);
       await idle.write(get('/next'));
       await idle.response();

@@ -296,16 +296,11 @@ for (const backend of testedBackends) {
 
     test('wsgi: is not called for a body that did not come', async (t) => {
       let calls = 0;
-      const server = await serveApplication(
-        t,
-        backend,
-        'wsgi',
-        (_environ: unknown, start: StartResponse) => {
-          calls += 1;
-          start('200 OK', []);
-          return [];
-        },
-      );
+      const server = await serveApplication(t, backend, 'wsgi', (_environ: unknown, start: StartResponse) => {
+        calls += 1;
+        start('200 OK', []);
+        return [];
+      });
       const client = await Client.open(t, server.port);
       await client.write(post('/', 100, 'half'));
       await until('the request', () => server.stats().inFlight === 1);

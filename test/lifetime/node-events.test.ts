@@ -233,25 +233,20 @@ for (const backend of testedBackends) {
   test(`${backend}: a response closes once, although its client has shut down its side`, async (t) => {
     let closes = 0;
     let finished = false;
-    const server = await serveApplication(
-      t,
-      backend,
-      'node',
-      (req: IncomingMessage, res: ServerResponse) => {
-        if (req.url === '/next') {
-          res.end('next');
-          return;
-        }
-        res.on('close', () => {
-          closes += 1;
-        });
-        res.on('finish', () => {
-          finished = res.writableFinished;
-        });
-        res.write('before ');
-        setTimeout(() => res.end('after'), 1400);
-      },
-    );
+    const server = await serveApplication(t, backend, 'node', (req: IncomingMessage, res: ServerResponse) => {
+      if (req.url === '/next') {
+        res.end('next');
+        return;
+      }
+      res.on('close', () => {
+        closes += 1;
+      });
+      res.on('finish', () => {
+        finished = res.writableFinished;
+      });
+      res.write('before ');
+      setTimeout(() => res.end('after'), 1400);
+    });
     const client = await Client.open(t, server.port);
     await client.write(get());
     client.finish();

@@ -1,0 +1,372 @@
+#include "fake_application.h"
+
+#include <unistd.h>
+
+#include <cstring>
+
+#include "fuzz_target.h"
+
+namespace chaussette {
+namespace {
+
+// Fields as pairs of lengths, then the bytes. `fields`: "name: value\n" each; the value is everything up to the end.
+void AppendFields(const std::string& fields, std::string* lengths, std::string* bytes, uint32_t* count) {
+  *count = 0;
+  for (size_t at = 0; at < fields.size();) {
+    const size_t end = fields.find('\n', at);
+    const size_t colon = fields.find(": ", at);
+    std::string value = fields.substr(colon + 2, end - colon - 2);
+    // The only way to write a line end into a value.
+    for (size_t i = 0; (i = value.find("<CRLF>")) != std::string::npos;) value.replace(i, 6, "\r\n");
+    const uint32_t pair[2] = {static_cast<uint32_t>(colon - at), static_cast<uint32_t>(value.size())};
+    lengths->append(reinterpret_cast<const char*>(pair), sizeof(pair));
+    bytes->append(fields, at, colon - at);
+    bytes->append(value);
+    ++*count;
+    at = end + 1;
+  }
+}
+
+constexpr uint32_t kWords = sizeof(uint32_t);
+
+}  // namespace
+
+FakeApplication::FakeApplication(const uint8_t* decisions, size_t count)
+    : arena_(new char[kArenaBytes]),
+      records_(new uint32_t[kRecordsMax * kRecordWords]),
+      headers_(new uint32_t[kHeadersMax * kHeaderWords]),
+      commands_(new char[kCommandBytes]),
+      control_(new uint32_t[kControlWords]()),
+      memory_{arena_.get(), records_.get(), headers_.get(), commands_.get(), control_.get()},
+      decisions_(decisions),
+      decision_count_(count) {}
+
+bool FakeApplication::Dispatch(uint32_t first, uint32_t count) {
+  if (count == 0 || first + count > kRecordsMax) Fail("a dispatch of no records, or of too many");
+  for (uint32_t i = 0; i < count; i++) {
+    const uint32_t* record = memory_.records + (first + i) * kRecordWords;
+    memory_.control[kControlHandled] = i + 1;
+    if (record[kRecordKind] == kEventRequest) {
+      OnRequest(record);
+    } else {
+      OnEvent(record);
+    }
+    const uint8_t decision = Decide();
+    if ((decision & 0x70) == 0x70) core_->RunCommands();
+    if ((decision & 0x0f) == 0x0f) break;
+  }
+  return true;
+}
+
+void FakeApplication::OnRequest(const uint32_t* record) {
+  const uint32_t index = record[kRecordIndex];
+  const uint64_t head_end = uint64_t{record[kRecordHeadOffset]} + record[kRecordHeadLength];
+  if (head_end > kArenaBytes) Fail("a head outside of the arena");
+  const char* head = memory_.arena + record[kRecordHeadOffset];
+  if (memcmp(head + record[kRecordHeadLength] - 4, "\r\n\r\n", 4) != 0) Fail("a head was overwritten");
+  if (head[record[kRecordTargetOffset] - 1] != ' ' ||
+      memcmp(head + record[kRecordTargetOffset] + record[kRecordTargetLength], " HTTP/1.", 8) != 0) {
+    Fail("a target stands elsewhere");
+  }
+  const uint32_t* header = memory_.headers + record[kRecordHeaderFirst] * kHeaderWords;
+  for (uint32_t i = 0; i < record[kRecordHeaderCount]; i++, header += kHeaderWords) {
+    const uint32_t name_end = header[kHeaderNameOffset] + (header[kHeaderNameLength] & 0xffff);
+    if (head[name_end] != ':' || head[header[kHeaderNameOffset] - 1] != '\n') Fail("a name stands elsewhere");
+    if (header[kHeaderValueOffset] + header[kHeaderValueLength] > record[kRecordHeadLength]) Fail("a value stands elsewhere");
+  }
+  if (index >= entries_.size()) entries_.resize(index + 1);
+  Entry* entry = &entries_[index];
+  // What ended before its body did, and does not read it, is told nothing more.
+  if (entry->known && (!entry->ended || entry->watch_flush || entry->reading)) Fail("an exchange was never told its end");
+  *entry = Entry{};
+  entry->known = true;
+  entry->index = index;
+  entry->generation = record[kRecordGeneration];
+  entry->is_head = memcmp(head, "HEAD ", 5) == 0;
+  entry->upgrade = (record[kRecordFlags] & kFlagUpgrade) != 0;
+  entry->body_complete = (record[kRecordFlags] & kFlagHasBody) == 0;
+  const Exchange* exchange = core_->exchanges().Find(index, entry->generation);
+  if (exchange != nullptr) {
+    const Connection& c = *core_->ConnectionOf(*exchange);
+    entry->id = next_ids_[uint64_t{c.index} << 32 | c.generation]++;
+  }
+  if (!entry->body_complete) OnBody(entry, record);
+  Step(entry);
+}
+
+void FakeApplication::OnEvent(const uint32_t* record) {
+  const uint32_t index = record[kRecordIndex];
+  if (record[kRecordKind] == kEventIdle) {
+    if (idle_) Fail("idle twice");
+    idle_ = true;
+    return;
+  }
+  if (record[kRecordKind] == kEventProblem || index >= entries_.size()) return;
+  Entry* entry = &entries_[index];
+  if (!entry->known || entry->generation != record[kRecordGeneration]) return;
+  switch (record[kRecordKind]) {
+    case kEventBody:
+      if (entry->body_complete) Fail("a body goes on behind its end");
+      OnBody(entry, record);
+      if ((Decide() & 3) == 0) Step(entry);
+      return Forget(entry);
+    case kEventAbort:
+      entry->ended = true;
+      entry->known = false;
+      return;
+    case kEventFlushed:
+      if (!entry->watch_flush || !entry->ended) Fail("flushed, and nobody asked");
+      entry->watch_flush = false;
+      return Forget(entry);
+    case kEventDrain:
+    case kEventHalfClosed:
+      if ((Decide() & 1) == 0) Step(entry);
+      return;
+    default:
+      Fail("an unknown record");
+  }
+}
+
+void FakeApplication::OnBody(Entry* entry, const uint32_t* record) {
+  const uint32_t length = record[kRecordBodyLength];
+  if (length > 0 && uint64_t{record[kRecordBodyOffset]} + length > kArenaBytes) Fail("a body outside of the arena");
+  entry->waiting_bytes += length;
+  if (entry->waiting_bytes > kBodyWindowBytes + 2 * kReadBytesMax) Fail("a body beyond its window");
+  if ((record[kRecordFlags] & kFlagBodyComplete) != 0) {
+    entry->body_complete = true;
+    const uint32_t* trailer = memory_.headers + record[kRecordHeaderFirst] * kHeaderWords;
+    for (uint32_t i = 0; record[kRecordKind] == kEventBody && i < record[kRecordHeaderCount]; i++) {
+      if (trailer[kHeaderValueOffset] + trailer[kHeaderValueLength] > record[kRecordHeadLength]) {
+        Fail("a trailer stands elsewhere");
+      }
+      trailer += kHeaderWords;
+    }
+    return;
+  }
+  if (entry->reading && entry->waiting_bytes > 0 && (Decide() & 3) != 0) {
+    Short(entry, kOpConsume, entry->waiting_bytes);
+    entry->waiting_bytes = 0;
+  }
+}
+
+void FakeApplication::Forget(Entry* entry) {
+  if (entry->ended && entry->body_complete && !entry->watch_flush) entry->known = false;
+}
+
+void FakeApplication::Step(Entry* entry) {
+  for (uint8_t steps = 1 + Decide() % 3; steps > 0 && entry->known && !entry->ended; steps--) {
+    if (entry->head_sent) {
+      Stream(entry, Decide());
+    } else {
+      Start(entry, Decide());
+    }
+  }
+}
+
+void FakeApplication::Start(Entry* e, uint8_t action) {
+  const uint32_t flags = (action & 0x10) != 0 ? kNodeHead : 0u;
+  e->watch_flush = (action & 0x20) != 0;
+  switch (action & 15) {
+    case 0:
+    case 1:
+      return Respond(e, kOpRespond, 200, "content-type: text/plain\n", "hello", flags);
+    case 2:
+      return Respond(e, kOpRespond, 200, "", std::string(kCopyBytesMax + 1 + 1000 * (action >> 4), 'r'),
+                     flags | kWithReference);
+    case 3:
+    case 4:
+      return Respond(e, kOpRespond, 200, "", "", flags | kStreamed);
+    case 5:
+      return Respond(e, kOpRespond, 201, "content-length: 11\n", "", flags | kStreamed);
+    case 6:
+      return Respond(e, kOpInfo, 103, "link: <a>\n", "", 0);
+    case 7:
+    case 8:
+      if (!e->body_complete) e->reading = true;
+      return Short(e, kOpReadBody, 0);
+    case 9:
+      return Respond(e, kOpRespond, 200, "x-bad: a<CRLF>x-injected: b\n", "body", flags);
+    case 10:
+      return Respond(e, kOpRespond, 200, "Connection: close\n", "bye", flags);
+    case 11:
+      return Respond(e, kOpRespond, (action & 16) != 0 ? 204 : 304, "content-length: 4\n", "body", flags);
+    case 12:
+      return TakeOver(e);
+    case 13:
+      Short(e, kOpAbort, 0);
+      e->ended = true;
+      e->watch_flush = false;
+      return Forget(e);
+    case 14:
+      return Respond(e, kOpRespond, 200, "Transfer-Encoding: chunked\n", "body", flags | kNoDate);
+    default:
+      return;  // later
+  }
+}
+
+void FakeApplication::Stream(Entry* e, uint8_t action) {
+  switch (action & 15) {
+    case 0:
+    case 1:
+    case 2:
+      return Chunk(e, 11, false, 0);
+    case 3:
+    case 4:
+      return Chunk(e, kCopyBytesMax + 100, true, kWantDrain);
+    case 5:
+      return Chunk(e, 0, true, 0);
+    case 6:
+      return Chunk(e, 3000, false, kWantDrain);
+    case 7:
+      return End(e, "x-trailer: a\n");
+    case 8:
+      return End(e, "x-trailer: a<CRLF><CRLF>HTTP/1.1 200 OK\n");
+    case 9:
+      Short(e, kOpAbort, 0);
+      e->ended = true;
+      e->watch_flush = false;
+      return Forget(e);
+    case 10:
+      if (!e->body_complete) e->reading = true;
+      return Short(e, kOpReadBody, 0);
+    case 11:
+    case 12:
+      return;
+    default:
+      e->watch_flush = (action & 0x20) != 0;
+      return End(e, "");
+  }
+}
+
+void FakeApplication::GoOn(uint32_t which) {
+  const size_t count = entries_.size();
+  for (size_t i = 0; i < count; i++) {
+    Entry* entry = &entries_[(which + i) % count];
+    if (!entry->known) continue;
+    if (entry->reading && entry->waiting_bytes > 0 && !entry->body_complete) {
+      Short(entry, kOpConsume, entry->waiting_bytes);
+      entry->waiting_bytes = 0;
+    }
+    if (entry->ended) continue;
+    return Step(entry);
+  }
+}
+
+void FakeApplication::FinishAll() {
+  for (Entry& entry : entries_) {
+    if (!entry.known) continue;
+    if (entry.reading && entry.waiting_bytes > 0 && !entry.body_complete) {
+      Short(&entry, kOpConsume, entry.waiting_bytes);
+      entry.waiting_bytes = 0;
+    }
+    if (entry.ended) continue;
+    if (entry.head_sent) {
+      End(&entry, "");
+    } else {
+      Respond(&entry, kOpRespond, 200, "", "end", 0);
+    }
+  }
+}
+
+void FakeApplication::CheckEnd() const {
+  for (const Entry& entry : entries_) {
+    if (entry.known && (!entry.ended || entry.watch_flush || entry.reading)) Fail("an exchange was left behind");
+  }
+  if (references_ != 0) Fail("a reference did not come back");
+}
+
+void FakeApplication::Respond(Entry* e, uint32_t op, uint32_t status, const std::string& given,
+                              const std::string& body, uint32_t flags) {
+  std::string fields = given;
+  if (op == kOpRespond) {
+    fields = "x-id: " + std::to_string(e->id) + "\n" + (e->is_head ? "x-head: 1\n" : "") + given;
+  }
+  std::string behind;
+  std::string bytes;
+  uint32_t count;
+  AppendFields(fields, &behind, &bytes, &count);
+  const uint32_t no_reason = 0;
+  behind.append(reinterpret_cast<const char*>(&no_reason), kWords);
+  behind += bytes;
+  if ((flags & kWithReference) != 0) {
+    flags |= kHasBody | Slot(body.size()) << 16;
+  } else {
+    behind += body;
+    if ((flags & kStreamed) == 0 && op == kOpRespond) flags |= kHasBody;
+  }
+  if (op == kOpRespond) {
+    e->head_sent = true;
+    if ((flags & kStreamed) == 0 && e->watch_flush) flags |= kWantFlushed;
+    if ((flags & kStreamed) != 0) e->watch_flush = false;
+  }
+  Put(op, *e, {status, count, static_cast<uint32_t>(body.size()), flags}, behind);
+  if (op != kOpRespond || (flags & kStreamed) != 0) return;
+  e->ended = true;
+  Forget(e);
+}
+
+void FakeApplication::Chunk(Entry* e, size_t bytes, bool reference, uint32_t flags) {
+  if (reference) flags |= kWithReference | Slot(bytes) << 16;
+  // A referenced chunk may have shrunk since it was given.
+  const size_t said = reference ? kCopyBytesMax + 100 : bytes;
+  Put(kOpChunk, *e, {0, 0, static_cast<uint32_t>(said), flags}, reference ? "" : std::string(bytes, 'c'));
+}
+
+void FakeApplication::End(Entry* e, const std::string& trailers) {
+  std::string behind;
+  std::string bytes;
+  uint32_t count;
+  AppendFields(trailers, &behind, &bytes, &count);
+  Put(kOpEnd, *e, {0, count, 0, e->watch_flush ? uint32_t{kWantFlushed} : 0u}, behind + bytes);
+  e->ended = true;
+  Forget(e);
+}
+
+void FakeApplication::Short(Entry* e, uint32_t op, uint32_t a) { Put(op, *e, {a, 0, 0, 0}, ""); }
+
+void FakeApplication::TakeOver(Entry* e) {
+  Exchange* exchange = core_->exchanges().Find(e->index, e->generation);
+  int fd = -1;
+  std::string head;
+  if (exchange == nullptr || !core_->TakeOver(exchange, &fd, &head)) return;
+  close(fd);
+  e->watch_flush = false;
+  e->ended = true;
+  e->known = false;
+}
+
+void FakeApplication::Put(uint32_t op, const Entry& e, const uint32_t (&arguments)[4], const std::string& behind) {
+  const uint32_t size = static_cast<uint32_t>((kCommandHead * kWords + behind.size() + 3) & ~size_t{3});
+  uint32_t* used = &memory_.control[kControlCommandBytes];
+  if (*used + size > kCommandBytes) core_->RunCommands();
+  char* at = memory_.commands + *used;
+  const uint32_t words[kCommandHead] = {op,           size,         e.index,      e.generation,
+                                        arguments[0], arguments[1], arguments[2], arguments[3]};
+  memcpy(at, words, sizeof(words));
+  memcpy(at + sizeof(words), behind.data(), behind.size());
+  *used += size;
+}
+
+uint32_t FakeApplication::Slot(size_t bytes) {
+  if (memory_.control[kControlCommandBytes] == 0) slots_.clear();
+  if (slots_.size() >= 60'000) core_->RunCommands();
+  slots_.push_back(std::make_unique<std::string>(bytes, 'r'));
+  return static_cast<uint32_t>(slots_.size() - 1);
+}
+
+bool FakeApplication::TakeReference(uint32_t slot, const char** data, size_t* length, void** reference) {
+  if (slot >= slots_.size() || slots_[slot] == nullptr) Fail("a slot that holds nothing");
+  std::string* body = slots_[slot].release();
+  *data = body->data();
+  *length = body->size();
+  *reference = body;
+  references_++;
+  return true;
+}
+
+void FakeApplication::ReleaseReference(void* reference) {
+  references_--;
+  delete static_cast<std::string*>(reference);
+}
+
+}  // namespace chaussette

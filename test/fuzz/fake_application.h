@@ -1,0 +1,92 @@
+#ifndef TEST_FUZZ_FAKE_APPLICATION_H_
+#define TEST_FUZZ_FAKE_APPLICATION_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/core.h"
+
+namespace chaussette {
+
+// The other side of the core: keeps exchanges as lib/native does, answers as the input decides, and holds the core to
+// what it promises (every open exchange ends with a response, or is aborted; every reference comes back).
+// Owner:    FuzzOne.
+// Lifetime: one input, and longer than its core.
+// Limits:   those of the shared memory.
+// Never:    touches the core's objects, but to ask which connection an exchange is on.
+class FakeApplication final : public Host {
+ public:
+  // `decisions`: what it does, in turn, over and over.
+  FakeApplication(const uint8_t* decisions, size_t count);
+
+  void SetCore(Core* core) { core_ = core; }
+  const SharedMemory& memory() const { return memory_; }
+
+  bool Dispatch(uint32_t first, uint32_t count) override;
+  bool TakeReference(uint32_t slot, const char** data, size_t* length, void** reference) override;
+  void ReleaseReference(void* reference) override;
+
+  // Goes on with one of the open exchanges.
+  void GoOn(uint32_t which);
+  // Answers every open exchange.
+  void FinishAll();
+  // Nothing may be left.
+  void CheckEnd() const;
+  bool idle() const { return idle_; }
+
+ private:
+  struct Entry {
+    bool known = false;  // there may be more to tell
+    uint32_t index = 0;
+    uint32_t generation = 0;
+    uint32_t id = 0;  // of the response, on its connection
+    bool is_head = false;
+    bool upgrade = false;
+    bool head_sent = false;
+    bool ended = false;
+    bool body_complete = true;
+    bool reading = false;
+    bool watch_flush = false;
+    uint32_t waiting_bytes = 0;  // of the body, not consumed
+  };
+
+  void OnRequest(const uint32_t* record);
+  void OnEvent(const uint32_t* record);
+  void OnBody(Entry* entry, const uint32_t* record);
+  void Start(Entry* entry, uint8_t action);
+  void Stream(Entry* entry, uint8_t action);
+  void Step(Entry* entry);
+  void Respond(Entry* entry, uint32_t op, uint32_t status, const std::string& fields, const std::string& body,
+               uint32_t flags);
+  void Chunk(Entry* entry, size_t bytes, bool reference, uint32_t flags);
+  void End(Entry* entry, const std::string& trailers);
+  void Short(Entry* entry, uint32_t op, uint32_t a);
+  void TakeOver(Entry* entry);
+  void Put(uint32_t op, const Entry& entry, const uint32_t (&arguments)[4], const std::string& behind);
+  void Forget(Entry* entry);
+  uint8_t Decide() { return decisions_[next_decision_++ % decision_count_]; }
+  uint32_t Slot(size_t bytes);
+
+  std::unique_ptr<char[]> arena_;
+  std::unique_ptr<uint32_t[]> records_;
+  std::unique_ptr<uint32_t[]> headers_;
+  std::unique_ptr<char[]> commands_;
+  std::unique_ptr<uint32_t[]> control_;
+  SharedMemory memory_;
+  Core* core_ = nullptr;
+  const uint8_t* decisions_;
+  size_t decision_count_;
+  size_t next_decision_ = 0;
+  std::vector<Entry> entries_;                // by index
+  std::map<uint64_t, uint32_t> next_ids_;     // by connection and its generation
+  std::vector<std::unique_ptr<std::string>> slots_;
+  int64_t references_ = 0;
+  bool idle_ = false;
+};
+
+}  // namespace chaussette
+
+#endif  // TEST_FUZZ_FAKE_APPLICATION_H_
