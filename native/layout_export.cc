@@ -28,6 +28,7 @@ constexpr Entry kEntries[] = {
     {"RecordBodyOffset", kRecordBodyOffset},
     {"RecordBodyLength", kRecordBodyLength},
     {"RecordCode", kRecordCode},
+    {"RecordConnection", kRecordConnection},
     {"RecordWords", kRecordWords},
     {"EventRequest", kEventRequest},
     {"EventBody", kEventBody},

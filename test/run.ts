@@ -48,6 +48,8 @@ class Tally {
   readonly skips: Skip[] = [];
   /** What the files printed, by file. */
   readonly output = new Map<string, string>();
+  /** The names from the outermost group down to the test that is reported now, by file. */
+  readonly path = new Map<string, string[]>();
 
   add(other: Tally): void {
     this.passed += other.passed;
@@ -104,23 +106,26 @@ async function runSuite(suite: string, files: string[], concurrency: number): Pr
 
 function record(tally: Tally, type: string, data: EventData): void {
   const file = data.file ?? '';
-  if (type === 'test:stdout' || type === 'test:stderr') {
+  if (type === 'test:start') {
+    const above = (tally.path.get(file) ?? []).slice(0, data.nesting ?? 0);
+    tally.path.set(file, [...above, data.name ?? '']);
+  } else if (type === 'test:stdout' || type === 'test:stderr') {
     tally.output.set(file, (tally.output.get(file) ?? '') + (data.message ?? ''));
   } else if (type === 'test:pass') {
     recordPass(tally, data, file);
   } else if (type === 'test:fail') {
     const error = data.details?.error;
     if (kindOf(error) === 'subtestsFailed') return; // Its subtests have been counted.
-    if (data.todo) tally.skips.push({ title: titleOf(data), reason: `to do: ${reasonOf(data.todo)}` });
-    else tally.failures.push({ title: titleOf(data), error, file });
+    if (data.todo) tally.skips.push({ title: titleOf(tally, data), reason: `to do: ${reasonOf(data.todo)}` });
+    else tally.failures.push({ title: titleOf(tally, data), error, file });
   }
 }
 
 function recordPass(tally: Tally, data: EventData, file: string): void {
   if (data.skip !== undefined && data.skip !== false) {
-    tally.skips.push({ title: titleOf(data), reason: reasonOf(data.skip) });
+    tally.skips.push({ title: titleOf(tally, data), reason: reasonOf(data.skip) });
   } else if (data.todo) {
-    tally.skips.push({ title: titleOf(data), reason: `to do: ${reasonOf(data.todo)}` });
+    tally.skips.push({ title: titleOf(tally, data), reason: `to do: ${reasonOf(data.todo)}` });
   } else if (isFile(data)) {
     const error = new Error(`${relative(root, file)} holds no test: add one, or remove the file`);
     tally.failures.push({ title: relative(root, file), error, file });
@@ -134,9 +139,12 @@ function isFile(data: EventData): boolean {
   return data.nesting === 0 && data.file !== undefined && resolve(root, data.name ?? '') === data.file;
 }
 
-function titleOf(data: EventData): string {
+/** `group: test (file)`. */
+function titleOf(tally: Tally, data: EventData): string {
   const file = relative(root, data.file ?? '');
-  return isFile(data) ? file : `${data.name} (${file})`;
+  if (isFile(data)) return file;
+  const groups = (tally.path.get(data.file ?? '') ?? []).slice(0, data.nesting ?? 0);
+  return `${[...groups, data.name].join(': ')} (${file})`;
 }
 
 function reasonOf(mark: string | boolean): string {

@@ -1,96 +1,55 @@
 import { EventEmitter } from 'node:events';
-import { unlinkSync } from 'node:fs';
 import { Server as HttpServer, type RequestListener, type ServerOptions } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Limits } from '../backends/backend.js';
-import type { Exchange, Handler, Reporter } from '../exchange.js';
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { bareBase } from './base.js';
-import type { NativeExchange } from './exchange.js';
-import { addon } from './layout.js';
-import { type ListenRequest, openListener, readListenArguments } from './listen.js';
-import { createPairFactory } from './node-pair.js';
-import { NativeServer } from './turn.js';
+import { nodeServes } from './fallback.js';
+import { readListenArguments } from './listen.js';
+import { readServerOptions, type ServerSettings } from './server-options.js';
+import { ServerState } from './server-state.js';
 
-// node:http's Server over the native core: its API, its events, its defaults.
+// node:http's Server over the native core: its API, its events, its defaults. What only node:http can do is decided
+// when the server begins to listen: then the object becomes a server of node:http, and each method passes on to it.
 
-/** Node's defaults (documentation of http.createServer), in milliseconds and bytes. */
-const defaults = {
-  keepAliveTimeout: 5000,
-  headersTimeout: 60_000,
-  requestTimeout: 300_000,
-  maxHeaderSize: 16_384,
-} as const;
+/** What the server has on the native core; undefined when node:http serves instead. */
+const kState = Symbol('state');
+const kOptions = Symbol('options');
+/** Serves the sockets that the application itself hands in with emit('connection'). */
+const kFeeder = Symbol('feeder');
+
+type Listener = (...args: never[]) => void;
+type Limit = 'keepAliveTimeout' | 'headersTimeout' | 'requestTimeout' | 'timeout' | 'maxConnections';
+
+const node = HttpServer.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
 
 /** A Server in place of node:http's, of which it is an instance. */
-export class Server extends bareBase<EventEmitter>(HttpServer.prototype) implements Handler {
-  readonly interface = 'node';
-  #native: NativeServer | undefined;
-  #address: AddressInfo | string | null = null;
-  #unlink: string | undefined;
-  #opening = false;
-  #limits: { -readonly [name in keyof typeof defaults]: number };
-  #timeout = 0;
-  #connectionsMax = 0;
-  #refed = true;
+export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
+  declare [kState]: ServerState | undefined;
+  declare [kOptions]: ServerOptions;
+  declare [kFeeder]: HttpServer | undefined;
+  declare timeout: number;
+  declare keepAliveTimeout: number;
+  declare headersTimeout: number;
+  declare requestTimeout: number;
+  declare maxConnections: number;
+  declare maxHeadersCount: number | null;
+  declare maxRequestsPerSocket: number;
 
-  /** @param options Those of http.createServer that concern a server of ours; others are accepted. */
-  constructor(options?: ServerOptions | RequestListener, listener?: RequestListener) {
+  constructor(options?: ServerOptions | RequestListener | null, listener?: RequestListener) {
     super();
-    (EventEmitter as unknown as (this: object) => void).call(this);
-    const given: ServerOptions = typeof options === 'object' && options !== null ? options : {};
-    const onRequest = typeof options === 'function' ? options : listener;
-    if (given.insecureHTTPParser === true) {
-      throw Object.assign(
-        new TypeError(
-          'The option "insecureHTTPParser" is not supported: the native server parses strictly only',
-        ),
-        { code: 'ERR_INVALID_ARG_VALUE' },
-      );
-    }
-    this.#limits = {
-      keepAliveTimeout: given.keepAliveTimeout ?? defaults.keepAliveTimeout,
-      headersTimeout: given.headersTimeout ?? defaults.headersTimeout,
-      requestTimeout: given.requestTimeout ?? defaults.requestTimeout,
-      maxHeaderSize: given.maxHeaderSize ?? defaults.maxHeaderSize,
-    };
-    if (onRequest !== undefined) this.on('request', onRequest);
+    initServer(this, options, listener);
   }
-
-  // What the core calls.
-
-  /** @internal */
-  handle(exchange: Exchange): void {
-    const native = exchange as NativeExchange;
-    if (native.upgrade && this.#upgrade(native)) return;
-    const { req, res } = native.node();
-    if (native.expectsContinue && this.listenerCount('checkContinue') > 0)
-      this.emit('checkContinue', req, res);
-    else this.emit('request', req, res);
-  }
-
-  #upgrade(exchange: NativeExchange): boolean {
-    const event = exchange.method === 'CONNECT' ? 'connect' : 'upgrade';
-    if (this.listenerCount(event) === 0) {
-      if (event === 'upgrade') return false;
-      exchange.abort();
-      return true;
-    }
-    const { req } = exchange.node();
-    const taken = exchange.takeOver();
-    if (taken === undefined) return false;
-    Object.defineProperty(req, 'upgrade', { value: true, writable: true, configurable: true });
-    Object.defineProperty(req, 'socket', { value: taken.socket, writable: true, configurable: true });
-    this.emit(event, req, taken.socket, taken.head);
-    return true;
-  }
-
-  // Listening.
 
   listen(...args: unknown[]): this {
-    if (this.#native !== undefined || this.#opening) {
+    const state = this[kState];
+    if (state === undefined) return node['listen']?.apply(this, args) as this;
+    if (state.listening || state.opening) {
       throw Object.assign(new Error('Listen method has been called more than once without closing.'), {
         code: 'ERR_SERVER_ALREADY_LISTEN',
       });
+    }
+    if (nodeServes(this, this[kOptions], args)) {
+      becomeNode(this, state.settings);
+      return this.listen(...args);
     }
     const request = readListenArguments(args);
     if (request.callback !== undefined) this.once('listening', request.callback);
@@ -99,98 +58,75 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) impleme
       return this;
     }
     request.signal?.addEventListener('abort', () => this.close(), { once: true });
-    this.#opening = true;
-    openListener(request, (error, fd) => {
-      this.#opening = false;
-      if (error === undefined) this.#start(request, fd);
-      else process.nextTick(() => this.emit('error', error));
-    });
+    state.listen(request);
     return this;
-  }
-
-  #start(request: ListenRequest, fd: number): void {
-    const info = addon.inspect(fd);
-    const about = typeof info === 'number' ? undefined : info;
-    const family = about?.family === 'unix' ? 'unix' : about?.family === 'inet6' ? 'inet6' : 'inet';
-    this.#unlink = request.path;
-    this.#address =
-      family === 'unix'
-        ? (about?.path ?? '')
-        : {
-            address: about?.address ?? '',
-            port: about?.port ?? 0,
-            family: family === 'inet6' ? 'IPv6' : 'IPv4',
-          };
-    const display = typeof this.#address === 'string' ? this.#address : `port ${this.#address.port}`;
-    this.#native = new NativeServer(
-      [{ fd, family, display }],
-      this,
-      this.#toLimits(),
-      reporter,
-      createPairFactory(this),
-    );
-    if (!this.#refed) this.#native.unref();
-    process.nextTick(() => {
-      if (this.#native !== undefined) this.emit('listening');
-    });
   }
 
   get listening(): boolean {
-    return this.#native !== undefined;
+    const state = this[kState];
+    return state === undefined
+      ? (this as unknown as { _handle: unknown })._handle !== null
+      : state.listening;
   }
 
   address(): AddressInfo | string | null {
-    return this.#native === undefined ? null : this.#address;
+    const state = this[kState];
+    return state === undefined ? (node['address']?.call(this) as AddressInfo) : state.address;
   }
 
   close(callback?: (error?: Error) => void): this {
-    const native = this.#native;
-    if (typeof callback === 'function') {
-      if (native === undefined) {
-        this.once('close', () => callback(notRunning()));
-      } else {
-        this.once('close', () => callback());
-      }
+    const state = this[kState];
+    if (state === undefined) node['close']?.call(this, callback);
+    else {
+      this[kFeeder]?.closeIdleConnections();
+      state.close(typeof callback === 'function' ? callback : undefined);
     }
-    if (native === undefined) {
-      process.nextTick(() => this.emit('close'));
-      return this;
-    }
-    this.#native = undefined;
-    if (this.#unlink !== undefined) unlinkQuietly(this.#unlink);
-    this.#closing = native;
-    native.close(Number.POSITIVE_INFINITY).then(() => {
-      this.#closing = undefined;
-      this.emit('close');
-    });
     return this;
   }
 
-  #closing: NativeServer | undefined;
-
   closeAllConnections(): void {
-    (this.#native ?? this.#closing)?.cutConnections();
+    const state = this[kState];
+    if (state === undefined) node['closeAllConnections']?.call(this);
+    else {
+      this[kFeeder]?.closeAllConnections();
+      state.cutConnections();
+    }
   }
 
   closeIdleConnections(): void {
-    this.#native?.closeIdle();
+    const state = this[kState];
+    if (state === undefined) node['closeIdleConnections']?.call(this);
+    else {
+      this[kFeeder]?.closeIdleConnections();
+      state.closeIdle();
+    }
   }
 
   getConnections(callback: (error: Error | null, count: number) => void): this {
-    const count = (this.#native ?? this.#closing)?.stats().connections ?? 0;
-    process.nextTick(callback, null, count);
+    const state = this[kState];
+    if (state === undefined) node['getConnections']?.call(this, callback);
+    else process.nextTick(callback, null, state.connections);
     return this;
   }
 
   ref(): this {
-    this.#refed = true;
-    this.#native?.ref();
+    const state = this[kState];
+    if (state === undefined) node['ref']?.call(this);
+    else state.ref();
     return this;
   }
 
   unref(): this {
-    this.#refed = false;
-    this.#native?.unref();
+    const state = this[kState];
+    if (state === undefined) node['unref']?.call(this);
+    else state.unref();
+    return this;
+  }
+
+  setTimeout(ms?: number | (() => void), callback?: () => void): this {
+    if (typeof ms === 'number') this.timeout = ms;
+    const listener = typeof ms === 'function' ? ms : callback;
+    if (listener !== undefined) this.on('timeout', listener);
     return this;
   }
 
@@ -200,98 +136,103 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) impleme
       this.close((error) => (error === undefined ? resolve() : reject(error)));
     });
   }
+}
 
-  // Limits. They hold for what begins after they are set.
-
-  #toLimits(): Limits {
-    return {
-      keepAliveMs: this.#limits.keepAliveTimeout,
-      headMs: this.#limits.headersTimeout,
-      bodyMs: this.#limits.requestTimeout,
-      writeMs: this.#timeout,
-      headBytesMax: this.#limits.maxHeaderSize,
-      bodyBytesMax: 0,
-      connectionsMax: this.#connectionsMax,
-      inFlightMax: 0,
-      queuedMax: 0,
-    };
+/** What the constructor does; apart, because `Server.call(this)` of util.inherits must do it as well.
+ *  @throws {TypeError} ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, as node:http. */
+export function initServer(
+  server: Server,
+  options: ServerOptions | RequestListener | null | undefined,
+  listener: RequestListener | undefined,
+): void {
+  const onRequest = typeof options === 'function' ? options : listener;
+  const given = typeof options === 'function' ? {} : (options ?? {});
+  if (typeof given !== 'object' || Array.isArray(given)) {
+    throw Object.assign(
+      new TypeError(`The "options" argument must be of type object. Received ${typeof given}`),
+      { code: 'ERR_INVALID_ARG_TYPE' },
+    );
   }
+  const state = new ServerState(server, readServerOptions(given));
+  (EventEmitter as unknown as (this: object) => void).call(server);
+  server[kState] = state;
+  server[kOptions] = given;
+  server[kFeeder] = undefined;
+  server.maxHeadersCount = null;
+  server.maxRequestsPerSocket = 0;
+  if (onRequest !== undefined) server.on('request', onRequest as Listener);
+  server.on('connection', feed as Listener);
+}
 
-  #setLimit(name: keyof typeof defaults, value: number): void {
-    this.#limits[name] = value;
-    this.#native?.setLimits(this.#toLimits());
+/** Serve a socket that is not the core's: an application may emit 'connection' with any stream. */
+function feed(this: Server, socket: Socket): void {
+  if (this[kState] === undefined) return;
+  let feeder = this[kFeeder];
+  if (feeder === undefined) {
+    feeder = new HttpServer(this[kOptions]);
+    for (const event of forwarded) {
+      const forward = (...args: unknown[]) => this.emit(event, ...args);
+      if (event === 'request' || this.listenerCount(event) > 0) feeder.on(event, forward);
+    }
+    this[kFeeder] = feeder;
   }
+  feeder.timeout = this.timeout;
+  feeder.keepAliveTimeout = this.keepAliveTimeout;
+  feeder.emit('connection', socket);
+}
 
-  get keepAliveTimeout(): number {
-    return this.#limits.keepAliveTimeout;
-  }
+const forwarded = [
+  'request',
+  'upgrade',
+  'connect',
+  'checkContinue',
+  'checkExpectation',
+  'clientError',
+  'timeout',
+  'dropRequest',
+] as const;
 
-  set keepAliveTimeout(ms: number) {
-    this.#setLimit('keepAliveTimeout', ms);
-  }
-
-  get headersTimeout(): number {
-    return this.#limits.headersTimeout;
-  }
-
-  set headersTimeout(ms: number) {
-    this.#setLimit('headersTimeout', ms);
-  }
-
-  get requestTimeout(): number {
-    return this.#limits.requestTimeout;
-  }
-
-  set requestTimeout(ms: number) {
-    this.#setLimit('requestTimeout', ms);
-  }
-
-  get timeout(): number {
-    return this.#timeout;
-  }
-
-  set timeout(ms: number) {
-    this.#timeout = ms;
-    this.#native?.setLimits(this.#toLimits());
-  }
-
-  get maxConnections(): number {
-    return this.#connectionsMax;
-  }
-
-  set maxConnections(most: number) {
-    this.#connectionsMax = most;
-    this.#native?.setLimits(this.#toLimits());
-  }
-
-  setTimeout(ms?: number | (() => void), callback?: () => void): this {
-    if (typeof ms === 'number') this.timeout = ms;
-    const listener = typeof ms === 'function' ? ms : callback;
-    if (listener !== undefined) this.on('timeout', listener);
-    return this;
+/** From here on it is a server of node:http, with the listeners and limits that it was given. */
+function becomeNode(server: Server, settings: ServerSettings): void {
+  server[kState] = undefined;
+  server.removeListener('connection', feed as Listener);
+  const { maxHeadersCount, maxRequestsPerSocket } = server;
+  const construct = HttpServer as unknown as (this: object, options: ServerOptions) => void;
+  construct.call(server, server[kOptions]);
+  Object.assign(server, { maxHeadersCount, maxRequestsPerSocket });
+  for (const name of limits) {
+    if (name !== 'maxConnections' || settings.maxConnections > 0) server[name] = settings[name];
   }
 }
 
-const reporter: Reporter = {
-  applicationError(error) {
-    // A handler of node:http that throws is an uncaught error.
-    process.nextTick(() => {
-      throw error;
-    });
-  },
-  warn(message) {
-    process.emitWarning(message, 'ChaussetteWarning');
-  },
-};
+const limits: readonly Limit[] = [
+  'keepAliveTimeout',
+  'headersTimeout',
+  'requestTimeout',
+  'timeout',
+  'maxConnections',
+];
 
-function notRunning(): Error {
-  return Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' });
+for (const name of limits) {
+  Object.defineProperty(Server.prototype, name, {
+    configurable: true,
+    enumerable: true,
+    get(this: Server): number | undefined {
+      return this[kState]?.settings[name];
+    },
+    set(this: Server, value: number) {
+      const state = this[kState];
+      if (state === undefined) {
+        Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+        return;
+      }
+      state.settings[name] = value;
+      state.update();
+    },
+  });
 }
 
-function unlinkQuietly(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch {
-    // Somebody was quicker.
-  }
+/** Whether it is served by the native core, as far as that is decided. */
+export function isNative(server: NetServer): boolean {
+  return (server as unknown as Server)[kState] !== undefined;
 }

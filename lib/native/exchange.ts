@@ -4,6 +4,7 @@ import { ChaussetteError } from '../errors.js';
 import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
 import { RequestBody } from './body.js';
 import { putChunk, putEnd, putResponse, putShort } from './commands.js';
+import { localEnd, remoteEnd } from './endpoints.js';
 import { NativeHead, type TurnText } from './head.js';
 import {
   addon,
@@ -17,6 +18,7 @@ import {
   opFile,
   opInfo,
   opRespond,
+  recordConnection,
   recordFlags,
   recordGeneration,
   recordHeaderCount,
@@ -44,7 +46,6 @@ export const exchanges: (NativeExchange | undefined)[] = [];
 const methodNames: string[] = [];
 const noTrailers: HeaderList = [];
 const resourceOptions = { requireManualDestroy: true };
-const nowhere: Endpoint = { address: '', port: 0, family: 'unix' };
 
 /** One request of the native backend. It is an async resource of its own, so that async contexts of requests that
  *  share a turn never mix (0.13 us on Node 20). */
@@ -52,6 +53,8 @@ export class NativeExchange extends AsyncResource implements Exchange {
   readonly server: NativeServer;
   readonly index: number;
   readonly generation: number;
+  /** The serial number of its connection. */
+  readonly connection: number;
   readonly #flags: number;
   readonly #method: number;
   readonly #targetOffset: number;
@@ -83,6 +86,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
     this.server = server;
     this.index = records[r + recordIndex] as number;
     this.generation = records[r + recordGeneration] as number;
+    this.connection = records[r + recordConnection] as number;
     this.#flags = records[r + recordFlags] as number;
     this.#method = records[r + recordMethod] as number;
     this.#targetOffset = records[r + recordTargetOffset] as number;
@@ -134,12 +138,12 @@ export class NativeExchange extends AsyncResource implements Exchange {
   }
 
   get remote(): Endpoint {
-    this.#remote ??= this.#endpoint(false);
+    this.#remote ??= remoteEnd(this.connection, this.index, this.generation);
     return this.#remote;
   }
 
   get local(): Endpoint {
-    this.#local ??= this.#endpoint(true);
+    this.#local ??= localEnd(this.connection, this.index, this.generation);
     return this.#local;
   }
 
@@ -172,12 +176,6 @@ export class NativeExchange extends AsyncResource implements Exchange {
   /** Every byte of the request was received. */
   get bodyComplete(): boolean {
     return this.#body === undefined || this.#body.complete;
-  }
-
-  #endpoint(local: boolean): Endpoint {
-    const found = addon.endpoint(this.index, this.generation, local);
-    if (found === undefined) return nowhere;
-    return { address: found[0], port: found[1], family: found[2] };
   }
 
   readBody(sink: BodySink): void {

@@ -35,6 +35,7 @@ export const recordHeaderCount = number('RecordHeaderCount');
 export const recordBodyOffset = number('RecordBodyOffset');
 export const recordBodyLength = number('RecordBodyLength');
 export const recordCode = number('RecordCode');
+export const recordConnection = number('RecordConnection');
 export const recordWords = number('RecordWords');
 
 // Kinds of records.

@@ -87,6 +87,7 @@ struct Connection {
   RequestParser* parser = nullptr;  // while a request is arriving
   std::unique_ptr<Spill> spill;
   OutQueue out;
+  uint32_t serial = 0;  // counts up over all connections
   uint32_t first_exchange = kNoIndex;
   uint32_t last_exchange = kNoIndex;
   uint32_t in_flight = 0;

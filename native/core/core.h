@@ -194,6 +194,7 @@ class Core {
   uint64_t turns_ = 0;
   uint64_t batches_[kBatchBuckets] = {};
   uint32_t connection_count_ = 0;
+  uint32_t connection_serial_ = 0;
   bool dispatching_ = false;
   bool dead_ = false;          // JavaScript cannot run any more
   bool paused_ = false;        // a listener waits for descriptors

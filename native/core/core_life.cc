@@ -98,6 +98,7 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
   c->channel.fd = fd;
   c->transport = &plain_;
   c->server = server;
+  c->serial = ++connection_serial_;
   epoll_event event{};
   event.events = c->epoll_events = EPOLLIN;
   event.data.u64 = (static_cast<uint64_t>(c->generation) << 32) | index;

@@ -25,6 +25,7 @@ enum RecordWord : uint32_t {
   kRecordBodyOffset,  // in the arena
   kRecordBodyLength,
   kRecordCode,  // a Problem, for kEventProblem
+  kRecordConnection,  // a number that no other connection has for a long time
   kRecordWords = 16,
 };
 

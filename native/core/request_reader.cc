@@ -216,6 +216,7 @@ Refusal RequestReader::OnHead(const Head& head) {
       FlagIf(head.has_body, kFlagHasBody) |
       FlagIf(e->upgrade, kFlagUpgrade) |
       FlagIf(e->expect_continue, kFlagExpectContinue);
+  record[kRecordConnection] = c->serial;
   record[kRecordMethod] = head.method;
   record[kRecordHeadOffset] = table.OffsetOf(head.base);
   record[kRecordHeadLength] = head.length;

@@ -17,7 +17,7 @@ sanitizers=(-fsanitize=address,undefined -fno-sanitize-recover=undefined -shared
 flags=(-std=c++20 -O1 -g -fPIC -fno-omit-frame-pointer -fno-exceptions -fno-rtti -fvisibility=hidden
   -Wall -Wextra -Wno-unused-parameter -DNAPI_VERSION=8 -Inative -Itest/fuzz "-I$headers"
   "${sanitizers[@]}" -fsanitize=fuzzer-no-link)
-faked=(-Dclock_gettime=FakeClockGettime -Drecv=FakeRecv -Dsend=FakeSend -Dsendmsg=FakeSendmsg -Daccept4=FakeAccept4)
+faked=(-Dclock_gettime=FakeClockGettime -Drecv=FakeRecv -Dsend=FakeSend -Dsendmsg=FakeSendmsg -Daccept4=FakeAccept4 -Dsendfile=FakeSendfile)
 
 core=$(grep '^native/core/' native/sources.txt | grep -v -e descriptor.cc)
 targets=("$@")

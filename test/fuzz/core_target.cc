@@ -240,10 +240,18 @@ void Session::Finish() {
 int FuzzOne(const uint8_t* data, size_t size) {
   if (size < kDecisions + 1) return 0;
   fake_system = FakeSystem{};
-  Session session(data);
-  Script script(data + kDecisions + 1, size - kDecisions - 1);
-  while (!script.empty()) session.Do(script.Byte(), &script);
-  session.Finish();
+  {
+    Session session(data);
+    Script script(data + kDecisions + 1, size - kDecisions - 1);
+    while (!script.empty()) session.Do(script.Byte(), &script);
+    session.Finish();
+  }
+  // The lowest free descriptor is always the same, unless one was left open.
+  static int lowest = -1;
+  static uint32_t inputs = 0;
+  const UniqueFd next(dup(STDERR_FILENO));
+  if (++inputs == 2) lowest = next.get();  // the first input may open what stays
+  if (lowest >= 0 && next.get() > lowest + 1) Fail("a descriptor was left open");
   return 0;
 }
 

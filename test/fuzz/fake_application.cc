@@ -1,5 +1,6 @@
 #include "fake_application.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -230,6 +231,7 @@ void FakeApplication::Stream(Entry* e, uint8_t action) {
       if (!e->body_complete) e->reading = true;
       return Short(e, kOpReadBody, 0);
     case 11:
+      return File(e);
     case 12:
       return;
     default:
@@ -310,6 +312,14 @@ void FakeApplication::Chunk(Entry* e, size_t bytes, bool reference, uint32_t fla
   // A referenced chunk may have shrunk since it was given.
   const size_t said = reference ? kCopyBytesMax + 100 : bytes;
   Put(kOpChunk, *e, {0, 0, static_cast<uint32_t>(said), flags}, reference ? "" : std::string(bytes, 'c'));
+}
+
+void FakeApplication::File(Entry* e) {
+  static const int file = memfd_create("fuzz", MFD_CLOEXEC);
+  // Longer than announced now and then, or cut short while it is being sent.
+  static constexpr off_t kSizes[] = {11, 50'000, 0, 200'000};
+  if (ftruncate(file, kSizes[Decide() & 3]) != 0) Fail("no file");
+  Put(kOpFile, *e, {static_cast<uint32_t>(file), 0, 0, kWantDrain}, "");
 }
 
 void FakeApplication::End(Entry* e, const std::string& trailers) {

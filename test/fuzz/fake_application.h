@@ -62,6 +62,7 @@ class FakeApplication final : public Host {
   void Respond(Entry* entry, uint32_t op, uint32_t status, const std::string& fields, const std::string& body,
                uint32_t flags);
   void Chunk(Entry* entry, size_t bytes, bool reference, uint32_t flags);
+  void File(Entry* entry);
   void End(Entry* entry, const std::string& trailers);
   void Short(Entry* entry, uint32_t op, uint32_t a);
   void TakeOver(Entry* entry);

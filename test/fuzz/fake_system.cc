@@ -1,5 +1,6 @@
 #include "fake_system.h"
 
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -58,6 +59,11 @@ ssize_t FakeSendmsg(int fd, const msghdr* message, int flags) {
   // Short: a part of the first piece only.
   return send(fd, message->msg_iov->iov_base,
               chaussette::Least(message->msg_iov->iov_len, fake_system.write_bytes_max), flags);
+}
+
+ssize_t FakeSendfile(int fd, int file, off_t* offset, size_t bytes) {
+  if (chaussette::Interrupted() || chaussette::Full()) return -1;
+  return sendfile(fd, file, offset, chaussette::Least(bytes, fake_system.write_bytes_max));
 }
 
 int FakeAccept4(int fd, sockaddr* address, socklen_t* length, int flags) {

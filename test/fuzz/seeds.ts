@@ -44,7 +44,7 @@ function twoClients(decisions: Buffer, first: Buffer, second: Buffer): Buffer {
     decisions,
     Buffer.from([0, connect, select, 1, connect, turn, select, 0]),
     send(first),
-    Buffer.from([turn, turn, reset, select, 1]),
+    Buffer.from([turn, turn, reset, turn, select, 1]),
     send(second),
     Buffer.from([turn, goOn, 0, turn, connect, turn, select, 0, connect]),
     Buffer.from([repeat, 40, pipelined.length]),

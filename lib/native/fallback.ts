@@ -1,0 +1,49 @@
+import { createRequire } from 'node:module';
+import type { EventEmitter } from 'node:events';
+import { IncomingMessage, type ServerOptions, ServerResponse } from 'node:http';
+
+// What the native core does not do. A server that asks for it is served by node:http, so that every program runs.
+
+/** Whether node:http must serve.
+ *  @param args Of listen(). */
+export function nodeServes(server: EventEmitter, options: ServerOptions, args: readonly unknown[]): boolean {
+  return (
+    hasOwnClasses(options) ||
+    nodeEvents.some((name) => server.listenerCount(name) > 0) ||
+    server.listenerCount('connection') > 1 ||
+    (server as { maxHeadersCount?: unknown }).maxHeadersCount !== null ||
+    (server as { maxRequestsPerSocket?: number }).maxRequestsPerSocket !== 0 ||
+    (options as { highWaterMark?: unknown }).highWaterMark !== undefined ||
+    (options as { uniqueHeaders?: unknown }).uniqueHeaders !== undefined ||
+    isHandle(args[0]) ||
+    isClusterWorker()
+  );
+}
+
+/** Told of with a connection of node:net in hand. */
+const nodeEvents = ['clientError', 'dropRequest', 'timeout', 'drop'] as const;
+
+/** Objects of them are made by their own constructors, on node:http's state. */
+function hasOwnClasses(options: ServerOptions): boolean {
+  return (
+    (options.IncomingMessage ?? IncomingMessage) !== IncomingMessage ||
+    (options.ServerResponse ?? ServerResponse) !== ServerResponse
+  );
+}
+
+/** listen(server) and listen({ _handle }): a handle of libuv is shared. */
+function isHandle(target: unknown): boolean {
+  return (
+    typeof target === 'object' &&
+    target !== null &&
+    (('_handle' in target && target._handle !== undefined) ||
+      ('handle' in target && target.handle !== undefined) ||
+      'onconnection' in target)
+  );
+}
+
+/** The primary process of a cluster owns the sockets of its workers, and hands out handles of libuv. */
+function isClusterWorker(): boolean {
+  const cluster = createRequire(import.meta.url)('node:cluster') as typeof import('node:cluster');
+  return (cluster.default ?? cluster).isWorker;
+}

@@ -1,0 +1,94 @@
+import type { ServerOptions } from 'node:http';
+
+// What http.createServer takes, checked as node:http checks it, with Node's defaults.
+
+/** Options and limits of one server. Milliseconds, bytes and counts. */
+export interface ServerSettings {
+  keepAliveTimeout: number;
+  headersTimeout: number;
+  requestTimeout: number;
+  maxHeaderSize: number;
+  /** How long a socket may be idle before 'timeout'; 0 for ever. */
+  timeout: number;
+  maxConnections: number;
+  readonly joinDuplicateHeaders: boolean;
+  readonly rejectNonStandardBodyWrites: boolean;
+  /** Lower-case names of fields that a response has once, their values joined. */
+  readonly uniqueHeaders: ReadonlySet<string> | undefined;
+  readonly shouldUpgrade: ((request: unknown) => boolean) | undefined;
+}
+
+/** @param given Those of http.createServer; others are accepted.
+ *  @throws {TypeError} ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; {RangeError} ERR_OUT_OF_RANGE, as node:http. */
+export function readServerOptions(given: ServerOptions): ServerSettings {
+  if (given.insecureHTTPParser === true) {
+    throw Object.assign(
+      new TypeError(
+        'The option "insecureHTTPParser" is not supported: the native server parses strictly only',
+      ),
+      { code: 'ERR_INVALID_ARG_VALUE' },
+    );
+  }
+  for (const name of ['insecureHTTPParser', 'joinDuplicateHeaders'] as const) {
+    const value: unknown = given[name];
+    if (value !== undefined && typeof value !== 'boolean') throw invalidType(name, 'boolean', value);
+  }
+  const headersTimeout = readMs(given, 'headersTimeout') ?? 60_000;
+  const requestTimeout = readMs(given, 'requestTimeout') ?? 300_000;
+  if (given.headersTimeout !== undefined && requestTimeout > 0 && headersTimeout > requestTimeout) {
+    throw outOfRange('headersTimeout', '<= requestTimeout', headersTimeout);
+  }
+  const unique = (given as { uniqueHeaders?: unknown }).uniqueHeaders;
+  const shouldUpgrade = (given as { shouldUpgradeCallback?: unknown }).shouldUpgradeCallback;
+  if (shouldUpgrade !== undefined && typeof shouldUpgrade !== 'function') {
+    throw invalidType('options.shouldUpgradeCallback', 'function', shouldUpgrade);
+  }
+  readCount(given, 'connectionsCheckingInterval');
+  return {
+    keepAliveTimeout: readMs(given, 'keepAliveTimeout') ?? 5000,
+    headersTimeout: requestTimeout > 0 ? Math.min(headersTimeout, requestTimeout) : headersTimeout,
+    requestTimeout,
+    maxHeaderSize: readCount(given, 'maxHeaderSize') || 16_384,
+    timeout: 0,
+    maxConnections: 0,
+    joinDuplicateHeaders: given.joinDuplicateHeaders === true,
+    rejectNonStandardBodyWrites:
+      (given as { rejectNonStandardBodyWrites?: unknown }).rejectNonStandardBodyWrites === true,
+    uniqueHeaders: Array.isArray(unique) ? uniqueNames(unique) : undefined,
+    shouldUpgrade: shouldUpgrade as ((request: unknown) => boolean) | undefined,
+  };
+}
+
+function uniqueNames(names: readonly unknown[]): ReadonlySet<string> {
+  return new Set(names.flat().map((name) => String(name).toLowerCase()));
+}
+
+function readMs(given: ServerOptions, name: 'headersTimeout' | 'requestTimeout' | 'keepAliveTimeout') {
+  return readCount(given, name);
+}
+
+function readCount(given: ServerOptions, name: keyof ServerOptions): number | undefined {
+  const value: unknown = given[name];
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number') throw invalidType(name, 'number', value);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (value < 0) throw outOfRange(name, '>= 0 && <= 9007199254740991', value);
+  return value;
+}
+
+function invalidType(name: string, type: string, value: unknown): TypeError {
+  const received = value === null ? 'null' : `type ${typeof value} (${String(value)})`;
+  return Object.assign(
+    new TypeError(`The "${name}" argument must be of type ${type}. Received ${received}`),
+    { code: 'ERR_INVALID_ARG_TYPE' },
+  );
+}
+
+function outOfRange(name: string, range: string, value: number): RangeError {
+  return Object.assign(
+    new RangeError(
+      `The value of "${name}" is out of range. It must be ${range}. Received ${value.toLocaleString('en').replaceAll(',', '_')}`,
+    ),
+    { code: 'ERR_OUT_OF_RANGE' },
+  );
+}

@@ -1,0 +1,218 @@
+import { unlinkSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import type { Limits } from '../backends/backend.js';
+import type { Exchange, Handler, Reporter } from '../exchange.js';
+import type { NativeExchange } from './exchange.js';
+import { addon } from './layout.js';
+import { type ListenRequest, openListener } from './listen.js';
+import { createPairFactory } from './node-pair.js';
+import type { Server } from './create-server.js';
+import type { ServerSettings } from './server-options.js';
+import { NativeServer } from './turn.js';
+
+/** What a Server has on the native core: its listener there, and the way from there to its events.
+ *
+ *  Lifetime: that of its Server, or until node:http takes that over. */
+export class ServerState implements Handler {
+  readonly interface = 'node';
+  readonly settings: ServerSettings;
+  readonly #server: Server;
+  #native: NativeServer | undefined;
+  #closing: NativeServer | undefined;
+  #address: AddressInfo | string | null = null;
+  #unlink: string | undefined;
+  #opening: { cancelled: boolean } | undefined;
+  #refed = true;
+
+  constructor(server: Server, settings: ServerSettings) {
+    this.#server = server;
+    this.settings = settings;
+  }
+
+  get listening(): boolean {
+    return this.#native !== undefined;
+  }
+
+  get opening(): boolean {
+    return this.#opening !== undefined;
+  }
+
+  get address(): AddressInfo | string | null {
+    return this.#native === undefined ? null : this.#address;
+  }
+
+  // What the core calls.
+
+  handle(exchange: Exchange): void {
+    const native = exchange as NativeExchange;
+    if (native.upgrade && this.#upgrade(native)) return;
+    const server = this.#server;
+    const { req, res } = native.node();
+    if (native.expects && this.#expect(native)) return;
+    server.emit('request', req, res);
+  }
+
+  /** @returns Whether another event than 'request' has told of it. */
+  #expect(exchange: NativeExchange): boolean {
+    const server = this.#server;
+    const { req, res } = exchange.node();
+    if (exchange.expectsContinue) return server.emit('checkContinue', req, res);
+    if (/(?:^|\W)100-continue(?:$|\W)/i.test(exchange.headers.get('expect') ?? '')) return false;
+    if (server.emit('checkExpectation', req, res)) return true;
+    res.writeHead(417);
+    res.end();
+    return true;
+  }
+
+  #upgrade(exchange: NativeExchange): boolean {
+    const server = this.#server;
+    const event = exchange.method === 'CONNECT' ? 'connect' : 'upgrade';
+    if (server.listenerCount(event) === 0) {
+      if (event === 'upgrade') return false;
+      exchange.abort();
+      return true;
+    }
+    const { req } = exchange.node();
+    if (event === 'upgrade' && this.settings.shouldUpgrade?.(req) === false) return false;
+    const taken = exchange.takeOver();
+    if (taken === undefined) return false;
+    Object.defineProperty(req, 'upgrade', { value: true, writable: true, configurable: true });
+    Object.defineProperty(req, 'socket', { value: taken.socket, writable: true, configurable: true });
+    server.emit(event, req, taken.socket, taken.head);
+    return true;
+  }
+
+  // Listening.
+
+  listen(request: ListenRequest): void {
+    const opening = { cancelled: false };
+    this.#opening = opening;
+    openListener(request, (error, fd) => {
+      if (opening.cancelled) {
+        if (error === undefined) addon.close(fd);
+        return;
+      }
+      this.#opening = undefined;
+      if (error === undefined) this.#start(request, fd);
+      else process.nextTick(() => this.#server.emit('error', error));
+    });
+  }
+
+  #start(request: ListenRequest, fd: number): void {
+    const info = addon.inspect(fd);
+    const about = typeof info === 'number' ? undefined : info;
+    const family = about?.family === 'unix' ? 'unix' : about?.family === 'inet6' ? 'inet6' : 'inet';
+    this.#unlink = request.path;
+    this.#address =
+      family === 'unix'
+        ? (about?.path ?? '')
+        : {
+            address: about?.address ?? '',
+            family: family === 'inet6' ? 'IPv6' : 'IPv4',
+            port: about?.port ?? 0,
+          };
+    const display = typeof this.#address === 'string' ? this.#address : `port ${this.#address.port}`;
+    const native = new NativeServer(
+      [{ fd, family, display }],
+      this,
+      this.#toLimits(),
+      reporter,
+      createPairFactory(this),
+    );
+    this.#native = native;
+    if (!this.#refed) native.unref();
+    process.nextTick(() => {
+      if (this.#native === native) this.#server.emit('listening');
+    });
+  }
+
+  close(callback: ((error?: Error) => void) | undefined): void {
+    const server = this.#server;
+    const native = this.#native;
+    if (this.#opening !== undefined) {
+      this.#opening.cancelled = true;
+      this.#opening = undefined;
+    }
+    if (callback !== undefined) {
+      if (native === undefined) server.once('close', () => callback(notRunning()));
+      else server.once('close', callback);
+    }
+    if (native === undefined) {
+      if (this.#closing === undefined) process.nextTick(() => server.emit('close'));
+      return;
+    }
+    this.#native = undefined;
+    if (this.#unlink !== undefined) unlinkQuietly(this.#unlink);
+    this.#closing = native;
+    native.close(Number.POSITIVE_INFINITY).then(() => {
+      if (this.#closing === native) this.#closing = undefined;
+      server.emit('close');
+    });
+  }
+
+  cutConnections(): void {
+    (this.#native ?? this.#closing)?.cutConnections();
+  }
+
+  closeIdle(): void {
+    this.#native?.closeIdle();
+  }
+
+  get connections(): number {
+    return (this.#native ?? this.#closing)?.stats().connections ?? 0;
+  }
+
+  ref(): void {
+    this.#refed = true;
+    this.#native?.ref();
+  }
+
+  unref(): void {
+    this.#refed = false;
+    this.#native?.unref();
+  }
+
+  /** The settings have changed; they hold for what begins from now on. */
+  update(): void {
+    this.#native?.setLimits(this.#toLimits());
+  }
+
+  #toLimits(): Limits {
+    const { settings } = this;
+    return {
+      keepAliveMs: settings.keepAliveTimeout,
+      headMs: settings.headersTimeout,
+      bodyMs: settings.requestTimeout,
+      writeMs: settings.timeout,
+      headBytesMax: settings.maxHeaderSize,
+      bodyBytesMax: 0,
+      connectionsMax: settings.maxConnections,
+      inFlightMax: 0,
+      queuedMax: 0,
+    };
+  }
+}
+
+const reporter: Reporter = {
+  applicationError(error) {
+    // A handler of node:http that throws is an uncaught error.
+    process.nextTick(() => {
+      throw error;
+    });
+  },
+  warn(message) {
+    process.emitWarning(message, 'ChaussetteWarning');
+  },
+};
+
+function notRunning(): Error {
+  return Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' });
+}
+
+function unlinkQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Somebody was quicker.
+  }
+}
