@@ -1,63 +1,6 @@
-import * as http from 'node:http';
-import { createRequire, syncBuiltinESMExports } from 'node:module';
-import { nativeBackend } from './backends/native.js';
-import { initServer, Server as NativeServer } from './native/create-server.js';
+import { patchHttp } from './patch-http.js';
 
-// The preload: `node --import chaussette-server/register app.js`, or --require, or NODE_OPTIONS. The build makes one
+// The preload: `node --import chaussette-server/register app.js`, or --require, or in NODE_OPTIONS. The build makes one
 // CommonJS file of it, which is synchronous from end to end.
 
-/** In place of http.Server: with `new`, without, as a base class, and for util.inherits. */
-function Server(
-  this: unknown,
-  options?: http.ServerOptions | http.RequestListener,
-  listener?: http.RequestListener,
-): unknown {
-  if (!(this instanceof Server)) {
-    return Reflect.construct(Server, [options, listener]) as unknown;
-  }
-  initServer(this as NativeServer, options, listener);
-  return undefined;
-}
-Server.prototype = NativeServer.prototype;
-
-function createServer(
-  options?: http.ServerOptions | http.RequestListener,
-  listener?: http.RequestListener,
-): unknown {
-  return Reflect.construct(Server, [options, listener]) as unknown;
-}
-
-/** Let `http.createServer` and `http.Server` make servers of ours: for `require`, `import` and named imports alike.
- *  Where the core cannot be used, all stays as it is, and a warning says why. A second call does nothing.
- *  @returns Whether they do. */
-export function register(): boolean {
-  const state = nativeBackend();
-  if ('reason' in state) {
-    process.emitWarning(
-      `node:http serves instead of the native backend: ${state.reason}`,
-      'ChaussetteWarning',
-    );
-    return false;
-  }
-  const target = createRequire(import.meta.url)('node:http') as Record<string, unknown>;
-  if (target['Server'] === Server) return true;
-  const original = target['Server'];
-  Object.defineProperty(Server, 'length', { value: 2, configurable: true });
-  Object.defineProperty(Server, Symbol.hasInstance, {
-    // A subclass asks for itself; a server that node:http made for somebody else is a Server as well.
-    value(this: unknown, value: unknown) {
-      const asked = this === Server ? original : this;
-      return Function.prototype[Symbol.hasInstance].call(asked as () => void, value);
-    },
-    configurable: true,
-  });
-  Object.defineProperty(NativeServer.prototype, 'constructor', {
-    value: Server,
-    writable: true,
-    configurable: true,
-  });
-  target['Server'] = Server;
-  target['createServer'] = createServer;
-  syncBuiltinESMExports();
-  return true;
-}
+patchHttp();

@@ -8,7 +8,7 @@ import { createServer as createNetServer, type Server as NetServer, type Socket 
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
 import type { Backend, BackendServer, BackendStats, Limits, ListeningSocket } from './backend.js';
-import { HttpConnection, type HttpOwner } from './http-connection.js';
+import { afterPoll, HttpConnection, type HttpOwner } from './http-connection.js';
 import { HttpExchange } from './http-exchange.js';
 import { refusalOfError, refusalOfHead } from './http-rules.js';
 

@@ -16,7 +16,7 @@ const kOptions = Symbol('options');
 /** Serves the sockets that the application itself hands in with emit('connection'). */
 const kFeeder = Symbol('feeder');
 
-type Listener = (...args: never[]) => void;
+type Listener = (...args: unknown[]) => void;
 type Limit = 'keepAliveTimeout' | 'headersTimeout' | 'requestTimeout' | 'timeout' | 'maxConnections';
 
 const node = HttpServer.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
@@ -64,9 +64,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
 
   get listening(): boolean {
     const state = this[kState];
-    return state === undefined
-      ? (this as unknown as { _handle: unknown })._handle !== null
-      : state.listening;
+    return state === undefined ? (this as unknown as { _handle: unknown })._handle !== null : state.listening;
   }
 
   address(): AddressInfo | string | null {
@@ -160,8 +158,8 @@ export function initServer(
   server[kFeeder] = undefined;
   server.maxHeadersCount = null;
   server.maxRequestsPerSocket = 0;
-  if (onRequest !== undefined) server.on('request', onRequest as Listener);
-  server.on('connection', feed as Listener);
+  if (onRequest !== undefined) server.on('request', onRequest as unknown as Listener);
+  server.on('connection', feed as unknown as Listener);
 }
 
 /** Serve a socket that is not the core's: an application may emit 'connection' with any stream. */
@@ -195,7 +193,7 @@ const forwarded = [
 /** From here on it is a server of node:http, with the listeners and limits that it was given. */
 function becomeNode(server: Server, settings: ServerSettings): void {
   server[kState] = undefined;
-  server.removeListener('connection', feed as Listener);
+  server.removeListener('connection', feed as unknown as Listener);
   const { maxHeadersCount, maxRequestsPerSocket } = server;
   const construct = HttpServer as unknown as (this: object, options: ServerOptions) => void;
   construct.call(server, server[kOptions]);

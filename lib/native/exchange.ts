@@ -21,10 +21,6 @@ import {
   recordConnection,
   recordFlags,
   recordGeneration,
-  recordHeaderCount,
-  recordHeaderFirst,
-  recordHeadLength,
-  recordHeadOffset,
   recordIndex,
   recordMethod,
   records,
@@ -91,13 +87,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
     this.#method = records[r + recordMethod] as number;
     this.#targetOffset = records[r + recordTargetOffset] as number;
     this.#targetLength = records[r + recordTargetLength] as number;
-    this.#head = new NativeHead(
-      turn,
-      records[r + recordHeadOffset] as number,
-      records[r + recordHeadLength] as number,
-      records[r + recordHeaderFirst] as number,
-      records[r + recordHeaderCount] as number,
-    );
+    this.#head = new NativeHead(turn, r);
     if ((this.#flags & flagHasBody) !== 0) {
       this.#body = new RequestBody(this.index, this.generation, false);
       this.#body.take(r);
@@ -113,14 +103,14 @@ export class NativeExchange extends AsyncResource implements Exchange {
   get method(): string {
     const name = methodNames[this.#method];
     if (name !== undefined) return name;
-    const decoded = this.#head.text.substring(0, this.#targetOffset - 1);
+    const decoded = this.#head.part(0, this.#targetOffset - 1);
     methodNames[this.#method] = decoded;
     return decoded;
   }
 
   get target(): string {
     if (this.#target === '') {
-      this.#target = this.#head.text.substring(this.#targetOffset, this.#targetOffset + this.#targetLength);
+      this.#target = this.#head.part(this.#targetOffset, this.#targetLength);
     }
     return this.#target;
   }

@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
 import type { EventEmitter } from 'node:events';
 import { IncomingMessage, type ServerOptions, ServerResponse } from 'node:http';
+import { createRequire } from 'node:module';
 
 // What the native core does not do. A server that asks for it is served by node:http, so that every program runs.
 
@@ -21,7 +21,7 @@ export function nodeServes(server: EventEmitter, options: ServerOptions, args: r
 }
 
 /** Told of with a connection of node:net in hand. */
-const nodeEvents = ['clientError', 'dropRequest', 'timeout', 'drop'] as const;
+const nodeEvents = ['checkExpectation', 'clientError', 'dropRequest', 'timeout', 'drop'] as const;
 
 /** Objects of them are made by their own constructors, on node:http's state. */
 function hasOwnClasses(options: ServerOptions): boolean {

@@ -1,6 +1,7 @@
 import type { HeaderList, HeaderView } from '../exchange.js';
 import {
   arena,
+  eventRequest,
   headerNameLength,
   headerNameOffset,
   headerTable,
@@ -8,39 +9,60 @@ import {
   headerValueOffset,
   headerWords,
   knownHeaders,
+  recordHeaderCount,
+  recordHeaderFirst,
+  recordHeadLength,
+  recordHeadOffset,
+  recordKind,
+  records,
+  recordWords,
 } from './layout.js';
 
-/** Heads that are kept in one string; one that is longer has a string of its own. */
-const textBytesMax = 32 * 1024;
+/** Heads that are kept in one string; one that is longer has a string of its own. Who keeps a field for long keeps the
+ *  whole string alive, so it is not longer than a page. */
+const textBytesMax = 4096;
 
-/** The heads of requests that came together. While the core's call runs they are read from the arena; before it ends
- *  they are copied out in one piece, because the arena is used again. Whether an application still holds one cannot be
- *  known, and a piece costs a few nanoseconds a request.
+/** The heads of requests that came together, as one string: a crossing for all of them, made when somebody first reads
+ *  one, or else before the arena is used again, since whether an application still holds one cannot be known.
  *
  *  Lifetime: as long as one of its requests is held by somebody. */
 export class TurnText {
+  /** The tables still hold what belongs to it. */
   live = true;
-  /** Copied from the arena, from `base` on. */
-  text = '';
-  base = -1;
-  #end = 0;
+  /** Where it starts and ends in the arena. */
+  readonly base: number;
+  readonly end: number;
+  #text = '';
 
-  /** Whether a head that ends at `end` may join. */
-  hasRoom(end: number): boolean {
-    return this.base < 0 || end - this.base <= textBytesMax;
+  /** @param r Index of the first word of the first request record. @param last That of the last record of the call. */
+  constructor(r: number, last: number) {
+    this.base = records[r + recordHeadOffset] as number;
+    let end = this.base + (records[r + recordHeadLength] as number);
+    for (let next = r + recordWords; next <= last; next += recordWords) {
+      if (records[next + recordKind] !== eventRequest) continue;
+      const nextEnd =
+        (records[next + recordHeadOffset] as number) + (records[next + recordHeadLength] as number);
+      if (nextEnd - this.base > textBytesMax) break;
+      end = nextEnd;
+    }
+    this.end = end;
   }
 
-  add(start: number, end: number): void {
-    if (this.base < 0) this.base = start;
-    this.#end = end;
+  /** Latin-1. */
+  get text(): string {
+    if (this.#text === '') this.#text = arena.latin1Slice(this.base, this.end);
+    return this.#text;
   }
 
   /** The arena is about to be used again. */
   keep(): void {
-    if (this.base >= 0) this.text = arena.latin1Slice(this.base, this.#end);
+    void this.text;
     this.live = false;
   }
 }
+
+/** The spelling in which each known name came last. */
+const spellings = [...knownHeaders];
 
 const numbers = new Map<string, number>();
 for (let i = 1; i < knownHeaders.length; i++) numbers.set(knownHeaders[i] as string, i);
@@ -48,36 +70,30 @@ for (let i = 1; i < knownHeaders.length; i++) numbers.set(knownHeaders[i] as str
 /** A request head in the arena, decoded when somebody asks. */
 export class NativeHead implements HeaderView {
   readonly #turn: TurnText;
-  readonly #offset: number;
+  /** In the text of the turn. */
+  readonly #start: number;
   readonly #length: number;
   readonly #first: number;
   readonly #count: number;
-  #text = '';
   #raw: string[] | undefined;
 
-  constructor(turn: TurnText, offset: number, length: number, first: number, count: number) {
+  /** @param r Index of the first word of its record. */
+  constructor(turn: TurnText, r: number) {
     this.#turn = turn;
-    this.#offset = offset;
-    this.#length = length;
-    this.#first = first;
-    this.#count = count;
-    turn.add(offset, offset + length);
+    this.#start = (records[r + recordHeadOffset] as number) - turn.base;
+    this.#length = records[r + recordHeadLength] as number;
+    this.#first = records[r + recordHeaderFirst] as number;
+    this.#count = records[r + recordHeaderCount] as number;
   }
 
-  /** The whole head, Latin-1. */
-  get text(): string {
-    if (this.#text === '') {
-      const turn = this.#turn;
-      const start = turn.live ? this.#offset : this.#offset - turn.base;
-      this.#text = turn.live
-        ? arena.latin1Slice(start, start + this.#length)
-        : turn.text.substring(start, start + this.#length);
-    }
-    return this.#text;
+  /** A part of the head, Latin-1. */
+  part(offset: number, length: number): string {
+    const start = this.#start + offset;
+    return this.#turn.text.substring(start, start + length);
   }
 
   get raw(): HeaderList {
-    this.#raw ??= this.#turn.live ? this.#fromTable() : parseFields(this.text);
+    this.#raw ??= this.#turn.live ? this.#fromTable() : parseFields(this.part(0, this.#length));
     return this.#raw;
   }
 
@@ -94,18 +110,25 @@ export class NativeHead implements HeaderView {
   }
 
   #fromTable(): string[] {
-    const text = this.text;
     const raw: string[] = [];
     let w = this.#first * headerWords;
     for (let i = 0; i < this.#count; i++, w += headerWords) {
-      const name = headerTable[w + headerNameOffset] as number;
-      const value = headerTable[w + headerValueOffset] as number;
       raw.push(
-        text.substring(name, name + ((headerTable[w + headerNameLength] as number) & 0xffff)),
-        text.substring(value, value + (headerTable[w + headerValueLength] as number)),
+        this.#name(headerTable[w + headerNameOffset] as number, headerTable[w + headerNameLength] as number),
+        this.part(headerTable[w + headerValueOffset] as number, headerTable[w + headerValueLength] as number),
       );
     }
     return raw;
+  }
+
+  /** A name as it came. Known ones mostly come in one spelling: then the string, and its hash, is there already. */
+  #name(offset: number, word: number): string {
+    const number = word >>> 16;
+    const usual = spellings[number] as string;
+    if (number !== 0 && this.#turn.text.startsWith(usual, this.#start + offset)) return usual;
+    const name = this.part(offset, word & 0xffff);
+    if (number !== 0) spellings[number] = name;
+    return name;
   }
 
   /** One field without decoding the others. Repeated ones take the general way. */
@@ -119,7 +142,7 @@ export class NativeHead implements HeaderView {
     }
     if (found < 0) return undefined;
     const value = headerTable[found + headerValueOffset] as number;
-    return this.text.substring(value, value + (headerTable[found + headerValueLength] as number));
+    return this.part(value, headerTable[found + headerValueLength] as number);
   }
 }
 

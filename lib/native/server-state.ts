@@ -2,11 +2,11 @@ import { unlinkSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { Limits } from '../backends/backend.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
+import type { Server } from './create-server.js';
 import type { NativeExchange } from './exchange.js';
 import { addon } from './layout.js';
 import { type ListenRequest, openListener } from './listen.js';
 import { createPairFactory } from './node-pair.js';
-import type { Server } from './create-server.js';
 import type { ServerSettings } from './server-options.js';
 import { NativeServer } from './turn.js';
 
@@ -48,20 +48,11 @@ export class ServerState implements Handler {
     if (native.upgrade && this.#upgrade(native)) return;
     const server = this.#server;
     const { req, res } = native.node();
-    if (native.expects && this.#expect(native)) return;
-    server.emit('request', req, res);
-  }
-
-  /** @returns Whether another event than 'request' has told of it. */
-  #expect(exchange: NativeExchange): boolean {
-    const server = this.#server;
-    const { req, res } = exchange.node();
-    if (exchange.expectsContinue) return server.emit('checkContinue', req, res);
-    if (/(?:^|\W)100-continue(?:$|\W)/i.test(exchange.headers.get('expect') ?? '')) return false;
-    if (server.emit('checkExpectation', req, res)) return true;
-    res.writeHead(417);
-    res.end();
-    return true;
+    if (native.expectsContinue && server.listenerCount('checkContinue') > 0) {
+      server.emit('checkContinue', req, res);
+    } else {
+      server.emit('request', req, res);
+    }
   }
 
   #upgrade(exchange: NativeExchange): boolean {

@@ -190,7 +190,8 @@ function openCore(): void {
 
 /** Handle records [first, first + count). */
 function onTurn(first: number, count: number): void {
-  let text = new TurnText();
+  let text: TurnText | undefined;
+  const last = (first + count - 1) * recordWords;
   // A record alone needs no clock; the first look at it loads perf_hooks, too.
   const started = count > 1 ? performance.now() : 0;
   // How many records to handle before the next look at the clock: a look costs as much as a small handler.
@@ -201,7 +202,7 @@ function onTurn(first: number, count: number): void {
     while (i < count) {
       const r = (first + i) * recordWords;
       control[controlHandled] = ++i;
-      if (records[r + recordKind] === eventRequest) text = onRequest(text, r);
+      if (records[r + recordKind] === eventRequest) text = onRequest(text, r, last);
       else onEvent(r);
       if (i < nextLook || i === count) continue;
       const elapsed = performance.now() - started;
@@ -210,19 +211,19 @@ function onTurn(first: number, count: number): void {
       nextLook = i + stride;
     }
   } finally {
-    text.keep();
+    text?.keep();
   }
 }
 
-/** @returns The text for the next request. */
-function onRequest(current: TurnText, r: number): TurnText {
+/** @param last Index of the first word of the last record. @returns The text for the next request. */
+function onRequest(current: TurnText | undefined, r: number, last: number): TurnText | undefined {
   const server = servers[records[r + recordServer] as number];
   if (server === undefined) return current;
   let text = current;
   const end = (records[r + recordHeadOffset] as number) + (records[r + recordHeadLength] as number);
-  if (!text.hasRoom(end)) {
-    text.keep();
-    text = new TurnText();
+  if (text === undefined || end > text.end) {
+    text?.keep();
+    text = new TurnText(r, last);
   }
   const exchange = new NativeExchange(server, text, r);
   exchanges[exchange.index] = exchange;

@@ -250,7 +250,7 @@ for (const backend of testedBackends) {
       go();
       const { body, status } = await client.response();
       assert.equal(status, 200);
-      assert.match(body.toString(), /^a{200000}the end$/);
+      assert.ok(/^a{200000}the end$/.test(body.toString()));
       await client.end();
       assert.equal(client.ended, 'fin');
       assert.equal(await command.end(), 0);
@@ -265,7 +265,7 @@ for (const backend of testedBackends) {
       await terminate(serving);
       go();
       client.read();
-      assert.match((await client.response()).body.toString(), /^a{200000}the end$/);
+      assert.ok(/^a{200000}the end$/.test((await client.response()).body.toString()));
       assert.equal(await command.end(), 0);
     });
 
