@@ -54,6 +54,8 @@ export class HttpExchange implements Exchange {
   #bodyTimer: NodeJS.Timeout | undefined;
   #bodyBytes = 0;
   #discarded = 0;
+  /** The response is out, and nobody reads the body. */
+  #unread = false;
   /** Bytes that `content-length` still promises; -1 without one. */
   #remaining = -1;
   /** To be told to whoever asks next. */
@@ -117,6 +119,12 @@ export class HttpExchange implements Exchange {
       const open = this.#sink;
       this.#sink = undefined;
       open?.end(req.rawTrailers);
+    });
+    // After the response the connection no longer knows the exchange.
+    req.on('close', () => {
+      const open = this.#sink;
+      this.#sink = undefined;
+      open?.error(clientLeft());
     });
   }
 
@@ -286,11 +294,14 @@ export class HttpExchange implements Exchange {
     callback?.();
   }
 
+  /** Whoever reads the body reads on; when nobody does, node:http throws the rest away now. */
   #finished(): void {
-    if (this.hasBody && !this.req.complete) {
-      this.#sink = undefined;
-      this.req.removeAllListeners('data');
-      this.req.resume();
+    const { req } = this;
+    if (this.hasBody && !req.complete && !this.#unread) {
+      // node:http has forgotten the request, and would not tell its reader.
+      const leave = (): void => void req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }));
+      this.#connection.socket.once('close', leave);
+      req.once('close', () => this.#connection.socket.removeListener('close', leave));
     }
     this.#connection.remove(this);
   }
@@ -306,7 +317,10 @@ export class HttpExchange implements Exchange {
       return IncomingMessage.prototype.push.call(req, chunk, encoding);
     };
     // node:http's own way of discarding would not pass `push`.
-    (req as unknown as { _dump(): void })._dump = () => req.resume();
+    (req as unknown as { _dump(): void })._dump = () => {
+      this.#unread = true;
+      req.resume();
+    };
   }
 
   /** @returns false when the piece is not for the application. */
@@ -314,14 +328,15 @@ export class HttpExchange implements Exchange {
     this.#bodyTimer?.refresh();
     this.#bodyBytes += bytes;
     if (this.#gone) return false;
-    if (this.res.writableFinished) {
+    if (this.#unread) {
       this.#discarded += bytes;
       if (this.#discarded > discardBytesMax) this.#connection.finish();
       return true;
     }
     const { bodyBytesMax } = this.#owner.limits;
     if (bodyBytesMax === 0 || this.#bodyBytes <= bodyBytesMax) return true;
-    this.#connection.refuse({ status: 413, text: 'The request body is too large.' });
+    if (this.res.writableFinished) this.#connection.finish();
+    else this.#connection.refuse({ status: 413, text: 'The request body is too large.' });
     return false;
   }
 

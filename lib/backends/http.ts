@@ -244,12 +244,16 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   /** Nothing moved on a socket for `writeMs`, or, between requests, for `keepAliveMs`. */
   #onTimeout(socket: Socket): void {
     const connection = this.#connections.get(socket);
-    if (connection === undefined || socket.writableLength > 0) socket.destroy();
+    if (connection === undefined) socket.destroy();
+    // A reset: the kernel would go on for minutes with what it has taken, and a slow reader would hold its memory.
+    else if (socket.writableLength > 0 && connection.remote.family !== 'unix') socket.resetAndDestroy();
+    else if (socket.writableLength > 0) socket.destroy();
     else if (connection.idle) connection.finishWhenQuiet();
   }
 
   async #close(gracefully: boolean): Promise<{ readonly cut: number }> {
     this.draining = true;
+    for (const connection of this.#connections.values()) connection.drain();
     if (gracefully && this.#ownsQueue) await this.#emptyQueues();
     const closing = this.#acceptors.map((acceptor) => new Promise((resolve) => acceptor.close(resolve)));
     // node:net takes a backlog of accepted sockets along: those that wait here are served.
@@ -258,7 +262,6 @@ class HttpBackendServer implements BackendServer, HttpOwner {
       this.#allGone = resolve;
       if (this.#connections.size === 0) resolve();
     });
-    for (const connection of this.#connections.values()) connection.drain();
     await gone;
     await Promise.all(closing);
     this.#gone = true;

@@ -1,5 +1,6 @@
 import { ChaussetteError } from '../errors.js';
 import type { HeaderList } from '../exchange.js';
+import { keep, putKept } from './field-template.js';
 import {
   addon,
   commandBytesView as bytes,
@@ -183,8 +184,16 @@ export function putResponse(
   const lengths = w + commandHead;
   let p = (lengths + headers.length + 1) * 4;
   words[lengths + headers.length] = reason.length;
-  if (reason.length > 0) p = putText(reason, p, 'the reason phrase');
-  p = putFields(headers, lengths, p);
+  // Without a reason phrase the fields begin at a word.
+  const same = reason.length === 0 ? putKept(headers, lengths) : -1;
+  if (same >= 0) {
+    p += same;
+  } else {
+    if (reason.length > 0) p = putText(reason, p, 'the reason phrase');
+    const start = p;
+    p = putFields(headers, lengths, p);
+    if (reason.length === 0) keep(headers, lengths, p - start);
+  }
   words[w + commandA] = status;
   words[w + commandB] = headers.length >>> 1;
   if (content === null) {

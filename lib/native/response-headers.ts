@@ -6,17 +6,16 @@ export type HeaderValue = number | string | readonly string[];
 
 const checkedNames = new Set<string>();
 const checkedNamesMax = 1000;
-const plainValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** The fields of a response, in the order in which they were first set. Few fields: a scan beats a map, and one flat
  *  list is what the core takes.
  *
  *  Lifetime: made with the first field; that of its response. */
 export class ResponseHeaders {
-  /** Name and value in turn. */
-  readonly #list: string[] = [];
-  /** What was set where it is not a string, by lower-case name. */
-  #given: Map<string, Exclude<HeaderValue, string>> | undefined;
+  /** Name and value in turn; values as they were given. */
+  readonly #list: HeaderValue[] = [];
+  /** Whether all values are strings. */
+  #plain = true;
 
   get size(): number {
     return this.#list.length >>> 1;
@@ -30,18 +29,12 @@ export class ResponseHeaders {
 
   #put(name: string, value: HeaderValue): void {
     const at = this.#find(name);
-    const text = typeof value === 'string' ? value : String(value);
+    if (typeof value !== 'string') this.#plain = false;
     if (at < 0) {
-      this.#list.push(name, text);
+      this.#list.push(name, value);
     } else {
       this.#list[at] = name;
-      this.#list[at + 1] = text;
-    }
-    if (typeof value !== 'string') {
-      this.#given ??= new Map();
-      this.#given.set(lowerCase(name), value);
-    } else if (this.#given !== undefined && at >= 0) {
-      this.#given.delete(lowerCase(name));
+      this.#list[at + 1] = value;
     }
   }
 
@@ -62,7 +55,7 @@ export class ResponseHeaders {
   get(name: string): HeaderValue | undefined {
     const at = this.#find(name);
     if (at < 0) return undefined;
-    return this.#given?.get(lowerCase(name)) ?? this.#list[at + 1];
+    return this.#list[at + 1];
   }
 
   /** @param name In any case. */
@@ -75,23 +68,22 @@ export class ResponseHeaders {
     const at = this.#find(name);
     if (at < 0) return;
     this.#list.splice(at, 2);
-    this.#given?.delete(lowerCase(name));
   }
 
   /** As they were set. */
   names(): string[] {
-    return this.#list.filter((_, i) => i % 2 === 0);
+    return this.#list.filter((_, i) => i % 2 === 0) as string[];
   }
 
   /** Name and value in turn; a list becomes several fields. */
   toList(): HeaderList {
-    if (this.#given === undefined) return this.#list;
+    if (this.#plain) return this.#list as string[];
     const list: string[] = [];
     for (let i = 0; i < this.#list.length; i += 2) {
       const name = this.#list[i] as string;
-      const given = this.#given.get(lowerCase(name));
-      if (Array.isArray(given)) for (const one of given) list.push(name, String(one));
-      else list.push(name, this.#list[i + 1] as string);
+      const value = this.#list[i + 1] as HeaderValue;
+      if (typeof value === 'object') for (const one of value) list.push(name, String(one));
+      else list.push(name, String(value));
     }
     return list;
   }
@@ -107,12 +99,22 @@ export class ResponseHeaders {
   }
 }
 
+/** Printable ASCII, as nearly all values are; for others Node's own check decides. */
+function isPlain(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const c = value.charCodeAt(i);
+    if (c < 32 || c > 126) return false;
+  }
+  return true;
+}
+
 function check(name: string, value: unknown): void {
   if (!checkedNames.has(name)) {
     validateHeaderName(name);
     if (checkedNames.size < checkedNamesMax) checkedNames.add(name);
   }
-  if (typeof value === 'string' && plainValue.test(value)) return;
+  if (typeof value === 'string' && isPlain(value)) return;
+  if (typeof value === 'number') return;
   if (Array.isArray(value)) {
     for (const one of value) validateHeaderValue(name, one as string);
   } else {

@@ -1,6 +1,7 @@
 #include "core/core.h"
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 #include <bit>
 #include <cerrno>
@@ -39,7 +40,14 @@ Core::~Core() {
 
 int Core::Open() {
   epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));
-  return epoll_.valid() ? epoll_.get() : -errno;
+  if (!epoll_.valid()) return -errno;
+  wake_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake_.valid()) return -errno;
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kWakeData;
+  const int error = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
+  return error == 0 ? epoll_.get() : -errno;
 }
 
 // A coarse clock is exact to a few milliseconds and costs next to nothing.
@@ -70,6 +78,11 @@ bool Core::HasReadRoom(const Connection& c) {
 }
 
 void Core::HandleEvent(uint64_t data, uint32_t events) {
+  if (data == kWakeData) {
+    eventfd_t count;
+    woken_ = eventfd_read(wake_.get(), &count) != 0;
+    return;
+  }
   const uint32_t mark = static_cast<uint32_t>(data >> 32);
   const uint32_t index = static_cast<uint32_t>(data);
   if ((mark & kListenerMark) != 0) {
@@ -93,12 +106,15 @@ void Core::HandleEvent(uint64_t data, uint32_t events) {
     Dispatch();
     c = connections_.Find(index, mark);
     if (c == nullptr || c->state == ConnectionState::kClosed) return;
+    if (!HasReadRoom(*c)) return;  // for events that come first: read next turn
   }
   reader_->Read(c);
 }
 
 void Core::Settle() {
+  uint32_t rounds = 0;
   do {
+    if (rounds++ == kRoundsPerTurnMax) return Wake();
     Dispatch();
     // JavaScript may begin to drain a server in any dispatch, that of the flush
     // before the loop blocks too.
@@ -111,29 +127,33 @@ void Core::Settle() {
             !touched_.empty() || !resumed_.empty() || close_idle_));
 }
 
+// Lets the event loop go round before the rest of a turn.
+void Core::Wake() {
+  if (!woken_) woken_ = eventfd_write(wake_.get(), 1) == 0;
+}
+
 // Hands the records to JavaScript, which may return before it has handled all:
-// then what it answered is written before it is called again.
+// then what it answered is written before it is called again. Events that come
+// of it are left for the next round.
 void Core::Dispatch() {
   if (dispatching_ || dead_) return;
   MoveEvents();
-  while (table_.record_count() != 0 && !dead_) {
-    dispatching_ = true;
-    const uint32_t count = table_.record_count();
-    batches_[std::bit_width(count) - 1]++;
-    uint32_t first = 0;
-    while (first < count && !dead_) {
-      memory_.control[kControlHandled] = 0;
-      if (!host_->Dispatch(first, count - first)) dead_ = true;
-      const uint32_t handled = memory_.control[kControlHandled];
-      first += handled == 0 ? 1 : handled;
-      UpdateNow();
-      RunCommands();
-      if (first < count) WriteTouched();
-    }
-    dispatching_ = false;
-    table_.Reset();
-    MoveEvents();
+  const uint32_t count = table_.record_count();
+  if (count == 0) return;
+  batches_[std::bit_width(count) - 1]++;
+  dispatching_ = true;
+  uint32_t first = 0;
+  while (first < count && !dead_) {
+    memory_.control[kControlHandled] = 0;
+    if (!host_->Dispatch(first, count - first)) dead_ = true;
+    const uint32_t handled = memory_.control[kControlHandled];
+    first += handled == 0 ? 1 : handled;
+    UpdateNow();
+    RunCommands();
+    if (first < count) WriteTouched();
   }
+  dispatching_ = false;
+  table_.Reset();
 }
 
 void Core::MoveEvents() {
@@ -151,7 +171,8 @@ void Core::MoveEvents() {
 void Core::Flush() {
   if (dispatching_ || dead_) return;
   if (memory_.control[kControlCommandBytes] == 0 && touched_.empty() &&
-      events_.empty() && closed_.empty() && resumed_.empty() && !close_idle_) {
+      events_.empty() && closed_.empty() && resumed_.empty() && !close_idle_ &&
+      table_.record_count() == 0) {
     return;
   }
   UpdateNow();

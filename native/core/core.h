@@ -26,6 +26,8 @@ class ResponseWriter;
 // Marks listeners in the data of epoll events; connections have generations of
 // 31 bits there.
 constexpr uint32_t kListenerMark = 0x80000000;
+// The same of the descriptor that wakes the core for what one turn has left.
+constexpr uint64_t kWakeData = UINT64_MAX;
 
 // What the core needs of the side that runs JavaScript.
 class Host {
@@ -155,6 +157,7 @@ class Core {
   void WatchListener(Listener* listener, Server* server, bool watch);
   void HandleEvent(uint64_t data, uint32_t events);
   void Settle();
+  void Wake();
   void Dispatch();
   void WriteTouched();
   void ResumeReading();
@@ -174,6 +177,7 @@ class Core {
   LlhttpSettings settings_;
   RequestParser::Scratch scratch_;
   UniqueFd epoll_;
+  UniqueFd wake_;  // eventfd(2), watched by epoll_
   PlainTransport plain_;
   RequestTable table_;
   BlockPool blocks_;
@@ -199,6 +203,7 @@ class Core {
   bool dead_ = false;          // JavaScript cannot run any more
   bool paused_ = false;        // a listener waits for descriptors
   bool close_idle_ = false;    // a server has begun to drain
+  bool woken_ = false;         // wake_ is readable
 };
 
 }  // namespace chaussette

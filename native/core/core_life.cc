@@ -324,7 +324,13 @@ void Core::JudgeDeadline(Connection* c, uint32_t tick) {
       return reader_->Refuse(c, Refusal::kBodyTimeout);
     case Deadline::kIdle:
       return Linger(c);
-    case Deadline::kWrite:
+    case Deadline::kWrite: {
+      // Closed with a reset (socket(7), SO_LINGER): the kernel would go on for
+      // minutes with what it has taken, and a slow reader would hold its memory.
+      const linger reset{1, 0};
+      setsockopt(c->channel.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+      return Kill(c);
+    }
     case Deadline::kLinger:
       return Kill(c);
     case Deadline::kHalfClosed:

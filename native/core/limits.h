@@ -69,6 +69,11 @@ constexpr uint32_t kHalfCloseGraceMs = 1000;
 constexpr uint32_t kAcceptsPerTurnMax = 64;
 constexpr uint32_t kEventsPerTurnMax = 512;
 
+// Rounds of dispatching, writing and parsing on in one turn. An application that
+// writes more on every drain, or a client with a full buffer of requests, would
+// otherwise keep the event loop to itself.
+constexpr uint32_t kRoundsPerTurnMax = 16;
+
 // Accepting pauses for so long when descriptors or memory ran out (accept(2):
 // EMFILE, ENFILE, ENOBUFS, ENOMEM).
 constexpr uint32_t kAcceptPauseMs = 500;

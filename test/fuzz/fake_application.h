@@ -50,6 +50,7 @@ class FakeApplication final : public Host {
     bool body_complete = true;
     bool reading = false;
     bool watch_flush = false;
+    uint32_t writes = 0;
     uint32_t waiting_bytes = 0;  // of the body, not consumed
   };
 

@@ -36,7 +36,8 @@ export class CircusParent {
   }
 
   get events(): Event[] {
-    const lines = this.running.output.split('\n').filter((line) => line.startsWith('{"event"'));
+    // A line may come in two pieces.
+    const lines = this.running.stdout.split('\n').slice(0, -1);
     return lines.map((line) => JSON.parse(line) as Event);
   }
 

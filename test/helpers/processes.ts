@@ -53,17 +53,20 @@ export async function freePort(): Promise<number> {
 /** A child process of a test, its output, and its end. It is stopped after the test. */
 export class Running {
   readonly child: ChildProcess;
+  /** Standard output and error, as they came. */
   output = '';
+  stdout = '';
   private readonly ended: Promise<string>;
 
   constructor(t: TestContext, command: string, args: readonly string[], options: SpawnOptions = {}) {
     this.child = spawn(command, args, { env: cleanEnvironment(), cwd: root, ...options });
-    for (const stream of [this.child.stdout, this.child.stderr]) {
-      stream?.setEncoding('utf8');
-      stream?.on('data', (text: string) => {
-        this.output += text;
-      });
-    }
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+      this.output += text;
+    });
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.output += text;
+    });
     this.ended = new Promise((resolve) => {
       this.child.on('error', (error) => resolve(error.message));
       this.child.on('close', (code, signal) => resolve(signal ?? String(code)));

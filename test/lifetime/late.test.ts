@@ -9,6 +9,7 @@ import type { StartResponse } from '../../lib/interfaces/wsgi.js';
 import { testedBackends } from '../helpers/backends.js';
 import { Client, get, post, until, within } from '../helpers/lifetime-client.js';
 import { serveApplication, serveHeld, servesOn } from '../helpers/lifetime-handler.js';
+import { turns } from '../helpers/raw-client.js';
 
 /** Everything that an application can still call when it is too late. */
 function everything(exchange: Exchange): void {
@@ -149,7 +150,7 @@ for (const backend of testedBackends) {
     });
   });
 
-  describe(`${backend}: a late application of the interface`, () => {
+  describe(`${backend}: an application that is late`, () => {
     test('node: write after end is an error event, and no byte', async (t) => {
       const seen: string[] = [];
       const server = await serveApplication(
@@ -204,6 +205,62 @@ for (const backend of testedBackends) {
       response.end('later');
       await servesOn(t, server);
       assert.deepEqual(server.errors, []);
+    });
+
+    for (const leaves of [false, true]) {
+      const what = leaves
+        ? 'learns it when the client leaves'
+        : 'gets the whole body, and the next request follows';
+      test(`node: who reads on after the response ${what}`, async (t) => {
+        const seen: string[] = [];
+        const server = await serveApplication(
+          t,
+          backend,
+          'node',
+          (req: IncomingMessage, res: ServerResponse) => {
+            if (req.url === '/next') return res.end('next');
+            let body = '';
+            req.on('data', (chunk: Buffer) => {
+              body += chunk;
+            });
+            req.on('end', () => seen.push(`end ${body} ${req.complete}`));
+            req.on('error', (error: NodeJS.ErrnoException) => seen.push(`error ${error.code} after ${body}`));
+            return res.end('early');
+          },
+        );
+        const client = await Client.open(t, server.port);
+        await client.write(post('/', 12, 'some'));
+        await client.has('early');
+        await client.write('more');
+        await turns(3);
+        if (leaves) {
+          client.reset();
+        } else {
+          await client.write(`last${get('/next')}`);
+          assert.equal((await client.response(1)).body.toString(), 'next');
+          client.socket.destroy();
+        }
+        await until('the end of the body', () => seen.length > 0);
+        assert.deepEqual(seen, [leaves ? 'error ECONNRESET after somemore' : 'end somemorelast true']);
+        await servesOn(t, server);
+      });
+    }
+
+    test('a body that nobody reads after the response is not taken for ever', async (t) => {
+      const { handler, server } = await serveHeld(t, backend);
+      const client = await Client.open(t, server.port);
+      await client.write(post('/', 64 * 1024 * 1024));
+      (await handler.next()).respond(200, '', [], 'early');
+      const piece = Buffer.alloc(64 * 1024);
+      await client.response();
+      while (client.ended === 'open') {
+        client.socket.write(piece);
+        await turns(1);
+      }
+      assert.ok(client.socket.bytesWritten < 32 * 1024 * 1024);
+      assert.equal((await client.response()).body.toString(), 'early');
+      client.socket.destroy();
+      await servesOn(t, server);
     });
 
     test('fetch: a response for nobody; the signal says so', async (t) => {

@@ -85,7 +85,11 @@ const chunked = (path: string): string =>
   `POST ${path} HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nx-t: v\r\n\r\n`;
 
 /** What one connection does: bytes, how many requests they are, and how it ends. */
-const kinds: readonly { readonly bytes: string; readonly requests: number; readonly end: 'fin' | 'reset' | 'server' }[] = [
+const kinds: readonly {
+  readonly bytes: string;
+  readonly requests: number;
+  readonly end: 'fin' | 'reset' | 'server';
+}[] = [
   { bytes: get('/').repeat(64), requests: 64, end: 'fin' },
   { bytes: (get('/') + post('/echo', 'body') + chunked('/echo')).repeat(12), requests: 36, end: 'fin' },
   { bytes: get('/large').repeat(8), requests: 8, end: 'fin' },
@@ -94,7 +98,11 @@ const kinds: readonly { readonly bytes: string; readonly requests: number; reado
   { bytes: get('/stream').repeat(8), requests: 8, end: 'reset' },
   { bytes: get('/never') + get('/').repeat(20), requests: 21, end: 'reset' },
   { bytes: post('/', 'x'.repeat(50_000)).repeat(2), requests: 2, end: 'fin' },
-  { bytes: `POST /echo HTTP/1.1\r\n${host}Content-Length: 100000\r\n\r\n${'x'.repeat(1000)}`, requests: 1, end: 'reset' },
+  {
+    bytes: `POST /echo HTTP/1.1\r\n${host}Content-Length: 100000\r\n\r\n${'x'.repeat(1000)}`,
+    requests: 1,
+    end: 'reset',
+  },
   { bytes: get('/').repeat(10) + get('/abort'), requests: 11, end: 'server' },
   { bytes: get('/').repeat(10) + get('/throw'), requests: 11, end: 'fin' },
   { bytes: `${get('/').repeat(10)}GET / HTTP/1.1\r\nX: y\r\n\r\n`, requests: 11, end: 'server' },
@@ -156,7 +164,9 @@ async function measure(total: number, backend: string): Promise<void> {
   const child = fork(fileURLToPath(import.meta.url), ['serve', backend], {
     execArgv: [...process.execArgv, '--expose-gc', '--max-semi-space-size=2'],
   });
-  const port = await new Promise<number>((resolve) => child.once('message', (message) => resolve(Number(message))));
+  const port = await new Promise<number>((resolve) =>
+    child.once('message', (message) => resolve(Number(message))),
+  );
   const points: [number, number][] = [];
   const first = await settled(child);
   let last = first;
@@ -170,7 +180,9 @@ async function measure(total: number, backend: string): Promise<void> {
     await Promise.all(Array.from({ length: 16 }, client));
     last = await settled(child);
     points.push([requests, last.rss]);
-    console.log(`${requests} requests: ${(last.rss / 1024 / 1024).toFixed(1)} MiB, ${last.descriptors} descriptors`);
+    console.log(
+      `${requests} requests: ${(last.rss / 1024 / 1024).toFixed(1)} MiB, ${last.descriptors} descriptors`,
+    );
   }
   child.disconnect();
   // The first half warms up: heap, pools, compiled code.
