@@ -15,7 +15,7 @@ export interface ServerSpec {
  *  per connection. */
 export type Measure = 'cpu' | 'user' | 'p50' | 'p99' | 'start' | 'memory';
 
-/** A promise of design.md section 7. */
+/** What a row promises: its ratio to another server of the same run. */
 export interface Budget {
   readonly measure: Measure;
   /** At most this: a ratio to `than`, or, without it, an amount in the measure's own unit. */
@@ -177,7 +177,7 @@ function frameworks(): Row[] {
   );
 }
 
-/** Every row, in the order of design.md section 7. */
+/** Every row, in the order in which they are printed. */
 export function rows(): Row[] {
   const file = Buffer.alloc(1024 * 1024, 'chaussette ').toString();
   const both = [ours('native', 'node'), ours('http', 'node'), plain('node:http', 'node')];

@@ -75,6 +75,18 @@ const hopByHop = new Set([
   'upgrade',
 ]);
 
+/** Names as they were given, and whether they are among those: an application has few. */
+const judged = new Map<string, boolean>();
+const judgedMax = 512;
+
+function isHopByHop(name: string): boolean {
+  const known = judged.get(name);
+  if (known !== undefined) return known;
+  const forbidden = hopByHop.has(name.toLowerCase());
+  if (judged.size < judgedMax) judged.set(name, forbidden);
+  return forbidden;
+}
+
 /** One call of the application, from its environ to `close()`. */
 class WsgiCall {
   body: CollectedBody | undefined;
@@ -207,7 +219,7 @@ class WsgiCall {
           `the header ${describe(name)} has ${describe(value)} as its value: both are strings`,
         );
       }
-      if (hopByHop.has(name.toLowerCase())) throw protocolError(`the header ${name} belongs to the server`);
+      if (isHopByHop(name)) throw protocolError(`the header ${name} belongs to the server`);
       list.push(name, value);
     }
     this.#status = code;

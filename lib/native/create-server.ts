@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
-import { Server as HttpServer, type RequestListener, type ServerOptions } from 'node:http';
+import * as http from 'node:http';
+import type { RequestListener, ServerOptions } from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { bareBase } from './base.js';
 import { nodeServes } from './fallback.js';
@@ -19,13 +20,15 @@ const kFeeder = Symbol('feeder');
 type Listener = (...args: unknown[]) => void;
 type Limit = 'keepAliveTimeout' | 'headersTimeout' | 'requestTimeout' | 'timeout' | 'maxConnections';
 
+/** Node's own; the preload puts another one in its place. */
+const HttpServer = http.Server;
 const node = HttpServer.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
 
 /** A Server in place of node:http's, of which it is an instance. */
 export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
   declare [kState]: ServerState | undefined;
   declare [kOptions]: ServerOptions;
-  declare [kFeeder]: HttpServer | undefined;
+  declare [kFeeder]: http.Server | undefined;
   declare timeout: number;
   declare keepAliveTimeout: number;
   declare headersTimeout: number;

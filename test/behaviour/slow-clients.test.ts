@@ -1,6 +1,6 @@
 // slowhttptest against short deadlines: its connections are closed by the server, and others do not notice.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { ask } from '../helpers/ask.js';
@@ -30,6 +30,8 @@ const deadlines = [
   '2',
 ];
 const connections = 200;
+/** Connections of the healthy client and of slowhttptest's own probe that may be open at a time. */
+const others = 4;
 const seconds = 10;
 
 /** How each attack is made: its bytes come more slowly, or are taken more slowly, than the deadlines allow. */
@@ -53,6 +55,17 @@ async function serve(t: TestContext, backend: string): Promise<{ pid: number; po
   return { pid: command.child.pid ?? 0, port: Number(place.split(':')[1]) };
 }
 
+/** What the kernel holds of connections to a port, in a process or left behind by one: neither LISTEN nor TIME_WAIT
+ *  (proc(5), /proc/net/tcp). */
+function held(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1);
+  return lines.filter((line) => {
+    const [, from, , state] = line.trim().split(/\s+/);
+    return from?.endsWith(local) && state !== '0A' && state !== '06';
+  }).length;
+}
+
 for (const backend of testedBackends) {
   describe(`slow clients, backend ${backend}`, { skip }, () => {
     for (const { name, path, args } of attacks) {
@@ -70,16 +83,22 @@ for (const backend of testedBackends) {
           ended = true;
         });
         let answered = 0;
+        let peak = 0;
+        let shaken = false;
         while (!ended) {
           const { status, text } = await ask({ port });
           assert.deepEqual([status, text], [200, 'hello']);
           answered += 1;
+          const open = held(port);
+          peak = Math.max(peak, open);
+          if (peak > connections / 2 && open <= others) shaken = true;
         }
         await end;
         assert.ok(answered > 0);
         // Between the words are colours.
         assert.doesNotMatch(attack.output, /service available:.*NO/);
-        assert.match(attack.output, /Exit status:.*No open connections left/);
+        // A slow reader sees the end long after, since it reads on what it has received.
+        assert.ok(shaken || /Exit status:.*No open connections left/.test(attack.output), attack.output);
         await eventually('the end of the connections', () => peerPorts(pid, port).size === 0 || undefined);
         assert.equal((await ask({ port })).text, 'hello');
       });
