@@ -1,4 +1,4 @@
-import * as http from 'node:http';
+import type * as http from 'node:http';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { nativeBackend } from './backends/native.js';
 import { initServer, Server as NativeServer } from './native/create-server.js';

@@ -268,6 +268,28 @@ Napi::Value AddListener(const Napi::CallbackInfo& info) {
 
 void SetLimits(const Napi::CallbackInfo& info) { ServerOf(info)->SetLimits(LimitsOf(info, 1)); }
 
+void SetNodeStyle(const Napi::CallbackInfo& info) {
+  ServerOf(info)->node_style = info[1].As<Napi::Boolean>().Value();
+}
+
+// writeConnection(number, bytes): past the exchanges.
+void WriteConnection(const Napi::CallbackInfo& info) {
+  Core* core = CoreOf(info);
+  core->RunCommands();
+  Connection* connection = core->FindConnection(Uint32Of(info, 0));
+  const auto bytes = info[1].As<Napi::Uint8Array>();
+  if (connection == nullptr) return;
+  core->WriteRaw(connection, reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength());
+}
+
+// endConnection(number, cut).
+void EndConnection(const Napi::CallbackInfo& info) {
+  Core* core = CoreOf(info);
+  core->RunCommands();
+  Connection* connection = core->FindConnection(Uint32Of(info, 0));
+  if (connection != nullptr) core->End(connection, info[1].As<Napi::Boolean>().Value());
+}
+
 void CloseIdle(const Napi::CallbackInfo& info) { CoreOf(info)->RequestCloseIdle(ServerOf(info)); }
 
 void Drain(const Napi::CallbackInfo& info) { CoreOf(info)->Drain(ServerOf(info)); }
@@ -385,6 +407,9 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("addServer", Napi::Function::New(env, AddServer));
   exports.Set("addListener", Napi::Function::New(env, AddListener));
   exports.Set("setLimits", Napi::Function::New(env, SetLimits));
+  exports.Set("setNodeStyle", Napi::Function::New(env, SetNodeStyle));
+  exports.Set("writeConnection", Napi::Function::New(env, WriteConnection));
+  exports.Set("endConnection", Napi::Function::New(env, EndConnection));
   exports.Set("closeIdle", Napi::Function::New(env, CloseIdle));
   exports.Set("drain", Napi::Function::New(env, Drain));
   exports.Set("cut", Napi::Function::New(env, Cut));

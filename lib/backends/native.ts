@@ -18,7 +18,7 @@ export function nativeBackend(): { readonly backend: Backend } | { readonly reas
   return { backend: { name: 'native', capabilities, start } };
 }
 
-const capabilities = ['http/1.1', 'unix', 'inherited-fd', 'trailers'] as const;
+const capabilities = ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers'] as const;
 
 async function start(
   sockets: readonly ListeningSocket[],

@@ -94,6 +94,12 @@ export interface CoreFunctions {
   setLimits(tag: number, ...limits: NativeLimits): void;
   /** Takes the descriptor. @param shared Whether others accept from its queue. @returns 0 or a negated errno. */
   addListener(tag: number, fd: number, shared: boolean): number;
+  /** Refuse without a body, and take a client that has shut down its side for gone, as node:http does. */
+  setNodeStyle(tag: number, on: boolean): void;
+  /** Send bytes past the exchanges. @param connection Its number. */
+  writeConnection(connection: number, bytes: Uint8Array): void;
+  /** Close a connection when what is queued is sent. @param cut Do not wait for that. */
+  endConnection(connection: number, cut: boolean): void;
   /** Close the connections that are idle at the next flush. */
   closeIdle(tag: number): void;
   drain(tag: number): void;

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import * as http from 'node:http';
 import type { RequestListener, ServerOptions } from 'node:http';
+import * as http from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { bareBase } from './base.js';
 import { nodeServes } from './fallback.js';

@@ -18,6 +18,7 @@ import {
   opFile,
   opInfo,
   opRespond,
+  opWatchEnd,
   recordConnection,
   recordFlags,
   recordGeneration,
@@ -32,7 +33,7 @@ import {
   writeWindowBytes,
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
-import { NativeSocket, openSocket } from './socket.js';
+import { type NativeSocket, openSocket, socketOf } from './socket.js';
 import { checkFinalStatus, checkInfoStatus } from './status.js';
 import type { NativeServer } from './turn.js';
 
@@ -303,8 +304,18 @@ export class NativeExchange extends AsyncResource implements Exchange {
 
   /** `req.socket` and `res.socket`, made when somebody asks for it. */
   get socket(): NativeSocket {
-    this.#socket ??= new NativeSocket(this);
+    this.#socket ??= socketOf(this);
     return this.#socket;
+  }
+
+  /** The core can still be told something of it. */
+  get live(): boolean {
+    return !this.#ended;
+  }
+
+  /** Let the core tell of the end of the connection. */
+  watchEnd(): void {
+    putShort(opWatchEnd, this.index, this.generation, 0);
   }
 
   node(): NodePair {
@@ -353,7 +364,6 @@ export class NativeExchange extends AsyncResource implements Exchange {
       this.#tellAbort();
       this.#pair?.aborted();
     }
-    this.#socket?.closed();
   }
 
   /** @internal */

@@ -47,6 +47,7 @@ export const eventDrain = number('EventDrain');
 export const eventFlushed = number('EventFlushed');
 export const eventIdle = number('EventIdle');
 export const eventProblem = number('EventProblem');
+export const eventClosed = number('EventClosed');
 
 export const flagKeepAlive = number('FlagKeepAlive');
 export const flagHttp10 = number('FlagHttp10');
@@ -59,6 +60,7 @@ export const problemContentLength = number('ProblemContentLength');
 export const problemResponseHead = number('ProblemResponseHead');
 export const problemAcceptPaused = number('ProblemAcceptPaused');
 export const problemAcceptResumed = number('ProblemAcceptResumed');
+export const problemListenerLost = number('ProblemListenerLost');
 
 // Words of a header entry.
 export const headerNameOffset = number('HeaderNameOffset');
@@ -86,6 +88,7 @@ export const opAbort = number('OpAbort');
 export const opConsume = number('OpConsume');
 export const opFile = number('OpFile');
 export const opReadBody = number('OpReadBody');
+export const opWatchEnd = number('OpWatchEnd');
 
 export const withReference = number('WithReference');
 export const streamed = number('Streamed');

@@ -36,19 +36,23 @@ export function lowerCase(name: string): string {
   return lower;
 }
 
-/** By lower-case name, on an object without a prototype; set-cookie as a list, the others joined. */
-export function joinHeaders(raw: HeaderList): NodeJS.Dict<string | string[]> {
-  const headers = Object.create(null) as NodeJS.Dict<string | string[]>;
+/** By lower-case name; set-cookie as a list, the others joined.
+ *  @param plain On an ordinary object, as node:http has it; else on one without a prototype.
+ *  @param joinAll Of the fields whose first value counts, join the others as well (joinDuplicateHeaders). */
+export function joinHeaders(raw: HeaderList, plain = false, joinAll = false): NodeJS.Dict<string | string[]> {
+  const headers = (plain ? {} : Object.create(null)) as NodeJS.Dict<string | string[]>;
   for (let i = 0; i < raw.length; i += 2) {
     const name = lowerCase(raw[i] as string);
     const value = raw[i + 1] as string;
-    const before = headers[name];
+    let before = headers[name];
+    // What an ordinary object inherits is no field.
+    if (plain && before !== undefined && !Object.hasOwn(headers, name)) before = undefined;
     if (name === 'set-cookie') {
       if (Array.isArray(before)) before.push(value);
       else headers[name] = [value];
     } else if (before === undefined) {
       headers[name] = value;
-    } else if (!firstOnly.has(name)) {
+    } else if (joinAll || !firstOnly.has(name)) {
       headers[name] = `${String(before)}${name === 'cookie' ? '; ' : ', '}${value}`;
     }
   }

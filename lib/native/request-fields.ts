@@ -1,4 +1,5 @@
 import { IncomingMessage } from 'node:http';
+import type { HeaderList } from '../exchange.js';
 import { defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { joinHeaders, joinHeadersDistinct } from './node-headers.js';
@@ -60,6 +61,14 @@ function lazy(name: string, decode: (exchange: NativeExchange) => unknown, keep 
   };
 }
 
+/** In place of node:http's the maps are ordinary objects, as it has them; ours have no prototype. */
+function join(exchange: NativeExchange, raw: HeaderList): NodeJS.Dict<string | string[]> {
+  const { dropIn } = exchange.server;
+  return dropIn === undefined
+    ? joinHeaders(raw)
+    : joinHeaders(raw, true, dropIn.settings.joinDuplicateHeaders);
+}
+
 define('url', {
   get(this: NativeRequest) {
     this[kUrl] ??= this[kExchange].target;
@@ -83,7 +92,7 @@ define('method', {
 define('headers', {
   get(this: NativeRequest) {
     if (this[kExchange] === undefined) return nodeHeaders.get(this);
-    this[kHeaders] ??= joinHeaders(this[kExchange].headers.raw);
+    this[kHeaders] ??= join(this[kExchange], this[kExchange].headers.raw);
     return this[kHeaders];
   },
   set(this: NativeRequest, value: NodeJS.Dict<string | string[]>) {
@@ -108,7 +117,7 @@ define(
 );
 define('trailers', {
   get(this: NativeRequest) {
-    return this[kExchange] === undefined ? nodeTrailers.get(this) : joinHeaders(this[kTrailers]);
+    return this[kExchange] === undefined ? nodeTrailers.get(this) : join(this[kExchange], this[kTrailers]);
   },
   set(this: NativeRequest, value: unknown) {
     if (this[kExchange] === undefined) nodeTrailers.set(this, value);

@@ -74,7 +74,8 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
 
   override setTimeout(ms: number, callback?: () => void): this {
     if (this[kExchange] === undefined) return super.setTimeout(ms, callback);
-    this.socket.setTimeout(ms, callback);
+    if (callback !== undefined) this.on('timeout', callback);
+    this.socket.setTimeout(ms);
     return this;
   }
 

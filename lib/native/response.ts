@@ -288,9 +288,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   override setTimeout(ms: number, callback?: () => void): this {
     if (this[kExchange] === undefined) return pass(this, 'setTimeout', [ms, callback]);
     if (callback !== undefined) this.on('timeout', callback);
-    this.socket?.setTimeout(ms, () => {
-      if (!this.emit('timeout')) this.socket?.destroy();
-    });
+    this.socket?.setTimeout(ms);
     return this;
   }
 

@@ -48,6 +48,7 @@ export class ServerState implements Handler {
     if (native.upgrade && this.#upgrade(native)) return;
     const server = this.#server;
     const { req, res } = native.node();
+    if (this.settings.timeout > 0) native.socket.setTimeout(this.settings.timeout);
     if (native.expectsContinue && server.listenerCount('checkContinue') > 0) {
       server.emit('checkContinue', req, res);
     } else {
@@ -109,6 +110,7 @@ export class ServerState implements Handler {
       this.#toLimits(),
       reporter,
       createPairFactory(this),
+      { server: this.#server, settings: this.settings },
     );
     this.#native = native;
     if (!this.#refed) native.unref();
@@ -174,7 +176,7 @@ export class ServerState implements Handler {
       keepAliveMs: settings.keepAliveTimeout,
       headMs: settings.headersTimeout,
       bodyMs: settings.requestTimeout,
-      writeMs: settings.timeout,
+      writeMs: 0,
       headBytesMax: settings.maxHeaderSize,
       bodyBytesMax: 0,
       connectionsMax: settings.maxConnections,

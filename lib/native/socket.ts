@@ -2,13 +2,55 @@ import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type { NativeExchange } from './exchange.js';
+import { addon } from './layout.js';
+
+/** Those that somebody has asked for, by the number of their connection. */
+const sockets = new Map<number, NativeSocket>();
+
+/** The socket of the connection of an exchange: one for all exchanges of it. */
+export function socketOf(exchange: NativeExchange): NativeSocket {
+  let socket = sockets.get(exchange.connection);
+  if (socket === undefined) {
+    becomeSocket();
+    socket = new NativeSocket(exchange);
+    if (exchange.live) {
+      sockets.set(exchange.connection, socket);
+      exchange.watchEnd();
+    }
+  } else {
+    socket.carries(exchange);
+  }
+  return socket;
+}
+
+let isSocket = false;
+
+/** Make ours instances of net.Socket. Not when this file is loaded: node:net takes 4 ms of the start of servers that
+ *  never need it. */
+function becomeSocket(): void {
+  if (isSocket) return;
+  isSocket = true;
+  Object.setPrototypeOf(NativeSocket.prototype, loadNet().Socket.prototype);
+}
+
+function loadNet(): typeof import('node:net') {
+  return createRequire(import.meta.url)('node:net') as typeof import('node:net');
+}
+
+/** @internal The core tells that a connection has ended. */
+export function connectionClosed(connection: number): void {
+  const socket = sockets.get(connection);
+  sockets.delete(connection);
+  socket?.ended();
+}
 
 /** `req.socket` and `res.socket`: what middleware reads of a connection, and the few things that it does to one.
  *  The connection itself is the core's.
  *
- *  Lifetime: made when somebody asks for it; lasts as long as somebody holds it. */
+ *  Lifetime: made when somebody asks for it; the core tells when its connection ends. */
 export class NativeSocket extends EventEmitter {
-  readonly #exchange: NativeExchange;
+  #exchange: NativeExchange;
+  readonly #connection: number;
   readonly encrypted: boolean;
   readable = true;
   writable = true;
@@ -16,12 +58,38 @@ export class NativeSocket extends EventEmitter {
   connecting = false;
   pending = false;
   timeout = 0;
+  readonly writableHighWaterMark = 64 * 1024;
+  readonly writableLength = 0;
+  readonly allowHalfOpen = true;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(exchange: NativeExchange) {
     super();
     this.#exchange = exchange;
+    this.#connection = exchange.connection;
     this.encrypted = exchange.scheme === 'https';
+  }
+
+  /** @internal Another request has come on the same connection. */
+  carries(exchange: NativeExchange): void {
+    this.#exchange = exchange;
+    this.#timer?.refresh();
+  }
+
+  override on(event: string, listener: (...args: unknown[]) => void): this {
+    return EventEmitter.prototype.on.call(this, event, listener) as this;
+  }
+
+  override addListener(event: string, listener: (...args: unknown[]) => void): this {
+    return this.on(event, listener);
+  }
+
+  get server(): unknown {
+    return this.#exchange.server.dropIn?.server;
+  }
+
+  get _httpMessage(): unknown {
+    return this.#exchange.ended ? null : this.#exchange.node().res;
   }
 
   get remoteAddress(): string | undefined {
@@ -52,6 +120,14 @@ export class NativeSocket extends EventEmitter {
     return this.destroyed ? 'closed' : 'open';
   }
 
+  get writableEnded(): boolean {
+    return !this.writable;
+  }
+
+  get readableEnded(): boolean {
+    return !this.readable;
+  }
+
   get bytesRead(): number {
     return 0;
   }
@@ -65,20 +141,55 @@ export class NativeSocket extends EventEmitter {
     return family === 'unix' ? {} : { address, port, family };
   }
 
+  /** Bytes for the client, past the responses. @returns Whether more may be written at once. */
+  write(chunk: string | Uint8Array, encoding?: unknown, callback?: () => void): boolean {
+    if (!this.writable) return false;
+    const bytes =
+      typeof chunk === 'string'
+        ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
+        : chunk;
+    if (bytes.length > 0) addon.writeConnection(this.#connection, bytes);
+    this.#timer?.refresh();
+    const written = typeof encoding === 'function' ? (encoding as () => void) : callback;
+    if (written !== undefined) process.nextTick(written);
+    return true;
+  }
+
+  /** Close the connection when what is written is sent. */
+  end(chunk?: unknown, encoding?: unknown, callback?: () => void): this {
+    const last = [chunk, encoding, callback].find((each) => typeof each === 'function');
+    if (last !== undefined) this.once('finish', last as () => void);
+    if (typeof chunk === 'string' || chunk instanceof Uint8Array) this.write(chunk, encoding);
+    if (!this.writable) return this;
+    this.writable = false;
+    addon.endConnection(this.#connection, false);
+    process.nextTick(() => this.emit('finish'));
+    return this;
+  }
+
   /** Cut the connection. @param error Emitted as 'error' when somebody listens. */
   destroy(error?: Error): this {
     if (this.destroyed) return this;
     this.#exchange.abort();
-    this.closed(error);
+    addon.endConnection(this.#connection, true);
+    this.#end(error);
     return this;
   }
 
-  destroySoon(): void {
-    this.destroy();
+  resetAndDestroy(): this {
+    return this.destroy();
   }
 
-  /** The connection is gone. */
-  closed(error?: Error): void {
+  destroySoon(): void {
+    this.end();
+  }
+
+  /** @internal The connection is gone. */
+  ended(): void {
+    this.#end(undefined);
+  }
+
+  #end(error: Error | undefined): void {
     if (this.destroyed) return;
     this.destroyed = true;
     this.readable = false;
@@ -93,13 +204,31 @@ export class NativeSocket extends EventEmitter {
   /** 'timeout' after so long, in milliseconds; 0 for never. The core has the deadlines that close connections. */
   setTimeout(ms: number, callback?: () => void): this {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.timeout = ms;
-    if (callback !== undefined) this.once('timeout', callback);
+    if (callback !== undefined) {
+      if (ms === 0) this.removeListener('timeout', callback);
+      else this.once('timeout', callback);
+    }
     if (ms > 0 && !this.destroyed) {
-      this.#timer = setTimeout(() => this.emit('timeout'), ms);
+      this.#timer = setTimeout(() => this.#timedOut(), ms);
       this.#timer.unref();
     }
     return this;
+  }
+
+  /** As node:http: the request, the response and the server are told; when none of them listens, it is cut. */
+  #timedOut(): void {
+    const exchange = this.#exchange;
+    const open = !exchange.ended;
+    const pair = open ? exchange.node() : undefined;
+    this.emit('timeout');
+    const told = [
+      pair !== undefined && !pair.req.complete && pair.req.emit('timeout', this),
+      pair?.res.emit('timeout', this) === true,
+      exchange.server.dropIn?.server.emit('timeout', this) === true,
+    ];
+    if (!told.includes(true)) this.destroy();
   }
 
   setKeepAlive(): this {
@@ -135,7 +264,7 @@ export class NativeSocket extends EventEmitter {
  *  the start of servers that never need it.
  *  @param fd The socket's own from here on. */
 export function openSocket(fd: number): Socket {
-  const net = createRequire(import.meta.url)('node:net') as typeof import('node:net');
+  const net = loadNet();
   return new net.Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
 }
 

@@ -12,6 +12,7 @@ import {
   controlHandled,
   eventAbort,
   eventBody,
+  eventClosed,
   eventDrain,
   eventFlushed,
   eventHalfClosed,
@@ -22,6 +23,7 @@ import {
   problemAcceptPaused,
   problemAcceptResumed,
   problemContentLength,
+  problemListenerLost,
   problemResponseHead,
   recordCode,
   recordGeneration,
@@ -34,6 +36,7 @@ import {
   recordWords,
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
+import { connectionClosed } from './socket.js';
 
 // The receiving half of the turn: the core calls `onTurn` once with every request and event that is ready.
 
@@ -48,6 +51,12 @@ let refs = 0;
 /** Makes the pair of the node interface; lib/native/node-pair.ts has it. */
 export type PairFactory = (exchange: NativeExchange) => NativePair;
 
+/** What a server adds that stands in place of one of node:http. */
+export interface DropIn {
+  readonly server: { emit(event: string, ...args: unknown[]): boolean };
+  readonly settings: { readonly joinDuplicateHeaders: boolean };
+}
+
 /** One server of the native backend: its tag in the core, and its way to the application.
  *
  *  Lifetime: from start() until its last connection has closed. */
@@ -56,6 +65,7 @@ export class NativeServer implements BackendServer {
   readonly createPair: PairFactory;
   readonly handler: Handler;
   readonly admission: Admission | undefined;
+  readonly dropIn: DropIn | undefined;
   readonly #tag: number;
   #closed: Promise<{ cut: number }> | undefined;
   #cut = 0;
@@ -70,6 +80,7 @@ export class NativeServer implements BackendServer {
     limits: Limits,
     reporter: Reporter,
     createPair: PairFactory,
+    dropIn?: DropIn,
   ) {
     openCore();
     this.handler = handler;
@@ -78,6 +89,8 @@ export class NativeServer implements BackendServer {
     this.admission = limits.inFlightMax > 0 ? new Admission(limits.inFlightMax, limits.queuedMax) : undefined;
     this.#tag = addon.addServer(...nativeLimits(limits));
     servers[this.#tag] = this;
+    this.dropIn = dropIn;
+    if (dropIn !== undefined) addon.setNodeStyle(this.#tag, true);
     for (const socket of sockets) {
       const error = addon.addListener(this.#tag, socket.fd, socket.shared === true);
       if (error !== 0) {
@@ -163,6 +176,10 @@ export class NativeServer implements BackendServer {
       );
     } else if (code === problemAcceptResumed) {
       this.reporter.warn('new connections are accepted again');
+    } else if (code === problemListenerLost) {
+      this.reporter.warn(
+        'a listening socket was shut down by somebody who shares it; it accepts no more. Start the processes again.',
+      );
     }
   }
 }
@@ -240,6 +257,10 @@ function onEvent(r: number): void {
   }
   if (kind === eventProblem) {
     servers[records[r + recordServer] as number]?.problem(records[r + recordCode] as number);
+    return;
+  }
+  if (kind === eventClosed) {
+    connectionClosed(records[r + recordCode] as number);
     return;
   }
   const exchange = exchanges[records[r + recordIndex] as number];

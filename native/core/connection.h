@@ -108,6 +108,7 @@ struct Connection {
   bool write_blocked = false;     // unsent bytes keep the next request waiting
   bool half_close_told = false;
   bool served = false;            // at least one response
+  bool end_wanted = false;        // JavaScript is told of its end
 
   bool open() const { return state == ConnectionState::kOpen; }
   bool in_message() const { return parser != nullptr; }

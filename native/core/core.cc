@@ -157,6 +157,7 @@ void Core::Dispatch() {
 }
 
 void Core::MoveEvents() {
+  if (events_.empty()) return;
   size_t moved = 0;
   for (; moved < events_.size() && table_.HasRecord(); moved++) {
     const Event& event = events_[moved];
@@ -303,6 +304,37 @@ void Core::Linger(Connection* c) {
               c->server->draining ? kDrainLingerMs : kLingerMs);
 }
 
+Connection* Core::FindConnection(uint32_t serial) {
+  for (uint32_t i = 0; i < connections_.size(); i++) {
+    Connection* c = connections_.at(i);
+    if (c->in_use && c->serial == serial &&
+        c->state != ConnectionState::kClosed) {
+      return c;
+    }
+  }
+  return nullptr;
+}
+
+void Core::WriteRaw(Connection* c, const char* data, size_t length) {
+  if (!c->open()) return;
+  c->out.Append(&blocks_, data, length);
+  Touch(c);
+}
+
+void Core::End(Connection* c, bool cut) {
+  if (cut) return Kill(c);
+  c->no_more_requests = true;
+  c->close_after_flush = true;
+  Touch(c);
+}
+
+void Core::EndAfterFlush(Connection* c) {
+  AbortExchanges(c);
+  if (c->out.empty()) return Kill(c);
+  c->close_after_flush = true;
+  UpdateDeadline(c);
+}
+
 void Core::Kill(Connection* c) {
   if (c->state == ConnectionState::kClosed) return;
   AbortExchanges(c);
@@ -311,6 +343,9 @@ void Core::Kill(Connection* c) {
 
 void Core::Close(Connection* c) {
   c->state = ConnectionState::kClosed;
+  if (c->end_wanted) {
+    PushEvent(kEventClosed, nullptr, c->server->tag, c->serial);
+  }
   closed_.push_back(c->index);
 }
 

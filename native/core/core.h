@@ -83,6 +83,14 @@ class Core {
   // Cut what is left. Returns how many requests were in flight.
   uint32_t Cut(Server* server);
 
+  // By its number; nullptr when it has ended. Searches all of them.
+  Connection* FindConnection(uint32_t serial);
+  // Bytes past the exchanges, as they are.
+  void WriteRaw(Connection* connection, const char* data, size_t length);
+  // Close when what is queued is sent; `cut` does not wait. The connection stays
+  // valid until the end of the turn.
+  void End(Connection* connection, bool cut);
+
   // One turn: read what is ready, dispatch it, write what was answered. Returns
   // whether more may be ready than one turn takes.
   bool Turn();
@@ -138,6 +146,9 @@ class Core {
   // Close in order: no more bytes from us, read until the peer closes too.
   // The connection stays valid.
   void Linger(Connection* connection);
+  // Send what is answered already, give up the rest, and close. The connection
+  // stays valid until the end of the turn.
+  void EndAfterFlush(Connection* connection);
   // Close now and tell JavaScript of every open exchange. The connection stays
   // valid until the end of the turn.
   void Kill(Connection* connection);

@@ -38,6 +38,7 @@ enum RecordKind : uint32_t {
   kEventFlushed,   // the last byte of the response was handed to the kernel
   kEventIdle,      // a draining server has closed its last connection
   kEventProblem,   // for the log: kRecordCode says what
+  kEventClosed,    // the connection with the number kRecordCode has ended
 };
 
 enum RecordFlag : uint32_t {
@@ -93,6 +94,7 @@ enum CommandOp : uint32_t {
   kOpConsume,   // JavaScript took so many bytes of the request body
   kOpFile,      // the rest of the open file with descriptor kCommandA
   kOpReadBody,  // somebody asks for the request body
+  kOpWatchEnd,  // tell of the end of its connection with kEventClosed
 };
 
 enum CommandFlag : uint32_t {

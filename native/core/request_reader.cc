@@ -61,6 +61,7 @@ void RequestReader::OnEndOfStream(Connection* c) {
   }
   c->spill.reset();
   if (c->in_flight == 0 && c->out.empty()) return core_->Kill(c);
+  if (c->server->node_style) return core_->EndAfterFlush(c);
   core_->UpdateDeadline(c);
 }
 

@@ -128,14 +128,15 @@ bool ReadLength(const char* at, uint32_t length, uint64_t* value) {
 }
 
 // The fields that the core writes itself, or must know.
-enum class Own : uint8_t { kNo, kDate, kConnection, kLength, kTransfer };
+enum class Own : uint8_t { kNo, kDate, kConnection, kKeepAlive, kLength, kTransfer };
 
 Own OwnField(const char* name, uint32_t length) {
   switch (length) {
     case 4:
       return EqualsIgnoreCase(name, 4, "date") ? Own::kDate : Own::kNo;
     case 10:
-      return EqualsIgnoreCase(name, 10, "connection") ? Own::kConnection
+      if (EqualsIgnoreCase(name, 10, "connection")) return Own::kConnection;
+      return EqualsIgnoreCase(name, 10, "keep-alive") ? Own::kKeepAlive
                                                       : Own::kNo;
     case 14:
       return EqualsIgnoreCase(name, 14, "content-length") ? Own::kLength
@@ -196,7 +197,8 @@ void AppendConnection(OutQueue* out, BlockPool* pool,
   if (framing.node_style || framing.http10) {
     AppendText(out, pool, "Connection: keep-alive\r\n");
   }
-  if (framing.node_style && framing.keep_alive_seconds > 0) {
+  if (framing.node_style && framing.keep_alive_seconds > 0 &&
+      !findings.has_keep_alive) {
     AppendText(out, pool, "Keep-Alive: timeout=");
     AppendNumber(out, pool, framing.keep_alive_seconds);
     out->Append(pool, "\r\n", 2);
@@ -252,6 +254,9 @@ HeadFindings Examine(const GivenHead& head) {
       case Own::kTransfer:
         f.has_transfer_encoding = true;
         break;
+      case Own::kKeepAlive:
+        f.has_keep_alive = true;
+        break;
       case Own::kNo:
         break;
     }
@@ -303,6 +308,11 @@ void AppendPlainResponse(OutQueue* out, BlockPool* pool, const DateCache& date,
   AppendText(out, pool, "\r\n\r\n");
   out->Append(pool, text, length);
   out->Append(pool, "\n", 1);
+}
+
+void AppendBareRefusal(OutQueue* out, BlockPool* pool, uint32_t status) {
+  AppendStatusLine(out, pool, status, "", 0);
+  AppendText(out, pool, "Connection: close\r\n\r\n");
 }
 
 bool AppendTrailers(OutQueue* out, BlockPool* pool, const GivenHead& trailers) {

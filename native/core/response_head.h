@@ -24,6 +24,7 @@ struct HeadFindings {
   bool has_date = false;
   bool has_connection = false;
   bool says_close = false;
+  bool has_keep_alive = false;
   bool has_content_length = false;
   bool has_transfer_encoding = false;
   uint64_t content_length = 0;
@@ -66,6 +67,9 @@ void AppendHead(OutQueue* out, BlockPool* pool, const GivenHead& head,
 // A whole small response with `connection: close`, for refusals.
 void AppendPlainResponse(OutQueue* out, BlockPool* pool, const DateCache& date,
                          uint32_t status, const char* text);
+
+// The same as node:http writes it: without a body.
+void AppendBareRefusal(OutQueue* out, BlockPool* pool, uint32_t status);
 
 // Appends names and values of trailers; false, and nothing, when one is invalid.
 [[nodiscard]] bool AppendTrailers(OutQueue* out, BlockPool* pool,

@@ -66,6 +66,9 @@ void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
       return core_->reader().ConsumeBody(e, words[kCommandA]);
     case kOpReadBody:
       return core_->reader().WantBody(e);
+    case kOpWatchEnd:
+      core_->ConnectionOf(*e)->end_wanted = true;
+      return;
     case kOpAbort:
       if (e->response_complete) return;
       e->response_started = true;
@@ -325,8 +328,12 @@ void ResponseWriter::SendRefusal(Connection* c, Exchange* broken,
     date_.Refresh();
     const RefusalEntry& entry = RefusalOf(refusal);
     c->server->responses[entry.status / 100]++;
-    AppendPlainResponse(QueueOf(e), &core_->blocks(), date_, entry.status,
-                        entry.text);
+    if (c->server->node_style) {
+      AppendBareRefusal(QueueOf(e), &core_->blocks(), entry.status);
+    } else {
+      AppendPlainResponse(QueueOf(e), &core_->blocks(), date_, entry.status,
+                          entry.text);
+    }
   }
   core_->Touch(c);
 }

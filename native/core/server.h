@@ -51,6 +51,9 @@ struct Server {
   bool draining = false;
   bool close_idle = false;  // once, at the next flush
   bool idle_told = false;
+  // As node:http: a client that has shut down its side is gone (its
+  // httpAllowHalfOpen is false), and refusals have no body.
+  bool node_style = false;
   // Counters since the start.
   uint64_t accepted = 0;
   uint64_t requests = 0;

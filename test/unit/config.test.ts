@@ -30,6 +30,7 @@ describe('the command line', () => {
     assert.equal(options.host, undefined);
     assert.equal(options.backlog, 2048);
     assert.equal(options.gracefulTimeout, 30);
+    assert.equal(options.writeTimeout, 60);
     assert.equal(options.interface, 'auto');
     assert.deepEqual(options.bind, []);
   });
@@ -45,7 +46,7 @@ describe('the command line', () => {
 
   test('values of every kind', async () => {
     const line =
-      '--max-body 10m --max-head 64k --umask 0022 --keep-alive 0.5 --no-monkey --bind a:1 --bind b:2';
+      '--max-body 10m --max-head 64k --umask 0022 --keep-alive 0.5 --write-timeout 1.5 --no-monkey --bind a:1 --bind b:2';
     const { options } = await parseCommand(
       [...line.split(' '), '--python-path', '/a:/b', '--log-level', 'INFO'],
       {},
@@ -54,6 +55,7 @@ describe('the command line', () => {
     assert.equal(options.maxHead, 65_536);
     assert.equal(options.umask, 0o22);
     assert.equal(options.keepAlive, 0.5);
+    assert.equal(options.writeTimeout, 1.5);
     assert.equal(options.noMonkey, true);
     assert.deepEqual(options.bind, ['a:1', 'b:2']);
     assert.deepEqual(options.modulePath, ['/a', '/b']);
