@@ -3,180 +3,16 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <uv.h>
 
 #include <memory>
 
 #include "core/check.h"
 #include "core/core.h"
+#include "host_wrap.h"
 #include "layout_export.h"
 
 namespace chaussette {
 namespace {
-
-// The core of one environment, its event loop handles, and the way to JavaScript.
-// Owner:    the instance data of the environment holds the pointer; the object
-//           deletes itself when its handles are closed.
-// Lifetime: from openCore() until the cleanup hook of the environment.
-// Limits:   one per environment.
-// Never:    is reached from another thread.
-class CoreHandle final : public Host {
- public:
-  CoreHandle(Napi::Env env, const LlhttpFunctions& llhttp,
-             const SharedMemory& memory)
-      : env_(env), llhttp_(llhttp), core_(std::make_unique<Core>(this, &llhttp_, memory)) {}
-
-  // Returns 0 or a negated errno.
-  int Open(Napi::Object holder, Napi::Array slots, Napi::Function on_turn);
-
-  Core* core() { return core_.get(); }
-  void Ref() { uv_ref(reinterpret_cast<uv_handle_t*>(&poll_)); }
-  void Unref() { uv_unref(reinterpret_cast<uv_handle_t*>(&poll_)); }
-
-  bool Dispatch(uint32_t first, uint32_t count) override;
-  bool TakeReference(uint32_t slot, const char** data, size_t* length,
-                     void** reference) override;
-  void ReleaseReference(void* reference) override;
-
- private:
-  static void OnPoll(uv_poll_t* handle, int status, int events);
-  static void OnPrepare(uv_prepare_t* handle);
-  static void OnTimer(uv_timer_t* handle);
-  static void OnCleanup(napi_async_cleanup_hook_handle hook, void* data);
-  static void OnClosed(uv_handle_t* handle);
-  void UpdateTimer();
-
-  Napi::Env env_;
-  LlhttpFunctions llhttp_;
-  std::unique_ptr<Core> core_;
-  // Keeps the shared memory alive and is `this` of the callback.
-  Napi::ObjectReference holder_;
-  Napi::Reference<Napi::Array> slots_;
-  Napi::FunctionReference on_turn_;
-  napi_async_context context_ = nullptr;
-  napi_async_cleanup_hook_handle hook_ = nullptr;
-  uv_poll_t poll_;
-  uv_prepare_t prepare_;
-  uv_timer_t timer_;
-  int open_handles_ = 0;
-  bool timer_runs_ = false;
-};
-
-int CoreHandle::Open(Napi::Object holder, Napi::Array slots,
-                     Napi::Function on_turn) {
-  const int epoll = core_->Open();
-  if (epoll < 0) return epoll;
-  uv_loop_t* loop = nullptr;
-  if (napi_get_uv_event_loop(env_, &loop) != napi_ok) return UV_EINVAL;
-  const int error = uv_poll_init(loop, &poll_, epoll);
-  if (error != 0) return error;
-  uv_prepare_init(loop, &prepare_);
-  uv_timer_init(loop, &timer_);
-  open_handles_ = 3;
-  poll_.data = prepare_.data = timer_.data = this;
-  uv_poll_start(&poll_, UV_READABLE, OnPoll);
-  uv_prepare_start(&prepare_, OnPrepare);
-  uv_unref(reinterpret_cast<uv_handle_t*>(&poll_));
-  uv_unref(reinterpret_cast<uv_handle_t*>(&prepare_));
-  uv_unref(reinterpret_cast<uv_handle_t*>(&timer_));
-  holder_ = Napi::Persistent(holder);
-  slots_ = Napi::Reference<Napi::Array>::New(slots, 1);
-  on_turn_ = Napi::Persistent(on_turn);
-  NAPI_THROW_IF_FAILED(
-      env_, napi_async_init(env_, nullptr, Napi::String::New(env_, "CHAUSSETTE"), &context_),
-      UV_EINVAL);
-  napi_add_async_cleanup_hook(env_, OnCleanup, this, &hook_);
-  return 0;
-}
-
-void CoreHandle::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
-  CoreHandle* self = static_cast<CoreHandle*>(data);
-  self->core_.reset();
-  self->holder_.Reset();
-  self->slots_.Reset();
-  self->on_turn_.Reset();
-  napi_async_destroy(self->env_, self->context_);
-  uv_close(reinterpret_cast<uv_handle_t*>(&self->poll_), OnClosed);
-  uv_close(reinterpret_cast<uv_handle_t*>(&self->prepare_), OnClosed);
-  uv_close(reinterpret_cast<uv_handle_t*>(&self->timer_), OnClosed);
-}
-
-void CoreHandle::OnClosed(uv_handle_t* handle) {
-  CoreHandle* self = static_cast<CoreHandle*>(handle->data);
-  if (--self->open_handles_ > 0) return;
-  napi_remove_async_cleanup_hook(self->hook_);
-  delete self;
-}
-
-void CoreHandle::OnPoll(uv_poll_t* handle, int, int) {
-  CoreHandle* self = static_cast<CoreHandle*>(handle->data);
-  self->core_->Turn();
-  self->UpdateTimer();
-}
-
-void CoreHandle::OnPrepare(uv_prepare_t* handle) {
-  static_cast<CoreHandle*>(handle->data)->core_->Flush();
-}
-
-void CoreHandle::OnTimer(uv_timer_t* handle) {
-  CoreHandle* self = static_cast<CoreHandle*>(handle->data);
-  self->core_->Tick();
-  self->UpdateTimer();
-}
-
-// Without connections the process may sleep undisturbed.
-void CoreHandle::UpdateTimer() {
-  const bool needed = core_->has_connections();
-  if (needed == timer_runs_) return;
-  timer_runs_ = needed;
-  if (needed) {
-    uv_timer_start(&timer_, OnTimer, kTickMs, kTickMs);
-  } else {
-    uv_timer_stop(&timer_);
-  }
-}
-
-bool CoreHandle::Dispatch(uint32_t first, uint32_t count) {
-  Napi::HandleScope scope(env_);
-  napi_value arguments[2];
-  if (napi_create_uint32(env_, first, &arguments[0]) != napi_ok ||
-      napi_create_uint32(env_, count, &arguments[1]) != napi_ok) {
-    return false;
-  }
-  napi_value result;
-  const napi_status status =
-      napi_make_callback(env_, context_, holder_.Value(), on_turn_.Value(), 2, arguments, &result);
-  if (status == napi_ok) return true;
-  bool pending = false;
-  napi_is_exception_pending(env_, &pending);
-  if (!pending) return false;
-  napi_value error;
-  if (napi_get_and_clear_last_exception(env_, &error) != napi_ok) return false;
-  return napi_fatal_exception(env_, error) == napi_ok;
-}
-
-bool CoreHandle::TakeReference(uint32_t slot, const char** data, size_t* length, void** reference) {
-  Napi::HandleScope scope(env_);
-  napi_value array = slots_.Value();
-  napi_value value;
-  napi_typedarray_type type;
-  void* bytes;
-  if (napi_get_element(env_, array, slot, &value) != napi_ok ||
-      napi_get_typedarray_info(env_, value, &type, length, &bytes, nullptr, nullptr) != napi_ok ||
-      type != napi_uint8_array) {
-    return false;
-  }
-  napi_ref ref;
-  if (napi_create_reference(env_, value, 1, &ref) != napi_ok) return false;
-  napi_set_element(env_, array, slot, env_.Undefined());
-  *data = static_cast<const char*>(bytes);
-  *reference = ref;
-  return true;
-}
-
-void CoreHandle::ReleaseReference(void* reference) {
-  napi_delete_reference(env_, static_cast<napi_ref>(reference));
-}
 
 // What one load of the addon keeps for its environment.
 struct Instance {
@@ -224,8 +60,7 @@ Napi::Value OpenCore(const Napi::CallbackInfo& info) {
       MemoryOf<char>(holder, "commands", kCommandBytes),
       MemoryOf<uint32_t>(holder, "control", kControlWords * kWord)};
   auto* handle = new CoreHandle(info.Env(), instance->llhttp, memory);
-  const int error =
-      handle->Open(holder, info[1].As<Napi::Array>(), info[2].As<Napi::Function>());
+  const int error = handle->Open(holder, info[1].As<Napi::Array>(), info[2].As<Napi::Function>());
   if (error == 0) {
     instance->handle = handle;
   } else {
@@ -244,8 +79,7 @@ ServerLimits LimitsOf(const Napi::CallbackInfo& info, size_t first) {
   limits.write_ms = Uint32Of(info, first + 3);
   limits.head_bytes_max = Uint32Of(info, first + 4);
   limits.connections_max = Uint32Of(info, first + 5);
-  limits.body_bytes_max =
-      static_cast<uint64_t>(info[first + 6].As<Napi::Number>().Int64Value());
+  limits.body_bytes_max = static_cast<uint64_t>(info[first + 6].As<Napi::Number>().Int64Value());
   return limits;
 }
 
@@ -266,7 +100,9 @@ Napi::Value AddListener(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), CoreOf(info)->AddListener(ServerOf(info), fd, shared));
 }
 
-void SetLimits(const Napi::CallbackInfo& info) { ServerOf(info)->SetLimits(LimitsOf(info, 1)); }
+void SetLimits(const Napi::CallbackInfo& info) {
+  ServerOf(info)->SetLimits(LimitsOf(info, 1));
+}
 
 void SetNodeStyle(const Napi::CallbackInfo& info) {
   ServerOf(info)->node_style = info[1].As<Napi::Boolean>().Value();
@@ -290,15 +126,21 @@ void EndConnection(const Napi::CallbackInfo& info) {
   if (connection != nullptr) core->End(connection, info[1].As<Napi::Boolean>().Value());
 }
 
-void CloseIdle(const Napi::CallbackInfo& info) { CoreOf(info)->RequestCloseIdle(ServerOf(info)); }
+void CloseIdle(const Napi::CallbackInfo& info) {
+  CoreOf(info)->RequestCloseIdle(ServerOf(info));
+}
 
-void Drain(const Napi::CallbackInfo& info) { CoreOf(info)->Drain(ServerOf(info)); }
+void Drain(const Napi::CallbackInfo& info) {
+  CoreOf(info)->Drain(ServerOf(info));
+}
 
 Napi::Value Cut(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), CoreOf(info)->Cut(ServerOf(info)));
 }
 
-void RunCommands(const Napi::CallbackInfo& info) { CoreOf(info)->RunCommands(); }
+void RunCommands(const Napi::CallbackInfo& info) {
+  CoreOf(info)->RunCommands();
+}
 
 void Ref(const Napi::CallbackInfo& info) {
   info.Env().GetInstanceData<Instance>()->handle->Ref();
@@ -374,9 +216,11 @@ Napi::Value Endpoint(const Napi::CallbackInfo& info) {
   Napi::Array result = Napi::Array::New(info.Env(), 3);
   result.Set(0u, Napi::String::New(info.Env(), text));
   result.Set(1u, Napi::Number::New(info.Env(), port));
-  result.Set(2u, Napi::String::New(info.Env(), address.ss_family == AF_INET    ? "IPv4"
-                                               : address.ss_family == AF_INET6 ? "IPv6"
-                                                                               : "unix"));
+  result.Set(2u,
+             Napi::String::New(info.Env(),
+                               address.ss_family == AF_INET    ? "IPv4"
+                               : address.ss_family == AF_INET6 ? "IPv6"
+                                                               : "unix"));
   return result;
 }
 

@@ -82,7 +82,6 @@ constexpr Entry kEntries[] = {
     {"HasBody", kHasBody},
     {"ControlHandled", kControlHandled},
     {"ControlCommandBytes", kControlCommandBytes},
-    {"ControlNow", kControlNow},
     {"ControlWords", kControlWords},
     {"ArenaBytes", kArenaBytes},
     {"RecordsMax", kRecordsMax},

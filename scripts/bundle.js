@@ -22,6 +22,21 @@ const { metafile } = await build({
   metafile: true,
 });
 
+// The preload is one CommonJS file: `--require` must have finished when it returns. It has no import.meta.
+await build({
+  absWorkingDir: root,
+  entryPoints: ['lib/register.ts'],
+  outfile: 'dist/preload/register.cjs',
+  bundle: true,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20',
+  packages: 'external',
+  logLevel: 'warning',
+  banner: { js: "const fileUrl = require('node:url').pathToFileURL(__filename).href;" },
+  define: { 'import.meta.url': 'fileUrl' },
+});
+
 // Those of earlier builds go last: a server that starts meanwhile finds what its entry names.
 for (const name of readdirSync(join(root, 'dist/chunks'))) {
   if (!(`dist/chunks/${name}` in metafile.outputs)) rmSync(join(root, 'dist/chunks', name));

@@ -161,6 +161,14 @@ export function initServer(
   server[kFeeder] = undefined;
   server.maxHeadersCount = null;
   server.maxRequestsPerSocket = 0;
+  const { noDelay, keepAlive, keepAliveInitialDelay } = given;
+  Object.assign(server, {
+    httpAllowHalfOpen: false,
+    allowHalfOpen: true,
+    noDelay: noDelay ?? true,
+    keepAlive: keepAlive ?? false,
+    keepAliveInitialDelay: keepAliveInitialDelay ?? 0,
+  });
   if (onRequest !== undefined) server.on('request', onRequest as unknown as Listener);
   server.on('connection', feed as unknown as Listener);
 }

@@ -15,6 +15,10 @@ export function nodeServes(server: EventEmitter, options: ServerOptions, args: r
     (server as { maxRequestsPerSocket?: number }).maxRequestsPerSocket !== 0 ||
     (options as { highWaterMark?: unknown }).highWaterMark !== undefined ||
     (options as { uniqueHeaders?: unknown }).uniqueHeaders !== undefined ||
+    (options as { rejectNonStandardBodyWrites?: unknown }).rejectNonStandardBodyWrites === true ||
+    options.requireHostHeader === false ||
+    (server as { httpAllowHalfOpen?: unknown }).httpAllowHalfOpen === true ||
+    isAbstract(args[0]) ||
     isHandle(args[0]) ||
     isClusterWorker()
   );
@@ -40,6 +44,12 @@ function isHandle(target: unknown): boolean {
       ('handle' in target && target.handle !== undefined) ||
       'onconnection' in target)
   );
+}
+
+/** A Unix socket without a file. */
+function isAbstract(target: unknown): boolean {
+  const path = typeof target === 'object' && target !== null && 'path' in target ? target.path : target;
+  return typeof path === 'string' && path.startsWith('\0');
 }
 
 /** The primary process of a cluster owns the sockets of its workers, and hands out handles of libuv. */

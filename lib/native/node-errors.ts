@@ -1,3 +1,5 @@
+import { format, inspect } from 'node:util';
+
 // Errors that node:http raises, with its codes: applications and middleware match them.
 
 function coded<E extends Error>(error: E, code: string): E & { code: string } {
@@ -20,7 +22,7 @@ export function headersSent(action: string): Error {
 }
 
 export function invalidStatus(status: unknown): Error {
-  return coded(new RangeError(`Invalid status code: ${String(status)}`), 'ERR_HTTP_INVALID_STATUS_CODE');
+  return coded(new RangeError(format('Invalid status code: %s', status)), 'ERR_HTTP_INVALID_STATUS_CODE');
 }
 
 export function invalidChar(what: string): Error {
@@ -44,12 +46,50 @@ export function nullChunk(): Error {
 }
 
 export function invalidChunk(chunk: unknown): Error {
-  const received = chunk === undefined ? 'undefined' : `type ${typeof chunk} (${String(chunk)})`;
+  return invalidType('chunk', 'of type string or an instance of Buffer or Uint8Array', chunk);
+}
+
+/** @param what As in "must be of type string". */
+export function invalidType(name: string, what: string, value: unknown): Error {
   return coded(
-    new TypeError(
-      `The "chunk" argument must be of type string or an instance of Buffer or Uint8Array. Received ${received}`,
-    ),
+    new TypeError(`The "${name}" argument must be ${what}. Received ${received(value)}`),
     'ERR_INVALID_ARG_TYPE',
+  );
+}
+
+function received(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (typeof value === 'function') return `function ${value.name}`;
+  if (typeof value === 'object') {
+    const maker: unknown = value.constructor;
+    return typeof maker === 'function' && maker.name !== ''
+      ? `an instance of ${maker.name}`
+      : inspect(value, { depth: -1 });
+  }
+  const text = inspect(value, { colors: false });
+  return `type ${typeof value} (${text.length > 28 ? `${text.slice(0, 25)}...` : text})`;
+}
+
+export function invalidValue(name: string, value: unknown): Error {
+  return coded(
+    new TypeError(`The argument '${name}' is invalid. Received ${inspect(value)}`),
+    'ERR_INVALID_ARG_VALUE',
+  );
+}
+
+export function lengthMismatch(given: number, announced: number | undefined): Error {
+  return coded(
+    new Error(
+      `Response body's content-length of ${given} byte(s) does not match the content-length of ${announced} byte(s) set in header`,
+    ),
+    'ERR_HTTP_CONTENT_LENGTH_MISMATCH',
+  );
+}
+
+export function socketEncoding(): Error {
+  return coded(
+    new Error('Changing the socket encoding is not allowed per RFC7230 Section 3.'),
+    'ERR_HTTP_SOCKET_ENCODING',
   );
 }
 

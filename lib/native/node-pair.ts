@@ -3,7 +3,8 @@ import type { Handler } from '../exchange.js';
 import type { NativeExchange } from './exchange.js';
 import { abortRequest, initRequest, NativeRequest } from './request.js';
 import './request-fields.js';
-import { emitClose, initResponse, NativeResponse } from './response.js';
+import { initResponse, NativeResponse } from './response.js';
+import { emitClose } from './response-end.js';
 import './response-fields.js';
 import type { PairFactory } from './turn.js';
 

@@ -6,6 +6,7 @@ import {
   closed,
   ended,
   finished,
+  kBytes,
   kCloseTold,
   kCorked,
   kEndContext,
@@ -96,6 +97,7 @@ defineValues(NativeResponse.prototype, {
   _hasBody: true,
   _trailer: '',
   errored: null,
+  [kBytes]: 0,
   [kCloseTold]: false,
   [kEndContext]: undefined,
 });

@@ -15,6 +15,8 @@ export const kState = Symbol('state');
 export const kOwnWriteHead = Symbol('writeHead');
 export const kTrailers = Symbol('trailers');
 export const kCorked = Symbol('corked');
+/** Of the body, counted for strictContentLength only. */
+export const kBytes = Symbol('bytes');
 export const kWritten = Symbol('written');
 /** 'close' was emitted although the response is not finished: the client left, or has shut down its side. */
 export const kCloseTold = Symbol('closeTold');
@@ -89,17 +91,28 @@ export function startStream(response: NativeResponse): void {
 export function failWrite(response: NativeResponse, error: Error, callback: Callback | undefined): void {
   process.nextTick(() => {
     callback?.(error);
-    if (!response.destroyed) response.emit('error', error);
+    if (!response.destroyed && response[kState] !== closed) response.emit('error', error);
   });
 }
 
 export function endAgain(response: NativeResponse, chunk: unknown, callback: Callback | undefined): void {
-  if (typeof callback === 'function') {
-    const error = chunk ? nodeErrors.writeAfterEnd() : nodeErrors.alreadyFinished();
-    process.nextTick(callback, error);
-  } else if (chunk) {
-    failWrite(response, nodeErrors.writeAfterEnd(), undefined);
-  }
+  if (chunk) failWrite(response, nodeErrors.writeAfterEnd(), callback);
+  else if (typeof callback === 'function') process.nextTick(callback, nodeErrors.alreadyFinished());
+}
+
+/** With strictContentLength: as many bytes as the Content-Length says, not more; at the end not fewer.
+ *  @throws {Error} ERR_HTTP_CONTENT_LENGTH_MISMATCH */
+export function checkLength(
+  response: NativeResponse,
+  chunk: string | Uint8Array | null,
+  isLast: boolean,
+): void {
+  const announced = response[kHeaders]?.get('content-length');
+  if (announced === undefined || response[kHeaders]?.has('transfer-encoding') === true) return;
+  const length = Number(announced);
+  const given = response[kBytes] + (chunk === null ? 0 : Buffer.byteLength(chunk));
+  if (given > length || (isLast && given !== length)) throw nodeErrors.lengthMismatch(given, length);
+  response[kBytes] = given;
 }
 
 export function watched(response: NativeResponse): boolean {

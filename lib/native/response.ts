@@ -6,18 +6,20 @@ import { noDate } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import type { NativeRequest } from './request.js';
-import { abortRequest, kExchange } from './request.js';
+import { kExchange } from './request.js';
+import { closeCut, emitClose, emitFinish, justEnded, kNextEnd } from './response-end.js';
 import { type HeaderValue, ResponseHeaders, toPairs } from './response-headers.js';
 import {
   badReason,
   type Callback,
-  closed,
+  checkLength,
   endAgain,
   ended,
   failWrite,
   fieldsOf,
   finished,
   headSet,
+  kBytes,
   kCloseTold,
   kCorked,
   kEndContext,
@@ -40,9 +42,6 @@ import {
 
 type Chunk = string | Uint8Array;
 
-/** The response that ended after this one in the same tick. */
-const kNextEnd = Symbol('nextEnd');
-
 const node = ServerResponse.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
 
 /** Node's own method, for a response that is not ours. */
@@ -58,6 +57,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kTrailers]: string[] | undefined;
   declare [kCorked]: number;
   declare [kWritten]: boolean;
+  declare [kBytes]: number;
+  declare strictContentLength: boolean;
   declare [kCloseTold]: boolean;
   declare [kEndContext]: AsyncResource | undefined;
   declare [kNextEnd]: NativeResponse | undefined;
@@ -76,6 +77,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   override setHeaders(headers: Headers | Map<string, HeaderValue>): this {
     if (this[kExchange] === undefined) return pass(this, 'setHeaders', [headers]);
     if (this[kState] !== open) throw nodeErrors.headersSent('set');
+    if (!(headers instanceof Map) && typeof (headers as Headers | null)?.get !== 'function')
+      throw nodeErrors.invalidType('headers', 'an instance of Headers or Map', headers);
     const cookies = headers instanceof Headers ? headers.getSetCookie() : [];
     for (const [name, value] of headers) {
       if (cookies.length === 0 || name !== 'set-cookie') this.setHeader(name, value);
@@ -94,16 +97,19 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override getHeader(name: string): number | string | string[] | undefined {
     if (this[kExchange] === undefined) return pass(this, 'getHeader', [name]);
-    return this[kHeaders]?.get(String(name)) as number | string | string[] | undefined;
+    if (typeof name !== 'string') throw nodeErrors.invalidType('name', 'of type string', name);
+    return this[kHeaders]?.get(name) as number | string | string[] | undefined;
   }
 
   override hasHeader(name: string): boolean {
     if (this[kExchange] === undefined) return pass(this, 'hasHeader', [name]);
-    return this[kHeaders]?.has(String(name)) === true;
+    if (typeof name !== 'string') throw nodeErrors.invalidType('name', 'of type string', name);
+    return this[kHeaders]?.has(name) === true;
   }
 
   override removeHeader(name: string): void {
     if (this[kExchange] === undefined) return pass(this, 'removeHeader', [name]);
+    if (typeof name !== 'string') throw nodeErrors.invalidType('name', 'of type string', name);
     if (this[kState] !== open) throw nodeErrors.headersSent('remove');
     this[kHeaders]?.delete(name);
     if (lowerCase(name) === 'date') this.sendDate = false;
@@ -143,6 +149,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (badReason.test(this.statusMessage)) throw nodeErrors.invalidChar('statusMessage');
     this.statusCode = code;
     if (typeof headers === 'object' && headers !== null) mergeHead(this, headers);
+    if (this[kHeaders]?.has('trailer') === true && this[kHeaders].has('content-length'))
+      throw nodeErrors.trailerNotAllowed();
     this[kState] = headSet;
     return this;
   }
@@ -175,6 +183,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
       failWrite(this, nodeErrors.destroyed('write'), callback);
       return false;
     }
+    if (this.strictContentLength) checkLength(this, chunk, false);
     startStream(this);
     this[kWritten] = true;
     const goesOn = this[kExchange].write(encode(chunk, encoding));
@@ -205,6 +214,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     }
     this[kCorked] = 0;
     const body = chunk === undefined || chunk === null ? null : encode(chunk as Chunk, encoding);
+    if (this.strictContentLength) checkLength(this, body, true);
     setHead(this);
     if (typeof callback === 'function') this.once('finish', callback as () => void);
     const isWatched = watched(this);
@@ -264,13 +274,24 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override writeEarlyHints(hints: Record<string, string | string[]>, callback?: () => void): void {
     if (this[kExchange] === undefined) return pass(this, 'writeEarlyHints', [hints, callback]);
-    const headers = new ResponseHeaders();
-    for (const [name, value] of Object.entries(hints)) {
-      headers.set(name, name.toLowerCase() === 'link' && Array.isArray(value) ? value.join(', ') : value);
-    }
-    if (headers.get('link') === undefined) return;
-    this[kExchange].respondInfo(103, headers.toList());
+    // Node's own method checks the hints and writes the head, which is read here.
+    const writer = {
+      _writeRaw: (head: string) => this[kExchange].respondInfo(103, readFields(head)),
+    };
+    pass(writer, 'writeEarlyHints', [hints]);
     if (callback !== undefined) process.nextTick(callback);
+  }
+
+  /** Bytes for the connection as they are: undocumented, and used for informational responses of one's own. */
+  _writeRaw(data: Chunk, encoding?: unknown, callback?: () => void): boolean {
+    if (this[kExchange] === undefined) return pass(this, '_writeRaw', [data, encoding, callback]);
+    return this[kExchange].socket.write(data, encoding, callback);
+  }
+
+  _send(data: Chunk, encoding?: unknown, callback?: () => void): boolean {
+    if (this[kExchange] === undefined) return pass(this, '_send', [data, encoding, callback]);
+    startStream(this);
+    return data.length === 0 || this._writeRaw(data, encoding, callback);
   }
 
   // The stream.
@@ -279,6 +300,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (this[kExchange] === undefined) return pass(this, 'destroy', [error]);
     if (this.destroyed) return this;
     this.destroyed = true;
+    if (error !== undefined) (this as { errored: Error | null }).errored = error;
     this[kExchange].abort();
     this.socket?.destroy(error);
     process.nextTick(closeCut, this);
@@ -328,51 +350,12 @@ function encode(chunk: Chunk, encoding: unknown): Chunk {
   return name === 'utf8' || name === 'utf-8' ? chunk : Buffer.from(chunk, encoding as BufferEncoding);
 }
 
-function emitFinish(response: NativeResponse): void {
-  response.emit('prefinish');
-  response.emit('finish');
-  process.nextTick(emitClose, response);
-}
-
-/** 'close', once. A response that is cut keeps its state: what was not sent does not count as sent. */
-export function emitClose(response: NativeResponse): void {
-  if (response[kState] === closed) return;
-  const told = response[kCloseTold];
-  if (response[kState] === finished) response[kState] = closed;
-  else response[kCloseTold] = true;
-  if (!told) response.emit('close');
-}
-
-/** After destroy(). */
-function closeCut(response: NativeResponse): void {
-  if (response[kState] < finished) abortRequest(response.req as NativeRequest);
-  emitClose(response);
-}
-
-// A response that nobody listened to when it ended may still get a listener in the same tick: res.end().on('finish').
-let firstEnd: NativeResponse | undefined;
-let lastEnd: NativeResponse | undefined;
-
-function justEnded(response: NativeResponse): void {
-  if (lastEnd === undefined) {
-    firstEnd = response;
-    process.nextTick(tellEnds);
-  } else {
-    lastEnd[kNextEnd] = response;
-  }
-  lastEnd = response;
-}
-
-function tellEnds(): void {
-  let response = firstEnd;
-  firstEnd = lastEnd = undefined;
-  while (response !== undefined) {
-    const next: NativeResponse | undefined = response[kNextEnd];
-    response[kNextEnd] = undefined;
-    if ((response as unknown as { _events: unknown })._events === undefined) response[kState] = closed;
-    else response.flushed();
-    response = next;
-  }
+/** Name and value in turn, of a head that ends with an empty line. */
+function readFields(head: string): string[] {
+  return head
+    .split('\r\n')
+    .slice(1, -2)
+    .flatMap((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]);
 }
 
 /** Fields that every response has from the start; the order is that of the hidden class. */

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { unlinkSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { Limits } from '../backends/backend.js';
@@ -9,6 +10,9 @@ import { type ListenRequest, openListener } from './listen.js';
 import { createPairFactory } from './node-pair.js';
 import type { ServerSettings } from './server-options.js';
 import { NativeServer } from './turn.js';
+
+const startChannel = channel('http.server.request.start');
+const finishChannel = channel('http.server.response.finish');
 
 /** What a Server has on the native core: its listener there, and the way from there to its events.
  *
@@ -38,7 +42,9 @@ export class ServerState implements Handler {
   }
 
   get address(): AddressInfo | string | null {
-    return this.#native === undefined ? null : this.#address;
+    if (this.#native !== undefined) return this.#address;
+    // As net.Server: the path stays known when the server has closed.
+    return typeof this.#address === 'string' && this.#unlink !== undefined ? this.#address : null;
   }
 
   // What the core calls.
@@ -48,12 +54,21 @@ export class ServerState implements Handler {
     if (native.upgrade && this.#upgrade(native)) return;
     const server = this.#server;
     const { req, res } = native.node();
+    if (startChannel.hasSubscribers || finishChannel.hasSubscribers) this.#publish(native);
     if (this.settings.timeout > 0) native.socket.setTimeout(this.settings.timeout);
     if (native.expectsContinue && server.listenerCount('checkContinue') > 0) {
       server.emit('checkContinue', req, res);
     } else {
       server.emit('request', req, res);
     }
+  }
+
+  /** For diagnostics_channel, as node:http publishes. */
+  #publish(exchange: NativeExchange): void {
+    const { req: request, res: response } = exchange.node();
+    const message = { request, response, socket: exchange.socket, server: this.#server };
+    response.once('finish', () => finishChannel.publish(message));
+    startChannel.publish(message);
   }
 
   #upgrade(exchange: NativeExchange): boolean {
@@ -68,6 +83,7 @@ export class ServerState implements Handler {
     if (event === 'upgrade' && this.settings.shouldUpgrade?.(req) === false) return false;
     const taken = exchange.takeOver();
     if (taken === undefined) return false;
+    Object.assign(taken.socket, { parser: null, server, _httpMessage: null });
     Object.defineProperty(req, 'upgrade', { value: true, writable: true, configurable: true });
     Object.defineProperty(req, 'socket', { value: taken.socket, writable: true, configurable: true });
     server.emit(event, req, taken.socket, taken.head);

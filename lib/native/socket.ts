@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type { NativeExchange } from './exchange.js';
 import { addon } from './layout.js';
+import { socketEncoding } from './node-errors.js';
 
 /** Those that somebody has asked for, by the number of their connection. */
 const sockets = new Map<number, NativeSocket>();
@@ -229,6 +230,10 @@ export class NativeSocket extends EventEmitter {
       exchange.server.dropIn?.server.emit('timeout', this) === true,
     ];
     if (!told.includes(true)) this.destroy();
+  }
+
+  setEncoding(): never {
+    throw socketEncoding();
   }
 
   setKeepAlive(): this {

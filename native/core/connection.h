@@ -25,7 +25,7 @@ struct Exchange {
   uint32_t generation = 0;
   uint32_t index = kNoIndex;
   uint32_t connection = kNoIndex;
-  uint32_t next = kNoIndex;  // behind it on the same connection
+  uint32_t next = kNoIndex;   // behind it on the same connection
   uint32_t record_epoch = 0;  // where its newest record is, to add bytes to it
   uint32_t record = 0;
   uint32_t unconsumed_bytes = 0;  // of the body, with JavaScript
@@ -37,19 +37,19 @@ struct Exchange {
   bool safe = false;
   bool is_head = false;
   bool http10 = false;
-  bool keep_alive = false;         // what the request asked for
+  bool keep_alive = false;  // what the request asked for
   bool chunked_request = false;
-  bool expect_continue = false;    // asked for, and not answered yet
-  bool upgrade = false;            // what follows may be another protocol
-  bool body_wanted = false;        // somebody reads the body
+  bool expect_continue = false;  // asked for, and not answered yet
+  bool upgrade = false;          // what follows may be another protocol
+  bool body_wanted = false;      // somebody reads the body
   bool request_complete = false;
   bool response_started = false;
   bool response_complete = false;
   bool response_chunked = false;
   bool response_has_length = false;
   bool response_body_allowed = false;
-  bool close = false;              // the connection ends with this response
-  bool cut = false;                // ... without its regular end
+  bool close = false;  // the connection ends with this response
+  bool cut = false;    // ... without its regular end
   bool want_drain = false;
   bool want_flushed = false;
 };
@@ -94,27 +94,26 @@ struct Connection {
   uint32_t deadline_tick = UINT32_MAX;
   uint32_t linger_bytes = 0;   // thrown away behind the last request
   uint32_t skipped_bytes = 0;  // empty lines since the last request
-  uint32_t epoll_events = 0;  // that epoll watches for
+  uint32_t epoll_events = 0;   // that epoll watches for
   Deadline deadline = Deadline::kNone;
   ConnectionState state = ConnectionState::kOpen;
   bool in_use = false;
-  bool touched = false;           // on the list of those to write
-  bool resume = false;            // on the list of those to parse on
+  bool touched = false;  // on the list of those to write
+  bool resume = false;   // on the list of those to parse on
   bool read_paused = false;
   bool peer_closed = false;       // its end of the stream was read
   bool no_more_requests = false;  // the rest of what arrives is thrown away
   bool close_after_flush = false;
-  bool cut = false;               // ... without reading on
-  bool write_blocked = false;     // unsent bytes keep the next request waiting
+  bool cut = false;            // ... without reading on
+  bool write_blocked = false;  // unsent bytes keep the next request waiting
   bool half_close_told = false;
-  bool served = false;            // at least one response
-  bool end_wanted = false;        // JavaScript is told of its end
+  bool served = false;      // at least one response
+  bool end_wanted = false;  // JavaScript is told of its end
 
   bool open() const { return state == ConnectionState::kOpen; }
   bool in_message() const { return parser != nullptr; }
   bool idle() const {
-    return open() && in_flight == 0 && parser == nullptr && spill == nullptr &&
-           out.empty();
+    return open() && in_flight == 0 && parser == nullptr && spill == nullptr && out.empty();
   }
 };
 

@@ -12,16 +12,13 @@
 #include "core/response_writer.h"
 
 namespace chaussette {
-Core::Core(Host* host, const LlhttpFunctions* llhttp,
-           const SharedMemory& memory)
+Core::Core(Host* host, const LlhttpFunctions* llhttp, const SharedMemory& memory)
     : host_(host),
       memory_(memory),
       llhttp_(llhttp),
       table_(memory.arena, memory.records, memory.headers),
       blocks_(host,
-              [](void* h, void* reference) {
-                static_cast<Host*>(h)->ReleaseReference(reference);
-              }),
+              [](void* h, void* reference) { static_cast<Host*>(h)->ReleaseReference(reference); }),
       reader_(std::make_unique<RequestReader>(this)),
       writer_(std::make_unique<ResponseWriter>(this)) {
   RequestParser::FillSettings(*llhttp, &settings_);
@@ -54,8 +51,7 @@ int Core::Open() {
 void Core::UpdateNow() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  now_ms_ = static_cast<uint64_t>(now.tv_sec) * 1000 +
-            static_cast<uint64_t>(now.tv_nsec) / 1000000;
+  now_ms_ = static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1000000;
 }
 
 bool Core::Turn() {
@@ -63,8 +59,7 @@ bool Core::Turn() {
   UpdateNow();
   turns_++;
   epoll_event events[kEventsPerTurnMax];
-  const int count =
-      epoll_wait(epoll_.get(), events, static_cast<int>(kEventsPerTurnMax), 0);
+  const int count = epoll_wait(epoll_.get(), events, static_cast<int>(kEventsPerTurnMax), 0);
   for (int i = 0; i < count && !dead_; i++) {
     HandleEvent(events[i].data.u64, events[i].events);
   }
@@ -73,8 +68,7 @@ bool Core::Turn() {
 }
 
 bool Core::HasReadRoom(const Connection& c) {
-  return HasMessageRoom() &&
-         table_.HasBytes(RequestReader::ReadRoom(c));
+  return HasMessageRoom() && table_.HasBytes(RequestReader::ReadRoom(c));
 }
 
 void Core::HandleEvent(uint64_t data, uint32_t events) {
@@ -96,8 +90,8 @@ void Core::HandleEvent(uint64_t data, uint32_t events) {
   if (c == nullptr || c->state == ConnectionState::kClosed) return;
   if ((events & EPOLLOUT) != 0) Touch(c);
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
-  const bool reads = c->state == ConnectionState::kLingering ||
-                     (!c->read_paused && !c->peer_closed);
+  const bool reads =
+      c->state == ConnectionState::kLingering || (!c->read_paused && !c->peer_closed);
   if (!reads) {
     if ((events & (EPOLLHUP | EPOLLERR)) != 0) return Kill(c);
     return Watch(c, c->epoll_events & ~static_cast<uint32_t>(EPOLLIN));
@@ -122,9 +116,8 @@ void Core::Settle() {
     WriteTouched();
     ResumeReading();
     if (table_.record_count() == 0) DestroyClosed();
-  } while (!dead_ &&
-           (table_.record_count() != 0 || !events_.empty() ||
-            !touched_.empty() || !resumed_.empty() || close_idle_));
+  } while (!dead_ && (table_.record_count() != 0 || !events_.empty() || !touched_.empty() ||
+                      !resumed_.empty() || close_idle_));
 }
 
 // Lets the event loop go round before the rest of a turn.
@@ -161,19 +154,16 @@ void Core::MoveEvents() {
   size_t moved = 0;
   for (; moved < events_.size() && table_.HasRecord(); moved++) {
     const Event& event = events_[moved];
-    uint32_t* record = table_.AddRecord(event.kind, event.index,
-                                        event.generation, event.server);
+    uint32_t* record = table_.AddRecord(event.kind, event.index, event.generation, event.server);
     record[kRecordCode] = event.code;
   }
-  events_.erase(events_.begin(),
-                events_.begin() + static_cast<std::ptrdiff_t>(moved));
+  events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(moved));
 }
 
 void Core::Flush() {
   if (dispatching_ || dead_) return;
-  if (memory_.control[kControlCommandBytes] == 0 && touched_.empty() &&
-      events_.empty() && closed_.empty() && resumed_.empty() && !close_idle_ &&
-      table_.record_count() == 0) {
+  if (memory_.control[kControlCommandBytes] == 0 && touched_.empty() && events_.empty() &&
+      closed_.empty() && resumed_.empty() && !close_idle_ && table_.record_count() == 0) {
     return;
   }
   UpdateNow();
@@ -206,8 +196,7 @@ void Core::ResumeReading() {
     c->resume = false;
     reader_->ParseSpill(c);
   }
-  resumed_.erase(resumed_.begin(),
-                 resumed_.begin() + static_cast<std::ptrdiff_t>(done));
+  resumed_.erase(resumed_.begin(), resumed_.begin() + static_cast<std::ptrdiff_t>(done));
 }
 
 void Core::Touch(Connection* c) {
@@ -222,8 +211,7 @@ void Core::Resume(Connection* c) {
   resumed_.push_back(c->index);
 }
 
-void Core::PushEvent(RecordKind kind, const Exchange* exchange, uint32_t server,
-                     uint32_t code) {
+void Core::PushEvent(RecordKind kind, const Exchange* exchange, uint32_t server, uint32_t code) {
   const uint32_t index = exchange != nullptr ? exchange->index : kNoIndex;
   const uint32_t generation = exchange != nullptr ? exchange->generation : 0;
   events_.push_back({kind, index, generation, server, code});
@@ -231,8 +219,7 @@ void Core::PushEvent(RecordKind kind, const Exchange* exchange, uint32_t server,
 
 RequestParser* Core::TakeParser() {
   if (free_parsers_.empty()) {
-    parsers_.push_back(
-        std::make_unique<RequestParser>(llhttp_, &settings_, &scratch_));
+    parsers_.push_back(std::make_unique<RequestParser>(llhttp_, &settings_, &scratch_));
     free_parsers_.push_back(parsers_.back().get());
   }
   RequestParser* parser = free_parsers_.back();
@@ -240,7 +227,9 @@ RequestParser* Core::TakeParser() {
   return parser;
 }
 
-void Core::GiveParser(RequestParser* parser) { free_parsers_.push_back(parser); }
+void Core::GiveParser(RequestParser* parser) {
+  free_parsers_.push_back(parser);
+}
 
 Exchange* Core::AddExchange(Connection* c) {
   uint32_t index;
@@ -271,8 +260,7 @@ void Core::Watch(Connection* c, uint32_t events) {
   epoll_event event{};
   event.events = events;
   event.data.u64 = (static_cast<uint64_t>(c->generation) << 32) | c->index;
-  const int error =
-      epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, c->channel.fd, &event);
+  const int error = epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, c->channel.fd, &event);
   CHECK(error == 0);
   c->epoll_events = events;
 }
@@ -283,8 +271,7 @@ void Core::AbortExchanges(Connection* c) {
   while (index != kNoIndex) {
     Exchange* e = exchanges_.at(index);
     index = e->next;
-    const bool told = e->response_complete && e->request_complete &&
-                      !e->want_flushed;
+    const bool told = e->response_complete && e->request_complete && !e->want_flushed;
     if (!told) PushEvent(kEventAbort, e, c->server->tag);
     FreeExchange(e);
   }
@@ -300,15 +287,13 @@ void Core::Linger(Connection* c) {
   c->state = ConnectionState::kLingering;
   c->transport->ShutdownWrite(&c->channel);
   Watch(c, EPOLLIN);
-  SetDeadline(c, Deadline::kLinger,
-              c->server->draining ? kDrainLingerMs : kLingerMs);
+  SetDeadline(c, Deadline::kLinger, c->server->draining ? kDrainLingerMs : kLingerMs);
 }
 
 Connection* Core::FindConnection(uint32_t serial) {
   for (uint32_t i = 0; i < connections_.size(); i++) {
     Connection* c = connections_.at(i);
-    if (c->in_use && c->serial == serial &&
-        c->state != ConnectionState::kClosed) {
+    if (c->in_use && c->serial == serial && c->state != ConnectionState::kClosed) {
       return c;
     }
   }

@@ -38,7 +38,9 @@ class Host {
   [[nodiscard]] virtual bool Dispatch(uint32_t first, uint32_t count) = 0;
   // The referenced body in a slot; `reference` is given back with
   // ReleaseReference. False when there is none.
-  virtual bool TakeReference(uint32_t slot, const char** data, size_t* length,
+  virtual bool TakeReference(uint32_t slot,
+                             const char** data,
+                             size_t* length,
                              void** reference) = 0;
   virtual void ReleaseReference(void* reference) = 0;
 
@@ -48,11 +50,11 @@ class Host {
 
 // The memory that the core shares with JavaScript.
 struct SharedMemory {
-  char* arena;         // kArenaBytes
-  uint32_t* records;   // kRecordsMax * kRecordWords
-  uint32_t* headers;   // kHeadersMax * kHeaderWords
-  char* commands;      // kCommandBytes
-  uint32_t* control;   // kControlWords
+  char* arena;        // kArenaBytes
+  uint32_t* records;  // kRecordsMax * kRecordWords
+  uint32_t* headers;  // kHeadersMax * kHeaderWords
+  char* commands;     // kCommandBytes
+  uint32_t* control;  // kControlWords
 };
 
 // Everything of one environment: the epoll instance, the connections, the
@@ -127,15 +129,12 @@ class Core {
   }
   RequestParser* TakeParser();
   void GiveParser(RequestParser* parser);
-  void PushEvent(RecordKind kind, const Exchange* exchange, uint32_t server,
-                 uint32_t code = 0);
+  void PushEvent(RecordKind kind, const Exchange* exchange, uint32_t server, uint32_t code = 0);
   // Puts the events so far into the table. Before the record of a new request:
   // JavaScript finds exchanges by index, so the end of the one that had the
   // index before must reach it first.
   void MoveEvents();
-  bool HasMessageRoom() const {
-    return table_.HasMessageRoom(events_.size());
-  }
+  bool HasMessageRoom() const { return table_.HasMessageRoom(events_.size()); }
   void Touch(Connection* connection);
   void Resume(Connection* connection);
   void Watch(Connection* connection, uint32_t events);
@@ -211,10 +210,10 @@ class Core {
   uint32_t connection_count_ = 0;
   uint32_t connection_serial_ = 0;
   bool dispatching_ = false;
-  bool dead_ = false;          // JavaScript cannot run any more
-  bool paused_ = false;        // a listener waits for descriptors
-  bool close_idle_ = false;    // a server has begun to drain
-  bool woken_ = false;         // wake_ is readable
+  bool dead_ = false;        // JavaScript cannot run any more
+  bool paused_ = false;      // a listener waits for descriptors
+  bool close_idle_ = false;  // a server has begun to drain
+  bool woken_ = false;       // wake_ is readable
 };
 
 }  // namespace chaussette

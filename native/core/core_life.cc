@@ -50,9 +50,7 @@ void Core::WatchListener(Listener* listener, Server* server, bool watch) {
   epoll_event event{};
   // The socket is shared with siblings: not all of them are to wake up.
   event.events = EPOLLIN | EPOLLEXCLUSIVE;
-  event.data.u64 =
-      (static_cast<uint64_t>(kListenerMark | server->tag) << 32) |
-      listener->number;
+  event.data.u64 = (static_cast<uint64_t>(kListenerMark | server->tag) << 32) | listener->number;
   const int op = watch ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
   if (epoll_ctl(epoll_.get(), op, listener->fd.get(), &event) == 0) {
     listener->watched = watch;
@@ -71,11 +69,9 @@ void Core::Accept(Listener* listener, Server* server) {
 
 // Returns false when there is nothing more to accept now.
 bool Core::AcceptOne(Listener* listener, Server* server) {
-  const int fd = accept4(listener->fd.get(), nullptr, nullptr,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int fd = accept4(listener->fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) {
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-        errno == ENOMEM) {
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       PauseAccept(listener, server);
       return false;
     }
@@ -251,8 +247,7 @@ void Core::UpdateDeadline(Connection* c) {
   } else if (c->in_message()) {
     // An open exchange may take its time; one that is answered may not hold the
     // connection with a body that it does not read on.
-    const bool waits = c->read_paused &&
-                       !exchanges_.at(c->last_exchange)->response_complete;
+    const bool waits = c->read_paused && !exchanges_.at(c->last_exchange)->response_complete;
     SetDeadline(c, waits ? Deadline::kNone : Deadline::kBody, limits.body_ms);
   } else if (c->in_flight > 0) {
     if (!c->peer_closed) {
@@ -263,8 +258,7 @@ void Core::UpdateDeadline(Connection* c) {
   } else if (c->served) {
     SetDeadline(c, Deadline::kIdle, limits.keep_alive_ms);
   } else {
-    SetDeadline(c, Deadline::kIdle,
-                c->server->draining ? kDrainFirstRequestMs : limits.head_ms);
+    SetDeadline(c, Deadline::kIdle, c->server->draining ? kDrainFirstRequestMs : limits.head_ms);
   }
 }
 
@@ -285,8 +279,7 @@ void Core::Tick() {
     paused_ = false;
     for (const auto& server : servers_) {
       for (const auto& listener : server->listeners) {
-        if (listener->paused_until_ms == 0 ||
-            listener->paused_until_ms == UINT64_MAX) {
+        if (listener->paused_until_ms == 0 || listener->paused_until_ms == UINT64_MAX) {
           continue;
         }
         if (listener->paused_until_ms > now_ms_) {
@@ -307,8 +300,7 @@ void Core::Tick() {
 }
 
 void Core::JudgeDeadline(Connection* c, uint32_t tick) {
-  if (!c->in_use || c->state == ConnectionState::kClosed ||
-      c->deadline == Deadline::kNone) {
+  if (!c->in_use || c->state == ConnectionState::kClosed || c->deadline == Deadline::kNone) {
     return;
   }
   if (c->deadline_tick > tick) {
@@ -318,12 +310,9 @@ void Core::JudgeDeadline(Connection* c, uint32_t tick) {
   c->deadline = Deadline::kNone;
   c->server->deadline_closes += deadline == Deadline::kHalfClosed ? 0 : 1;
   switch (deadline) {
-    case Deadline::kHead:
-      return reader_->Refuse(c, Refusal::kHeadTimeout);
-    case Deadline::kBody:
-      return reader_->Refuse(c, Refusal::kBodyTimeout);
-    case Deadline::kIdle:
-      return Linger(c);
+    case Deadline::kHead: return reader_->Refuse(c, Refusal::kHeadTimeout);
+    case Deadline::kBody: return reader_->Refuse(c, Refusal::kBodyTimeout);
+    case Deadline::kIdle: return Linger(c);
     case Deadline::kWrite: {
       // Closed with a reset (socket(7), SO_LINGER): the kernel would go on for
       // minutes with what it has taken, and a slow reader would hold its memory.
@@ -331,17 +320,14 @@ void Core::JudgeDeadline(Connection* c, uint32_t tick) {
       setsockopt(c->channel.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
       return Kill(c);
     }
-    case Deadline::kLinger:
-      return Kill(c);
+    case Deadline::kLinger: return Kill(c);
     case Deadline::kHalfClosed:
       c->half_close_told = true;
-      for (uint32_t i = c->first_exchange; i != kNoIndex;
-           i = exchanges_.at(i)->next) {
+      for (uint32_t i = c->first_exchange; i != kNoIndex; i = exchanges_.at(i)->next) {
         PushEvent(kEventHalfClosed, exchanges_.at(i), c->server->tag);
       }
       return;
-    case Deadline::kNone:
-      return;
+    case Deadline::kNone: return;
   }
 }
 

@@ -10,9 +10,13 @@
 namespace chaussette {
 namespace {
 
-bool IsBlank(char c) { return c == ' ' || c == '\t'; }
+bool IsBlank(char c) {
+  return c == ' ' || c == '\t';
+}
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // Bit 0: may stand in a token (RFC 9110 §5.6.2). Bit 1: in a reg-name or an IP
 // literal (RFC 3986 §3.2.2).
@@ -35,16 +39,19 @@ constexpr CharClasses MakeCharClasses() {
 
 constexpr CharClasses kCharClasses = MakeCharClasses();
 
-bool IsTokenChar(char c) { return kCharClasses.of[static_cast<uint8_t>(c)] & 1; }
+bool IsTokenChar(char c) {
+  return kCharClasses.of[static_cast<uint8_t>(c)] & 1;
+}
 
-bool IsHostChar(char c) { return kCharClasses.of[static_cast<uint8_t>(c)] & 2; }
+bool IsHostChar(char c) {
+  return kCharClasses.of[static_cast<uint8_t>(c)] & 2;
+}
 
 // uri-host [ ":" port ] (RFC 9110 §7.2)
 bool IsAuthority(const char* at, const char* end) {
   if (at == end) return false;
   if (*at == '[') {
-    const char* close = static_cast<const char*>(
-        memchr(at, ']', static_cast<size_t>(end - at)));
+    const char* close = static_cast<const char*>(memchr(at, ']', static_cast<size_t>(end - at)));
     if (close == nullptr || close == at + 1) return false;
     for (const char* p = at + 1; p < close; p++) {
       if (!IsHostChar(*p) && *p != ':') return false;
@@ -94,8 +101,7 @@ bool IsTargetFormValid(const Head& head) {
   const char* end = at + head.target_length;
   if (memchr(at, '#', head.target_length) != nullptr) return false;
   if (head.is_connect) {
-    const char* colon = static_cast<const char*>(
-        memrchr(at, ':', head.target_length));
+    const char* colon = static_cast<const char*>(memrchr(at, ':', head.target_length));
     if (colon == nullptr || !IsAuthority(at, end)) return false;
     // RFC 9110 §9.3.6: an empty or invalid port is refused.
     uint64_t port = 0;
@@ -116,8 +122,7 @@ const char* WalkRequestLine(const Head& head) {
   while (p < head.end && *p != ' ') p++;
   if (p + 1 != head.base + head.target_offset) return nullptr;
   p += 1 + head.target_length;
-  if (head.end - p < 11 || memcmp(p, " HTTP/", 6) != 0 || p[9] != '\r' ||
-      p[10] != '\n') {
+  if (head.end - p < 11 || memcmp(p, " HTTP/", 6) != 0 || p[9] != '\r' || p[10] != '\n') {
     return nullptr;
   }
   return p + 11;
@@ -168,8 +173,7 @@ Refusal CheckTransferEncoding(const char* at, uint32_t length) {
     while (at < end && IsBlank(*at)) at++;
     if (at < end && *at != ',') return Refusal::kTransferEncoding;
   }
-  return chunked && other ? Refusal::kTransferCoding
-                          : Refusal::kTransferEncoding;
+  return chunked && other ? Refusal::kTransferCoding : Refusal::kTransferEncoding;
 }
 
 struct Seen {
@@ -189,8 +193,7 @@ Refusal CheckField(Head* head, const HeaderSpan& span, Seen* seen) {
       break;
     case kHeaderContentLength:
       if (++seen->content_lengths > 1 ||
-          !ParseNumber(value, span.value_length,
-                              &head->content_length)) {
+          !ParseNumber(value, span.value_length, &head->content_length)) {
         return Refusal::kContentLength;
       }
       break;
@@ -200,8 +203,7 @@ Refusal CheckField(Head* head, const HeaderSpan& span, Seen* seen) {
       head->chunked = true;
       // llhttp does not take a tab for white space here and would see another
       // coding than we do.
-      for (const char* p = head->base + span.name_offset + span.name_length();
-           *p != '\r'; p++) {
+      for (const char* p = head->base + span.name_offset + span.name_length(); *p != '\r'; p++) {
         if (*p == '\t') return Refusal::kTransferEncoding;
       }
       return CheckTransferEncoding(value, span.value_length);
@@ -216,8 +218,7 @@ Refusal CheckField(Head* head, const HeaderSpan& span, Seen* seen) {
       }
       head->expect_continue = true;
       break;
-    default:
-      break;
+    default: break;
   }
   return Refusal::kNone;
 }
@@ -227,8 +228,7 @@ Refusal CheckField(Head* head, const HeaderSpan& span, Seen* seen) {
 Refusal CheckHead(Head* head) {
   head->has_body = head->chunked = head->expect_continue = false;
   head->content_length = 0;
-  head->is_connect =
-      head->target_offset == 8 && memcmp(head->base, "CONNECT", 7) == 0;
+  head->is_connect = head->target_offset == 8 && memcmp(head->base, "CONNECT", 7) == 0;
   head->is_head = head->target_offset == 5 && memcmp(head->base, "HEAD", 4) == 0;
   if (head->major == 0) return Refusal::kHttp09;
   if (head->major != 1 || head->minor > 1) return Refusal::kVersion;
@@ -257,8 +257,7 @@ bool IsToken(const char* at, size_t length) {
 }
 
 Safety SafetyOf(const char* from, const char* end) {
-  static constexpr const char* kSafeMethods[] = {"GET ", "HEAD ", "OPTIONS ",
-                                                 "TRACE "};
+  static constexpr const char* kSafeMethods[] = {"GET ", "HEAD ", "OPTIONS ", "TRACE "};
   const size_t room = static_cast<size_t>(end - from);
   bool may_be = false;
   for (const char* method : kSafeMethods) {
@@ -271,31 +270,26 @@ Safety SafetyOf(const char* from, const char* end) {
   return may_be ? Safety::kUnknown : Safety::kUnsafe;
 }
 
-Refusal RequestLineRefusal(int llhttp_error, const char* from,
-                           const char* end) {
+Refusal RequestLineRefusal(int llhttp_error, const char* from, const char* end) {
   if (llhttp_error == kLlhttpPausedH2Upgrade) return Refusal::kVersion;
   const char* p = from;
   while (p < end && IsTokenChar(*p)) p++;
   // A method longer than any that we know is one too (RFC 9112 §3), and is not
   // waited for: see JudgeError.
-  const bool token = p > from && ((p < end && *p == ' ') ||
-                                  p - from >= std::ptrdiff_t{kMethodBytesMax});
+  const bool token =
+      p > from && ((p < end && *p == ' ') || p - from >= std::ptrdiff_t{kMethodBytesMax});
   if (llhttp_error == kLlhttpInvalidMethod && token) {
-    return p - from == 3 && memcmp(from, "PRI", 3) == 0 ? Refusal::kVersion
-                                                        : Refusal::kMethod;
+    return p - from == 3 && memcmp(from, "PRI", 3) == 0 ? Refusal::kVersion : Refusal::kMethod;
   }
   if (llhttp_error != kLlhttpInvalidVersion || !token) {
     return Refusal::kRequestLine;
   }
-  const char* line_end = static_cast<const char*>(
-      memchr(p, '\n', static_cast<size_t>(end - p)));
+  const char* line_end = static_cast<const char*>(memchr(p, '\n', static_cast<size_t>(end - p)));
   if (line_end == nullptr) line_end = end;
   for (const char* q = p; q + 9 <= line_end; q++) {
-    if (memcmp(q, " HTTP/", 6) == 0 && IsDigit(q[6]) && q[7] == '.' &&
-        IsDigit(q[8])) {
+    if (memcmp(q, " HTTP/", 6) == 0 && IsDigit(q[6]) && q[7] == '.' && IsDigit(q[8])) {
       // Of ours the version is not what is wrong.
-      return q[6] == '1' && q[8] <= '1' ? Refusal::kRequestLine
-                                        : Refusal::kVersion;
+      return q[6] == '1' && q[8] <= '1' ? Refusal::kRequestLine : Refusal::kVersion;
     }
   }
   return Refusal::kRequestLine;

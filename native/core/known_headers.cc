@@ -123,8 +123,7 @@ uint32_t FindKnownHeader(const char* name, size_t length) {
   const char first = static_cast<char>(name[0] | 0x20);
   for (uint8_t number : kByLength.numbers[length]) {
     if (number == 0) break;
-    if (kNames[number][0] == first &&
-        EqualsIgnoreCase(name, length, kNames[number])) {
+    if (kNames[number][0] == first && EqualsIgnoreCase(name, length, kNames[number])) {
       return number;
     }
   }

@@ -24,21 +24,21 @@ enum RecordWord : uint32_t {
   kRecordHeaderCount,
   kRecordBodyOffset,  // in the arena
   kRecordBodyLength,
-  kRecordCode,  // a Problem, for kEventProblem
+  kRecordCode,        // a Problem, for kEventProblem
   kRecordConnection,  // a number that no other connection has for a long time
   kRecordWords = 16,
 };
 
 enum RecordKind : uint32_t {
   kEventRequest = 1,
-  kEventBody,      // more of a request body, or its end
-  kEventAbort,     // the client is gone; the exchange ends with this record
+  kEventBody,        // more of a request body, or its end
+  kEventAbort,       // the client is gone; the exchange ends with this record
   kEventHalfClosed,  // the client will send no more, and has probably left
-  kEventDrain,     // the client took what write() returned false for
-  kEventFlushed,   // the last byte of the response was handed to the kernel
-  kEventIdle,      // a draining server has closed its last connection
-  kEventProblem,   // for the log: kRecordCode says what
-  kEventClosed,    // the connection with the number kRecordCode has ended
+  kEventDrain,       // the client took what write() returned false for
+  kEventFlushed,     // the last byte of the response was handed to the kernel
+  kEventIdle,        // a draining server has closed its last connection
+  kEventProblem,     // for the log: kRecordCode says what
+  kEventClosed,      // the connection with the number kRecordCode has ended
 };
 
 enum RecordFlag : uint32_t {
@@ -111,7 +111,6 @@ enum CommandFlag : uint32_t {
 enum ControlWord : uint32_t {
   kControlHandled,       // JavaScript: records handled in this call
   kControlCommandBytes,  // both: bytes of commands that wait
-  kControlNow,           // C++: milliseconds of the loop's clock, low half
   kControlWords = 8,
 };
 

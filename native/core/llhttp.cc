@@ -100,8 +100,7 @@ bool Find(const char* name, Function* function) {
   return symbol != nullptr;
 }
 
-void Prepare(const LlhttpFunctions& f, Probe* probe,
-             const LlhttpSettings* settings) {
+void Prepare(const LlhttpFunctions& f, Probe* probe, const LlhttpSettings* settings) {
   memset(probe, 0, sizeof(*probe));
   memset(probe->canary, 0xa5, sizeof(probe->canary));
   f.init(ParserOf(probe), kLlhttpRequest, settings);
@@ -114,8 +113,7 @@ bool CanaryLives(const Probe& probe) {
   return true;
 }
 
-const char* TestGoodRequest(const LlhttpFunctions& f,
-                            const LlhttpSettings* settings) {
+const char* TestGoodRequest(const LlhttpFunctions& f, const LlhttpSettings* settings) {
   static constexpr char kRequest[] =
       "POST /a?b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
       "3\r\nabc\r\n0\r\n\r\nGET";
@@ -127,47 +125,40 @@ const char* TestGoodRequest(const LlhttpFunctions& f,
   if (strcmp(probe.events, "bufvfvhcdcm") != 0) {
     return "it reported other events than expected";
   }
-  if (probe.url_length != 4 || memcmp(probe.url, "/a?b", 4) != 0 ||
-      probe.value_length != 8 || memcmp(probe.value, "hchunked", 8) != 0) {
+  if (probe.url_length != 4 || memcmp(probe.url, "/a?b", 4) != 0 || probe.value_length != 8 ||
+      memcmp(probe.value, "hchunked", 8) != 0) {
     return "it reported other bytes than expected";
   }
   if (f.get_error_pos(ParserOf(&probe)) != kRequest + sizeof(kRequest) - 4) {
     return "it paused at another place than expected";
   }
   if (strcmp(f.method_name(f.get_method(ParserOf(&probe))), "POST") != 0 ||
-      f.get_http_major(ParserOf(&probe)) != 1 ||
-      f.get_http_minor(ParserOf(&probe)) != 1 ||
-      f.get_upgrade(ParserOf(&probe)) != 0 ||
-      f.should_keep_alive(ParserOf(&probe)) != 1) {
+      f.get_http_major(ParserOf(&probe)) != 1 || f.get_http_minor(ParserOf(&probe)) != 1 ||
+      f.get_upgrade(ParserOf(&probe)) != 0 || f.should_keep_alive(ParserOf(&probe)) != 1) {
     return "its accessors gave other values than expected";
   }
   return nullptr;
 }
 
-const char* TestBadRequest(const LlhttpFunctions& f,
-                           const LlhttpSettings* settings) {
+const char* TestBadRequest(const LlhttpFunctions& f, const LlhttpSettings* settings) {
   static constexpr char kRequest[] =
       "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n"
       "Transfer-Encoding: chunked\r\n\r\n";
   Probe probe;
   Prepare(f, &probe, settings);
   const int error = f.execute(ParserOf(&probe), kRequest, sizeof(kRequest) - 1);
-  if (error == kLlhttpOk || error == kLlhttpPaused ||
-      f.get_errno(ParserOf(&probe)) != error) {
+  if (error == kLlhttpOk || error == kLlhttpPaused || f.get_errno(ParserOf(&probe)) != error) {
     return "it accepted a request with two framings";
   }
-  return CanaryLives(probe) ? nullptr
-                            : "its parser object is larger than expected";
+  return CanaryLives(probe) ? nullptr : "its parser object is larger than expected";
 }
 
 }  // namespace
 
 const char* LoadLlhttp(LlhttpFunctions* f) {
   const bool found =
-      Find("llhttp_init", &f->init) &&
-      Find("llhttp_settings_init", &f->settings_init) &&
-      Find("llhttp_execute", &f->execute) &&
-      Find("llhttp_get_errno", &f->get_errno) &&
+      Find("llhttp_init", &f->init) && Find("llhttp_settings_init", &f->settings_init) &&
+      Find("llhttp_execute", &f->execute) && Find("llhttp_get_errno", &f->get_errno) &&
       Find("llhttp_get_error_pos", &f->get_error_pos) &&
       Find("llhttp_get_method", &f->get_method) &&
       Find("llhttp_get_http_major", &f->get_http_major) &&

@@ -22,8 +22,7 @@ OutBlock* BlockPool::Get() {
     free_ = block->next;
     free_count_--;
   } else {
-    block = static_cast<OutBlock*>(
-        malloc(offsetof(OutBlock, storage) + kOutBlockBytes));
+    block = static_cast<OutBlock*>(malloc(offsetof(OutBlock, storage) + kOutBlockBytes));
     CHECK(block != nullptr);
   }
   block->next = nullptr;
@@ -35,8 +34,7 @@ OutBlock* BlockPool::Get() {
   return block;
 }
 
-OutBlock* BlockPool::GetReference(const char* data, size_t length,
-                                  void* reference) {
+OutBlock* BlockPool::GetReference(const char* data, size_t length, void* reference) {
   OutBlock* block = static_cast<OutBlock*>(malloc(sizeof(OutBlock)));
   CHECK(block != nullptr);
   block->next = nullptr;
@@ -86,8 +84,7 @@ void OutQueue::Link(OutBlock* block) {
 
 void OutQueue::AppendSlow(BlockPool* pool, const char* data, size_t length) {
   while (length > 0) {
-    if (tail_ == nullptr || !tail_->storage_block() ||
-        tail_->Room() == 0) {
+    if (tail_ == nullptr || !tail_->storage_block() || tail_->Room() == 0) {
       Link(pool->Get());
     }
     const size_t room = tail_->Room();
@@ -100,14 +97,12 @@ void OutQueue::AppendSlow(BlockPool* pool, const char* data, size_t length) {
   }
 }
 
-void OutQueue::AppendReference(BlockPool* pool, const char* data, size_t length,
-                               void* reference) {
+void OutQueue::AppendReference(BlockPool* pool, const char* data, size_t length, void* reference) {
   Link(pool->GetReference(data, length, reference));
   bytes_ += length;
 }
 
-void OutQueue::AppendFile(BlockPool* pool, int file, off_t offset,
-                          size_t length) {
+void OutQueue::AppendFile(BlockPool* pool, int file, off_t offset, size_t length) {
   Link(pool->GetFile(file, offset, length));
   bytes_ += length;
 }
@@ -128,8 +123,7 @@ void OutQueue::Splice(OutQueue* other) {
 int OutQueue::Gather(iovec* parts) const {
   int count = 0;
   for (OutBlock* block = head_;
-       block != nullptr && block->file < 0 &&
-       count < static_cast<int>(kIovecsMax);
+       block != nullptr && block->file < 0 && count < static_cast<int>(kIovecsMax);
        block = block->next) {
     if (block->length == 0) continue;
     parts[count].iov_base = const_cast<char*>(block->data);

@@ -25,9 +25,7 @@ struct OutBlock {
 
   bool storage_block() const { return reference == nullptr && file < 0; }
   char* Tail() { return const_cast<char*>(data) + length; }
-  size_t Room() {
-    return static_cast<size_t>(storage + kOutBlockBytes - Tail());
-  }
+  size_t Room() { return static_cast<size_t>(storage + kOutBlockBytes - Tail()); }
 };
 
 // Where blocks come from and go to.
@@ -39,8 +37,7 @@ class BlockPool {
  public:
   using ReleaseReference = void (*)(void* host, void* reference);
 
-  BlockPool(void* host, ReleaseReference release)
-      : host_(host), release_(release) {}
+  BlockPool(void* host, ReleaseReference release) : host_(host), release_(release) {}
   ~BlockPool();
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
@@ -68,8 +65,7 @@ class OutQueue {
   uint64_t bytes() const { return bytes_; }
 
   void Append(BlockPool* pool, const char* data, size_t length) {
-    if (tail_ != nullptr && tail_->storage_block() &&
-        tail_->Room() >= length) [[likely]] {
+    if (tail_ != nullptr && tail_->storage_block() && tail_->Room() >= length) [[likely]] {
       memcpy(tail_->Tail(), data, length);
       tail_->length += length;
       bytes_ += length;
@@ -77,8 +73,7 @@ class OutQueue {
     }
     AppendSlow(pool, data, length);
   }
-  void AppendReference(BlockPool* pool, const char* data, size_t length,
-                       void* reference);
+  void AppendReference(BlockPool* pool, const char* data, size_t length, void* reference);
 
   // Takes the descriptor.
   void AppendFile(BlockPool* pool, int file, off_t offset, size_t length);

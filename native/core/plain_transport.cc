@@ -32,8 +32,7 @@ ssize_t PlainTransport::Write(Channel* channel, const iovec* parts, int count) {
   return errno == EAGAIN || errno == EWOULDBLOCK ? kWouldBlock : kBroken;
 }
 
-ssize_t PlainTransport::SendFile(Channel* channel, int file, off_t offset,
-                                 size_t length) {
+ssize_t PlainTransport::SendFile(Channel* channel, int file, off_t offset, size_t length) {
   ssize_t n;
   do {
     n = sendfile(channel->fd, file, &offset, length);

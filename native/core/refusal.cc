@@ -16,8 +16,7 @@ constexpr RefusalEntry kTable[] = {
     {400, "The Host field is there more than once.", "RFC 9112 §3.2"},
     {400, "The Host field is not valid.", "RFC 9112 §3.2"},
     {400, "The Content-Length is not valid.", "RFC 9112 §6.3"},
-    {400, "Content-Length and Transfer-Encoding exclude each other.",
-     "RFC 9112 §6.1"},
+    {400, "Content-Length and Transfer-Encoding exclude each other.", "RFC 9112 §6.1"},
     {400, "The Transfer-Encoding is not valid.", "RFC 9112 §6.3"},
     {400, "HTTP/1.0 has no Transfer-Encoding.", "RFC 9112 §6.1"},
     {400, "A chunk is not valid.", "RFC 9112 §7.1"},
@@ -35,8 +34,7 @@ constexpr RefusalEntry kTable[] = {
     {501, "The transfer coding is not known.", "RFC 9112 §6.1"},
     {505, "Only HTTP/1.0 and HTTP/1.1 are served.", "RFC 9110 §15.6.6"},
 };
-static_assert(sizeof(kTable) / sizeof(kTable[0]) ==
-              static_cast<size_t>(Refusal::kCount));
+static_assert(sizeof(kTable) / sizeof(kTable[0]) == static_cast<size_t>(Refusal::kCount));
 
 }  // namespace
 

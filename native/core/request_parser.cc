@@ -7,11 +7,11 @@
 namespace chaussette {
 
 RequestParser::RequestParser(const LlhttpFunctions* llhttp,
-                             const LlhttpSettings* settings, Scratch* scratch)
+                             const LlhttpSettings* settings,
+                             Scratch* scratch)
     : llhttp_(llhttp), settings_(settings), spans_(*scratch) {}
 
-void RequestParser::FillSettings(const LlhttpFunctions& llhttp,
-                                 LlhttpSettings* settings) {
+void RequestParser::FillSettings(const LlhttpFunctions& llhttp, LlhttpSettings* settings) {
   memset(settings, 0, sizeof(*settings));
   llhttp.settings_init(settings);
   settings->on_url = OnUrl;
@@ -42,23 +42,18 @@ void RequestParser::Begin(uint32_t head_bytes_max) {
   if (!trailers_.empty()) trailers_.clear();
 }
 
-RequestParser::Outcome RequestParser::Execute(RequestSink* sink,
-                                              const char* base,
-                                              const char* from,
-                                              const char* end,
-                                              const char** stopped) {
+RequestParser::Outcome RequestParser::Execute(
+    RequestSink* sink, const char* base, const char* from, const char* end, const char** stopped) {
   *stopped = end;
   if (line_failed_) return JudgeError(line_error_, base, end);
   sink_ = sink;
   base_ = base;
   end_ = end;
   if (!saved_spans_.empty()) {
-    memcpy(spans_, saved_spans_.data(),
-           saved_spans_.size() * sizeof(HeaderSpan));
+    memcpy(spans_, saved_spans_.data(), saved_spans_.size() * sizeof(HeaderSpan));
     saved_spans_.clear();
   }
-  const int error =
-      llhttp_->execute(raw(), from, static_cast<size_t>(end - from));
+  const int error = llhttp_->execute(raw(), from, static_cast<size_t>(end - from));
   if (error == kLlhttpOk) {
     return in_head() ? JudgeIncompleteHead(base, end) : Outcome::kNeedMore;
   }
@@ -70,8 +65,7 @@ RequestParser::Outcome RequestParser::Execute(RequestSink* sink,
   return JudgeError(error, base, end);
 }
 
-RequestParser::Outcome RequestParser::JudgeIncompleteHead(const char* base,
-                                                          const char* end) {
+RequestParser::Outcome RequestParser::JudgeIncompleteHead(const char* base, const char* end) {
   if (static_cast<size_t>(end - base) > head_bytes_max_) {
     refusal_ = TooLarge();
     return Outcome::kRefused;
@@ -83,15 +77,13 @@ RequestParser::Outcome RequestParser::JudgeIncompleteHead(const char* base,
 // 414 when the request line alone is over the limit, else 431.
 Refusal RequestParser::TooLarge() const {
   constexpr uint32_t kVersionBytes = 11;  // " HTTP/1.1" CRLF
-  return target_offset_ + target_length_ + kVersionBytes > head_bytes_max_
-             ? Refusal::kTargetTooLong
-             : Refusal::kHeadTooLarge;
+  return target_offset_ + target_length_ + kVersionBytes > head_bytes_max_ ? Refusal::kTargetTooLong
+                                                                           : Refusal::kHeadTooLarge;
 }
 
 // A refusal must not depend on how the bytes were cut into packets, so an error
 // inside the request line waits for what tells 501, 505 and 400 apart.
-RequestParser::Outcome RequestParser::JudgeError(int error, const char* base,
-                                                 const char* end) {
+RequestParser::Outcome RequestParser::JudgeError(int error, const char* base, const char* end) {
   if (refusal_ != Refusal::kNone) return Outcome::kRefused;
   if (phase_ == Phase::kBody) {
     refusal_ = Refusal::kChunk;
@@ -102,24 +94,20 @@ RequestParser::Outcome RequestParser::JudgeError(int error, const char* base,
     return Outcome::kRefused;
   }
   const size_t length = static_cast<size_t>(end - base);
-  const char* newline =
-      static_cast<const char*>(memchr(base, '\n', length));
+  const char* newline = static_cast<const char*>(memchr(base, '\n', length));
   const bool in_line = error == kLlhttpPausedH2Upgrade || span_count_ == 0;
   if (in_line && newline == nullptr && length <= head_bytes_max_) {
     const bool undecided =
         error == kLlhttpInvalidVersion ||
-        (error == kLlhttpInvalidMethod && length < kMethodBytesMax &&
-         IsToken(base, length));
+        (error == kLlhttpInvalidMethod && length < kMethodBytesMax && IsToken(base, length));
     if (undecided) {
       line_failed_ = true;
       line_error_ = error;
       return Outcome::kNeedMore;
     }
   }
-  if (in_line && (error == kLlhttpInvalidMethod ||
-                  error == kLlhttpInvalidVersion ||
-                  error == kLlhttpPausedH2Upgrade ||
-                  error == kLlhttpInvalidUrl)) {
+  if (in_line && (error == kLlhttpInvalidMethod || error == kLlhttpInvalidVersion ||
+                  error == kLlhttpPausedH2Upgrade || error == kLlhttpInvalidUrl)) {
     refusal_ = RequestLineRefusal(error, base, end);
   } else {
     refusal_ = Refusal::kBadRequest;
@@ -141,8 +129,7 @@ int RequestParser::OnUrl(LlhttpParser* parser, const char* at, size_t length) {
   return 0;
 }
 
-int RequestParser::AddTrailerBytes(const char* at, size_t length,
-                                   uint32_t* total) {
+int RequestParser::AddTrailerBytes(const char* at, size_t length, uint32_t* total) {
   if (trailer_bytes_.size() + length > kTrailerBytesMax) {
     return Refuse(Refusal::kTrailers);
   }
@@ -151,16 +138,14 @@ int RequestParser::AddTrailerBytes(const char* at, size_t length,
   return 0;
 }
 
-int RequestParser::OnField(LlhttpParser* parser, const char* at,
-                           size_t length) {
+int RequestParser::OnField(LlhttpParser* parser, const char* at, size_t length) {
   RequestParser* self = Of(parser);
   if (self->phase_ == Phase::kBody) {
     if (self->trailers_.empty() || self->value_seen_) {
       if (self->trailers_.size() >= kHeadersPerRequestMax) {
         return self->Refuse(Refusal::kTrailers);
       }
-      const uint32_t at_byte =
-          static_cast<uint32_t>(self->trailer_bytes_.size());
+      const uint32_t at_byte = static_cast<uint32_t>(self->trailer_bytes_.size());
       self->trailers_.push_back({at_byte, 0, at_byte, 0});
       self->value_seen_ = false;
     }
@@ -170,8 +155,7 @@ int RequestParser::OnField(LlhttpParser* parser, const char* at,
     if (self->span_count_ >= kHeadersPerRequestMax) {
       return self->Refuse(Refusal::kTooManyHeaders);
     }
-    self->spans_[self->span_count_++] = {
-        static_cast<uint32_t>(at - self->base_), 0, 0, 0};
+    self->spans_[self->span_count_++] = {static_cast<uint32_t>(at - self->base_), 0, 0, 0};
     self->value_seen_ = false;
   }
   HeaderSpan* span = &self->spans_[self->span_count_ - 1];
@@ -184,8 +168,7 @@ int RequestParser::OnFieldComplete(LlhttpParser* parser) {
   RequestParser* self = Of(parser);
   self->value_seen_ = true;
   if (self->phase_ == Phase::kBody) {
-    self->trailers_.back().value_offset =
-        static_cast<uint32_t>(self->trailer_bytes_.size());
+    self->trailers_.back().value_offset = static_cast<uint32_t>(self->trailer_bytes_.size());
     return 0;
   }
   // Until a value byte comes, the value is empty and stands behind the colon.
@@ -194,13 +177,11 @@ int RequestParser::OnFieldComplete(LlhttpParser* parser) {
   return 0;
 }
 
-int RequestParser::OnValue(LlhttpParser* parser, const char* at,
-                           size_t length) {
+int RequestParser::OnValue(LlhttpParser* parser, const char* at, size_t length) {
   if (length == 0) return 0;
   RequestParser* self = Of(parser);
   if (self->phase_ == Phase::kBody) {
-    return self->AddTrailerBytes(at, length,
-                                 &self->trailers_.back().value_length);
+    return self->AddTrailerBytes(at, length, &self->trailers_.back().value_length);
   }
   HeaderSpan* span = &self->spans_[self->span_count_ - 1];
   const uint32_t offset = static_cast<uint32_t>(at - self->base_);
@@ -219,17 +200,14 @@ int RequestParser::OnValueComplete(LlhttpParser* parser) {
     HeaderSpan* trailer = &self->trailers_.back();
     const char* value = self->trailer_bytes_.data() + trailer->value_offset;
     while (trailer->value_length > 0 &&
-           (value[trailer->value_length - 1] == ' ' ||
-            value[trailer->value_length - 1] == '\t')) {
+           (value[trailer->value_length - 1] == ' ' || value[trailer->value_length - 1] == '\t')) {
       trailer->value_length--;
     }
     return 0;
   }
   HeaderSpan* span = &self->spans_[self->span_count_ - 1];
   if (span->known() == 0) {
-    span->name_word |=
-        FindKnownHeader(self->base_ + span->name_offset, span->name_length())
-        << 16;
+    span->name_word |= FindKnownHeader(self->base_ + span->name_offset, span->name_length()) << 16;
   }
   return 0;
 }
@@ -259,22 +237,21 @@ int RequestParser::OnHeadersComplete(LlhttpParser* parser) {
   return 0;
 }
 
-int RequestParser::OnBody(LlhttpParser* parser, const char* at,
-                          size_t length) {
+int RequestParser::OnBody(LlhttpParser* parser, const char* at, size_t length) {
   RequestParser* self = Of(parser);
   const Refusal refusal = self->sink_->OnBody(at, length);
   return refusal == Refusal::kNone ? 0 : self->Refuse(refusal);
 }
 
-int RequestParser::OnChunkExtension(LlhttpParser* parser, const char*,
-                                    size_t length) {
+int RequestParser::OnChunkExtension(LlhttpParser* parser, const char*, size_t length) {
   RequestParser* self = Of(parser);
   self->extension_bytes_ += static_cast<uint32_t>(length) + 1;
-  return self->extension_bytes_ > kChunkExtensionBytesMax
-             ? self->Refuse(Refusal::kChunkExtensions)
-             : 0;
+  return self->extension_bytes_ > kChunkExtensionBytesMax ? self->Refuse(Refusal::kChunkExtensions)
+                                                          : 0;
 }
 
-int RequestParser::OnMessageComplete(LlhttpParser*) { return kLlhttpPaused; }
+int RequestParser::OnMessageComplete(LlhttpParser*) {
+  return kLlhttpPaused;
+}
 
 }  // namespace chaussette

@@ -41,12 +41,10 @@ class RequestParser {
   // one parser works at a time.
   using Scratch = HeaderSpan[kHeadersPerRequestMax];
 
-  RequestParser(const LlhttpFunctions* llhttp, const LlhttpSettings* settings,
-                Scratch* scratch);
+  RequestParser(const LlhttpFunctions* llhttp, const LlhttpSettings* settings, Scratch* scratch);
 
   // The callbacks that every parser of a core shares.
-  static void FillSettings(const LlhttpFunctions& llhttp,
-                           LlhttpSettings* settings);
+  static void FillSettings(const LlhttpFunctions& llhttp, LlhttpSettings* settings);
 
   // Forget everything; the next byte is the first of a request.
   void Begin(uint32_t head_bytes_max);
@@ -54,9 +52,8 @@ class RequestParser {
   // Parse [from, end). While in_head(), `base` is the first byte of the message
   // and everything since then lies in [base, from). `stopped` receives the first
   // byte that was not taken. After kRefused only Begin() may be called.
-  [[nodiscard]] Outcome Execute(RequestSink* sink, const char* base,
-                                const char* from, const char* end,
-                                const char** stopped);
+  [[nodiscard]] Outcome Execute(
+      RequestSink* sink, const char* base, const char* from, const char* end, const char** stopped);
 
   bool in_head() const { return phase_ == Phase::kHead; }
   bool in_message() const { return phase_ != Phase::kIdle; }
@@ -77,8 +74,7 @@ class RequestParser {
   static int OnValueComplete(LlhttpParser* parser);
   static int OnHeadersComplete(LlhttpParser* parser);
   static int OnBody(LlhttpParser* parser, const char* at, size_t length);
-  static int OnChunkExtension(LlhttpParser* parser, const char* at,
-                              size_t length);
+  static int OnChunkExtension(LlhttpParser* parser, const char* at, size_t length);
   static int OnMessageComplete(LlhttpParser* parser);
 
   LlhttpParser* raw() { return reinterpret_cast<LlhttpParser*>(storage_); }

@@ -11,7 +11,9 @@
 namespace chaussette {
 namespace {
 
-uint32_t FlagIf(bool condition, RecordFlag flag) { return condition ? flag : 0u; }
+uint32_t FlagIf(bool condition, RecordFlag flag) {
+  return condition ? flag : 0u;
+}
 
 }  // namespace
 
@@ -27,8 +29,7 @@ void RequestReader::Read(Connection* c) {
   RequestTable& table = core_->table();
   char* base = table.tail();
   const size_t spilled = c->spill != nullptr ? c->spill->bytes.size() : 0;
-  const ssize_t n =
-      c->transport->Read(&c->channel, base + spilled, kReadBytesMax);
+  const ssize_t n = c->transport->Read(&c->channel, base + spilled, kReadBytesMax);
   if (n == kWouldBlock) return;
   if (n == kBroken) return core_->Kill(c);
   if (n == 0) return OnEndOfStream(c);
@@ -75,16 +76,14 @@ void RequestReader::ParseSpill(Connection* c) {
   Parse(c, base, base, base + spill->bytes.size());
 }
 
-void RequestReader::Parse(Connection* c, const char* base, const char* from,
-                          const char* end) {
+void RequestReader::Parse(Connection* c, const char* base, const char* from, const char* end) {
   current_ = c;
   kept_ = base;
   limit_ = end;
   const char* p = from;
   while (c->open()) {
     if (!c->in_message()) {
-      if (c->last_exchange != kNoIndex &&
-          core_->exchanges().at(c->last_exchange)->upgrade) {
+      if (c->last_exchange != kNoIndex && core_->exchanges().at(c->last_exchange)->upgrade) {
         // Whether these bytes are HTTP is for the application to say.
         if (p < end) Hold(c, p, end, 0);
         c->read_paused = true;
@@ -97,8 +96,7 @@ void RequestReader::Parse(Connection* c, const char* base, const char* from,
       if (!BeginMessage(c, p, end)) break;
       base = p;
     }
-    const RequestParser::Outcome outcome =
-        c->parser->Execute(this, base, p, end, &p);
+    const RequestParser::Outcome outcome = c->parser->Execute(this, base, p, end, &p);
     if (outcome == RequestParser::Outcome::kRefused) {
       Refuse(c, c->parser->refusal());
       break;
@@ -118,14 +116,12 @@ void RequestReader::Parse(Connection* c, const char* base, const char* from,
 
 // Empty lines in front of a request line are skipped (RFC 9112 §2.2), as many as
 // a head may have bytes.
-const char* RequestReader::SkipEmptyLines(Connection* c, const char* from,
-                                          const char* end) {
+const char* RequestReader::SkipEmptyLines(Connection* c, const char* from, const char* end) {
   const char* p = from;
   while (p < end && (*p == '\r' || *p == '\n')) p++;
   if (p == from) return p;
   c->skipped_bytes += static_cast<uint32_t>(p - from);
-  if (c->skipped_bytes > c->server->limits.head_bytes_max &&
-      !c->no_more_requests) {
+  if (c->skipped_bytes > c->server->limits.head_bytes_max && !c->no_more_requests) {
     Refuse(c, Refusal::kBadRequest);
   }
   return p;
@@ -143,8 +139,7 @@ void RequestReader::Keep(const char* end) {
 }
 
 // Whether the request at `from` may be parsed now. If not, it waits in the spill.
-bool RequestReader::BeginMessage(Connection* c, const char* from,
-                                 const char* end) {
+bool RequestReader::BeginMessage(Connection* c, const char* from, const char* end) {
   // Who does not take the answers gets no new ones made.
   c->write_blocked = c->out.bytes() > kWriteWindowBytes;
   bool wait = c->write_blocked || c->in_flight >= kPipelinedRequestsMax;
@@ -173,8 +168,7 @@ bool RequestReader::BeginMessage(Connection* c, const char* from,
   return true;
 }
 
-void RequestReader::Hold(Connection* c, const char* from, const char* end,
-                         size_t parsed) {
+void RequestReader::Hold(Connection* c, const char* from, const char* end, size_t parsed) {
   c->spill = std::make_unique<Spill>();
   c->spill->bytes.assign(from, static_cast<size_t>(end - from));
   c->spill->parsed = parsed;
@@ -210,13 +204,10 @@ Refusal RequestReader::OnHead(const Head& head) {
   RequestTable& table = core_->table();
   e->record = table.record_count();
   e->record_epoch = table.epoch();
-  uint32_t* record =
-      table.AddRecord(kEventRequest, e->index, e->generation, server->tag);
-  record[kRecordFlags] =
-      FlagIf(e->keep_alive, kFlagKeepAlive) | FlagIf(e->http10, kFlagHttp10) |
-      FlagIf(head.has_body, kFlagHasBody) |
-      FlagIf(e->upgrade, kFlagUpgrade) |
-      FlagIf(e->expect_continue, kFlagExpectContinue);
+  uint32_t* record = table.AddRecord(kEventRequest, e->index, e->generation, server->tag);
+  record[kRecordFlags] = FlagIf(e->keep_alive, kFlagKeepAlive) | FlagIf(e->http10, kFlagHttp10) |
+                         FlagIf(head.has_body, kFlagHasBody) | FlagIf(e->upgrade, kFlagUpgrade) |
+                         FlagIf(e->expect_continue, kFlagExpectContinue);
   record[kRecordConnection] = c->serial;
   record[kRecordMethod] = head.method;
   record[kRecordHeadOffset] = table.OffsetOf(head.base);
@@ -285,8 +276,7 @@ void RequestReader::OnMessageComplete(Connection* c) {
     if (record == nullptr) {
       e->record = table.record_count();
       e->record_epoch = table.epoch();
-      record =
-          table.AddRecord(kEventBody, e->index, e->generation, c->server->tag);
+      record = table.AddRecord(kEventBody, e->index, e->generation, c->server->tag);
     }
     record[kRecordFlags] |= kFlagBodyComplete;
     if (!c->parser->trailers().empty()) AddTrailers(c, e, record);
@@ -335,8 +325,7 @@ void RequestReader::WantBody(Exchange* e) {
 void RequestReader::ConsumeBody(Exchange* e, uint32_t bytes) {
   e->unconsumed_bytes -= bytes < e->unconsumed_bytes ? bytes : e->unconsumed_bytes;
   Connection* c = core_->ConnectionOf(*e);
-  if (c->read_paused && !e->request_complete &&
-      e->unconsumed_bytes <= kBodyWindowBytes / 2) {
+  if (c->read_paused && !e->request_complete && e->unconsumed_bytes <= kBodyWindowBytes / 2) {
     ResumeReading(c);
     core_->UpdateDeadline(c);
   }

@@ -41,26 +41,22 @@ class RequestReader final : public RequestSink {
 
   void ReadLingering(Connection* connection);
   void OnEndOfStream(Connection* connection);
-  void Parse(Connection* connection, const char* base, const char* from,
-             const char* end);
+  void Parse(Connection* connection, const char* base, const char* from, const char* end);
   bool BeginMessage(Connection* connection, const char* from, const char* end);
   void OnMessageComplete(Connection* connection);
-  void AddTrailers(Connection* connection, Exchange* exchange,
-                   uint32_t* record);
-  const char* SkipEmptyLines(Connection* connection, const char* from,
-                             const char* end);
+  void AddTrailers(Connection* connection, Exchange* exchange, uint32_t* record);
+  const char* SkipEmptyLines(Connection* connection, const char* from, const char* end);
   void Discard(Connection* connection, size_t bytes);
   void Keep(const char* end);
-  void Hold(Connection* connection, const char* from, const char* end,
-            size_t parsed);
+  void Hold(Connection* connection, const char* from, const char* end, size_t parsed);
   void ReleaseParser(Connection* connection);
   uint32_t* NewestRecord(Exchange* exchange);
   void ResumeReading(Connection* connection);
 
   Core* core_;
-  Connection* current_ = nullptr;   // whose bytes are being parsed
-  const char* kept_ = nullptr;   // end of what records refer to
-  const char* limit_ = nullptr;  // end of what was received or stored
+  Connection* current_ = nullptr;  // whose bytes are being parsed
+  const char* kept_ = nullptr;     // end of what records refer to
+  const char* limit_ = nullptr;    // end of what was received or stored
 };
 
 }  // namespace chaussette

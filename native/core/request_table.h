@@ -23,9 +23,7 @@ class RequestTable {
 
   uint32_t record_count() const { return record_count_; }
   char* tail() { return arena_ + arena_used_; }
-  uint32_t OffsetOf(const char* at) const {
-    return static_cast<uint32_t>(at - arena_);
-  }
+  uint32_t OffsetOf(const char* at) const { return static_cast<uint32_t>(at - arena_); }
   char* At(uint32_t offset) { return arena_ + offset; }
   uint32_t* record(uint32_t i) { return records_ + i * kRecordWords; }
 
@@ -41,8 +39,7 @@ class RequestTable {
   // Everything before `end` is referenced by a record.
   void Keep(const char* end) { arena_used_ = OffsetOf(end); }
 
-  uint32_t* AddRecord(RecordKind kind, uint32_t index, uint32_t generation,
-                      uint32_t server) {
+  uint32_t* AddRecord(RecordKind kind, uint32_t index, uint32_t generation, uint32_t server) {
     DCHECK(HasRecord());
     uint32_t* record = records_ + record_count_++ * kRecordWords;
     memset(record, 0, kRecordWords * sizeof(uint32_t));
@@ -57,8 +54,7 @@ class RequestTable {
   uint32_t AddHeaders(const void* entries, uint32_t count) {
     const uint32_t first = header_count_;
     DCHECK(first + count <= kHeadersMax);
-    memcpy(headers_ + first * kHeaderWords, entries,
-           count * kHeaderWords * sizeof(uint32_t));
+    memcpy(headers_ + first * kHeaderWords, entries, count * kHeaderWords * sizeof(uint32_t));
     header_count_ += count;
     return first;
   }

@@ -95,8 +95,7 @@ struct ByteClasses {
 constexpr ByteClasses MakeByteClasses() {
   ByteClasses classes{};
   for (uint32_t c = 0; c < 256; c++) {
-    const bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                       (c >= 'A' && c <= 'Z');
+    const bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     bool token = alnum;
     for (const char* p = "!#$%&'*+-.^_`|~"; *p != '\0'; p++) {
       token = token || c == static_cast<uint8_t>(*p);
@@ -132,20 +131,13 @@ enum class Own : uint8_t { kNo, kDate, kConnection, kKeepAlive, kLength, kTransf
 
 Own OwnField(const char* name, uint32_t length) {
   switch (length) {
-    case 4:
-      return EqualsIgnoreCase(name, 4, "date") ? Own::kDate : Own::kNo;
+    case 4: return EqualsIgnoreCase(name, 4, "date") ? Own::kDate : Own::kNo;
     case 10:
       if (EqualsIgnoreCase(name, 10, "connection")) return Own::kConnection;
-      return EqualsIgnoreCase(name, 10, "keep-alive") ? Own::kKeepAlive
-                                                      : Own::kNo;
-    case 14:
-      return EqualsIgnoreCase(name, 14, "content-length") ? Own::kLength
-                                                          : Own::kNo;
-    case 17:
-      return EqualsIgnoreCase(name, 17, "transfer-encoding") ? Own::kTransfer
-                                                             : Own::kNo;
-    default:
-      return Own::kNo;
+      return EqualsIgnoreCase(name, 10, "keep-alive") ? Own::kKeepAlive : Own::kNo;
+    case 14: return EqualsIgnoreCase(name, 14, "content-length") ? Own::kLength : Own::kNo;
+    case 17: return EqualsIgnoreCase(name, 17, "transfer-encoding") ? Own::kTransfer : Own::kNo;
+    default: return Own::kNo;
   }
 }
 
@@ -154,8 +146,11 @@ void AppendText(OutQueue* out, BlockPool* pool, const char (&text)[n]) {
   out->Append(pool, text, n - 1);
 }
 
-void AppendField(OutQueue* out, BlockPool* pool, const char* name,
-                 uint32_t name_length, const char* value,
+void AppendField(OutQueue* out,
+                 BlockPool* pool,
+                 const char* name,
+                 uint32_t name_length,
+                 const char* value,
                  uint32_t value_length) {
   out->Append(pool, name, name_length);
   out->Append(pool, ": ", 2);
@@ -173,8 +168,8 @@ void AppendNumber(OutQueue* out, BlockPool* pool, uint64_t number) {
   out->Append(pool, p, static_cast<size_t>(digits + sizeof(digits) - p));
 }
 
-void AppendStatusLine(OutQueue* out, BlockPool* pool, uint32_t status,
-                      const char* reason, uint32_t reason_length) {
+void AppendStatusLine(
+    OutQueue* out, BlockPool* pool, uint32_t status, const char* reason, uint32_t reason_length) {
   if (status == 200 && reason_length == 0) {
     return AppendText(out, pool, "HTTP/1.1 200 OK\r\n");
   }
@@ -189,7 +184,8 @@ void AppendStatusLine(OutQueue* out, BlockPool* pool, uint32_t status,
   out->Append(pool, "\r\n", 2);
 }
 
-void AppendConnection(OutQueue* out, BlockPool* pool,
+void AppendConnection(OutQueue* out,
+                      BlockPool* pool,
                       const HeadFindings& findings,
                       const HeadFraming& framing) {
   if (!framing.keep) return AppendText(out, pool, "Connection: close\r\n");
@@ -197,8 +193,7 @@ void AppendConnection(OutQueue* out, BlockPool* pool,
   if (framing.node_style || framing.http10) {
     AppendText(out, pool, "Connection: keep-alive\r\n");
   }
-  if (framing.node_style && framing.keep_alive_seconds > 0 &&
-      !findings.has_keep_alive) {
+  if (framing.node_style && framing.keep_alive_seconds > 0 && !findings.has_keep_alive) {
     AppendText(out, pool, "Keep-Alive: timeout=");
     AppendNumber(out, pool, framing.keep_alive_seconds);
     out->Append(pool, "\r\n", 2);
@@ -217,11 +212,16 @@ void DateCache::Refresh() {
   gmtime_r(&seconds, &parts);
   static constexpr char kDays[] = "SunMonTueWedThuFriSat";
   static constexpr char kMonths[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  length = static_cast<uint32_t>(snprintf(
-      line, sizeof(line), "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
-      kDays + 3 * parts.tm_wday, parts.tm_mday, kMonths + 3 * parts.tm_mon,
-      (1900 + parts.tm_year) % 10000, parts.tm_hour, parts.tm_min,
-      parts.tm_sec));
+  length = static_cast<uint32_t>(snprintf(line,
+                                          sizeof(line),
+                                          "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
+                                          kDays + 3 * parts.tm_wday,
+                                          parts.tm_mday,
+                                          kMonths + 3 * parts.tm_mon,
+                                          (1900 + parts.tm_year) % 10000,
+                                          parts.tm_hour,
+                                          parts.tm_min,
+                                          parts.tm_sec));
 }
 
 HeadFindings Examine(const GivenHead& head) {
@@ -237,46 +237,40 @@ HeadFindings Examine(const GivenHead& head) {
       f.valid = false;
     }
     switch (OwnField(p, name_length)) {
-      case Own::kDate:
-        f.has_date = true;
-        break;
+      case Own::kDate: f.has_date = true; break;
       case Own::kConnection:
         f.has_connection = true;
         f.says_close = f.says_close || HasToken(value, value_length, "close");
         break;
       case Own::kLength:
-        if (f.has_content_length ||
-            !ReadLength(value, value_length, &f.content_length)) {
+        if (f.has_content_length || !ReadLength(value, value_length, &f.content_length)) {
           f.valid = false;
         }
         f.has_content_length = true;
         break;
-      case Own::kTransfer:
-        f.has_transfer_encoding = true;
-        break;
-      case Own::kKeepAlive:
-        f.has_keep_alive = true;
-        break;
-      case Own::kNo:
-        break;
+      case Own::kTransfer: f.has_transfer_encoding = true; break;
+      case Own::kKeepAlive: f.has_keep_alive = true; break;
+      case Own::kNo: break;
     }
     p = value + value_length;
   }
   return f;
 }
 
-void AppendHead(OutQueue* out, BlockPool* pool, const GivenHead& head,
-                const HeadFindings& findings, const HeadFraming& framing) {
+void AppendHead(OutQueue* out,
+                BlockPool* pool,
+                const GivenHead& head,
+                const HeadFindings& findings,
+                const HeadFraming& framing) {
   AppendStatusLine(out, pool, head.status, head.reason, head.reason_length);
-  const bool special = findings.has_connection || findings.has_content_length ||
-                       findings.has_transfer_encoding;
+  const bool special =
+      findings.has_connection || findings.has_content_length || findings.has_transfer_encoding;
   const char* p = head.fields;
   for (uint32_t i = 0; i < head.count; i++) {
     const uint32_t name_length = head.lengths[2 * i];
     const uint32_t value_length = head.lengths[2 * i + 1];
     const Own own = special ? OwnField(p, name_length) : Own::kNo;
-    const bool skip = own == Own::kTransfer ||
-                      (own == Own::kConnection && !framing.keep) ||
+    const bool skip = own == Own::kTransfer || (own == Own::kConnection && !framing.keep) ||
                       (own == Own::kLength && !framing.keep_given_length);
     if (!skip) {
       AppendField(out, pool, p, name_length, p + name_length, value_length);
@@ -297,8 +291,8 @@ void AppendHead(OutQueue* out, BlockPool* pool, const GivenHead& head,
   out->Append(pool, "\r\n", 2);
 }
 
-void AppendPlainResponse(OutQueue* out, BlockPool* pool, const DateCache& date,
-                         uint32_t status, const char* text) {
+void AppendPlainResponse(
+    OutQueue* out, BlockPool* pool, const DateCache& date, uint32_t status, const char* text) {
   AppendStatusLine(out, pool, status, "", 0);
   AppendText(out, pool, "Content-Type: text/plain; charset=utf-8\r\n");
   out->Append(pool, date.line, date.length);
@@ -310,9 +304,11 @@ void AppendPlainResponse(OutQueue* out, BlockPool* pool, const DateCache& date,
   out->Append(pool, "\n", 1);
 }
 
-void AppendBareRefusal(OutQueue* out, BlockPool* pool, uint32_t status) {
+void AppendBareRefusal(OutQueue* out, BlockPool* pool, uint32_t status, bool chunked) {
   AppendStatusLine(out, pool, status, "", 0);
-  AppendText(out, pool, "Connection: close\r\n\r\n");
+  AppendText(out, pool, "Connection: close\r\n");
+  if (chunked) AppendText(out, pool, "Transfer-Encoding: chunked\r\n\r\n0\r\n");
+  AppendText(out, pool, "\r\n");
 }
 
 bool AppendTrailers(OutQueue* out, BlockPool* pool, const GivenHead& trailers) {

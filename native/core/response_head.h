@@ -45,9 +45,9 @@ struct DateCache {
 
 // What the core decided.
 struct HeadFraming {
-  bool keep = true;           // the connection is kept
+  bool keep = true;  // the connection is kept
   bool http10 = false;
-  bool node_style = false;    // write the connection fields as node:http does
+  bool node_style = false;          // write the connection fields as node:http does
   const DateCache* date = nullptr;  // nullptr: no Date field
   bool add_length = false;
   bool keep_given_length = true;
@@ -61,19 +61,22 @@ struct HeadFraming {
 [[nodiscard]] HeadFindings Examine(const GivenHead& head);
 
 // Appends the head, with its empty line. What `findings` says is valid is.
-void AppendHead(OutQueue* out, BlockPool* pool, const GivenHead& head,
-                const HeadFindings& findings, const HeadFraming& framing);
+void AppendHead(OutQueue* out,
+                BlockPool* pool,
+                const GivenHead& head,
+                const HeadFindings& findings,
+                const HeadFraming& framing);
 
 // A whole small response with `connection: close`, for refusals.
-void AppendPlainResponse(OutQueue* out, BlockPool* pool, const DateCache& date,
-                         uint32_t status, const char* text);
+void AppendPlainResponse(
+    OutQueue* out, BlockPool* pool, const DateCache& date, uint32_t status, const char* text);
 
-// The same as node:http writes it: without a body.
-void AppendBareRefusal(OutQueue* out, BlockPool* pool, uint32_t status);
+// The same as node:http writes it: without a body, or with an empty chunked one
+// where it answers with a response object.
+void AppendBareRefusal(OutQueue* out, BlockPool* pool, uint32_t status, bool chunked);
 
 // Appends names and values of trailers; false, and nothing, when one is invalid.
-[[nodiscard]] bool AppendTrailers(OutQueue* out, BlockPool* pool,
-                                  const GivenHead& trailers);
+[[nodiscard]] bool AppendTrailers(OutQueue* out, BlockPool* pool, const GivenHead& trailers);
 
 }  // namespace chaussette
 

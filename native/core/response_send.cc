@@ -66,8 +66,7 @@ ssize_t ResponseWriter::SendOnce(Connection* c, uint64_t* offered) {
   const OutBlock* file = c->out.FrontFile();
   if (file != nullptr) {
     *offered = file->length;
-    return c->transport->SendFile(&c->channel, file->file, file->file_offset,
-                                  file->length);
+    return c->transport->SendFile(&c->channel, file->file, file->file_offset, file->length);
   }
   iovec parts[kIovecsMax];
   const int count = c->out.Gather(parts);

@@ -43,8 +43,7 @@ void ResponseWriter::Run(const char* commands, uint32_t size) {
     const uint32_t* words = reinterpret_cast<const uint32_t*>(commands + offset);
     const uint32_t length = words[kCommandSize];
     CHECK(length >= kCommandHead * 4 && length <= size - offset);
-    Exchange* exchange = core_->exchanges().Find(words[kCommandIndex],
-                                                 words[kCommandGeneration]);
+    Exchange* exchange = core_->exchanges().Find(words[kCommandIndex], words[kCommandGeneration]);
     if (exchange != nullptr) RunOne(words, exchange);
     offset += length;
   }
@@ -52,31 +51,21 @@ void ResponseWriter::Run(const char* commands, uint32_t size) {
 
 void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
   switch (words[kCommandOp]) {
-    case kOpRespond:
-      return Respond(words, e);
-    case kOpInfo:
-      return RespondInfo(words, e);
-    case kOpChunk:
-      return Chunk(words, e);
-    case kOpEnd:
-      return End(words, e);
-    case kOpFile:
-      return File(words, e);
-    case kOpConsume:
-      return core_->reader().ConsumeBody(e, words[kCommandA]);
-    case kOpReadBody:
-      return core_->reader().WantBody(e);
-    case kOpWatchEnd:
-      core_->ConnectionOf(*e)->end_wanted = true;
-      return;
+    case kOpRespond: return Respond(words, e);
+    case kOpInfo: return RespondInfo(words, e);
+    case kOpChunk: return Chunk(words, e);
+    case kOpEnd: return End(words, e);
+    case kOpFile: return File(words, e);
+    case kOpConsume: return core_->reader().ConsumeBody(e, words[kCommandA]);
+    case kOpReadBody: return core_->reader().WantBody(e);
+    case kOpWatchEnd: core_->ConnectionOf(*e)->end_wanted = true; return;
     case kOpAbort:
       if (e->response_complete) return;
       e->response_started = true;
       e->close = e->cut = true;
       e->want_flushed = false;
       return Complete(e);
-    default:
-      CHECK(false);
+    default: CHECK(false);
   }
 }
 
@@ -102,8 +91,7 @@ void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
     body_bytes = 0;
     flags &= ~static_cast<uint32_t>(kStreamed | kWithReference | kHasBody);
   }
-  const HeadFraming framing =
-      DecideFraming(e, head, findings, flags, body_bytes);
+  const HeadFraming framing = DecideFraming(e, head, findings, flags, body_bytes);
   OutQueue* out = QueueOf(e);
   AppendHead(out, &core_->blocks(), head, findings, framing);
   c->server->responses[head.status / 100 <= 5 ? head.status / 100 : 5]++;
@@ -114,26 +102,25 @@ void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
   Complete(e);
 }
 
-bool ResponseWriter::DecideKeep(const Exchange& e,
-                                const HeadFindings& findings) {
+bool ResponseWriter::DecideKeep(const Exchange& e, const HeadFindings& findings) {
   const Connection& c = *core_->ConnectionOf(e);
-  if (!e.keep_alive || findings.says_close ||
-      c.server->limits.keep_alive_ms == 0) {
+  if (!e.keep_alive || findings.says_close || c.server->limits.keep_alive_ms == 0) {
     return false;
   }
   // Whether the client will send the body that it announced is open now.
   if (e.expect_continue) return false;
-  if (!e.request_complete && !e.body_wanted &&
-      e.body_bytes_left > kDiscardBytesMax) {
+  if (!e.request_complete && !e.body_wanted && e.body_bytes_left > kDiscardBytesMax) {
     return false;
   }
   const bool last = e.next == kNoIndex && c.spill == nullptr;
   return !(last && (c.server->draining || c.peer_closed));
 }
 
-HeadFraming ResponseWriter::DecideFraming(Exchange* e, const GivenHead& head,
+HeadFraming ResponseWriter::DecideFraming(Exchange* e,
+                                          const GivenHead& head,
                                           const HeadFindings& findings,
-                                          uint32_t flags, uint64_t body_bytes) {
+                                          uint32_t flags,
+                                          uint64_t body_bytes) {
   Connection* c = core_->ConnectionOf(*e);
   HeadFraming f;
   f.http10 = e->http10;
@@ -162,8 +149,7 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e, const GivenHead& head,
     } else {
       f.keep = false;  // the end of the connection ends the body
     }
-  } else if (e->is_head && !bodiless && !length_given && !f.node_style &&
-             (flags & kHasBody) != 0) {
+  } else if (e->is_head && !bodiless && !length_given && !f.node_style && (flags & kHasBody) != 0) {
     f.add_length = true;  // what GET would have said
     f.length = body_bytes;
   }
@@ -175,14 +161,15 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e, const GivenHead& head,
 }
 
 // Body bytes of one command, in the framing of the response.
-void ResponseWriter::AppendBody(const uint32_t* words, Exchange* e,
-                                const char* copied, uint64_t length) {
+void ResponseWriter::AppendBody(const uint32_t* words,
+                                Exchange* e,
+                                const char* copied,
+                                uint64_t length) {
   const char* data = copied;
   void* reference = nullptr;
   if ((words[kCommandD] & kWithReference) != 0) {
     size_t available;
-    if (!core_->host()->TakeReference(words[kCommandD] >> 16, &data, &available,
-                                      &reference)) {
+    if (!core_->host()->TakeReference(words[kCommandD] >> 16, &data, &available, &reference)) {
       return;
     }
     if (length > available) length = available;
@@ -218,8 +205,8 @@ bool ResponseWriter::BeginBody(Exchange* e, uint64_t* length) {
   if (*length == 0) return false;  // a chunk of no bytes would be the last one
   if (e->response_chunked) {
     char size[20];
-    const int n = snprintf(size, sizeof(size), "%llx\r\n",
-                           static_cast<unsigned long long>(*length));
+    const int n =
+        snprintf(size, sizeof(size), "%llx\r\n", static_cast<unsigned long long>(*length));
     QueueOf(e)->Append(&core_->blocks(), size, static_cast<size_t>(n));
   }
   return true;
@@ -232,16 +219,13 @@ void ResponseWriter::File(const uint32_t* words, Exchange* e) {
   if ((words[kCommandD] & kWantDrain) != 0) e->want_drain = true;
   UniqueFd file(fcntl(static_cast<int>(words[kCommandA]), F_DUPFD_CLOEXEC, 3));
   struct stat about;
-  const bool regular = file.valid() && fstat(file.get(), &about) == 0 &&
-                       S_ISREG(about.st_mode);
+  const bool regular = file.valid() && fstat(file.get(), &about) == 0 && S_ISREG(about.st_mode);
   const off_t position = regular ? lseek(file.get(), 0, SEEK_CUR) : -1;
   if (position < 0) {
     e->close = e->cut = true;
     return Complete(e);
   }
-  uint64_t length = about.st_size > position
-                        ? static_cast<uint64_t>(about.st_size - position)
-                        : 0;
+  uint64_t length = about.st_size > position ? static_cast<uint64_t>(about.st_size - position) : 0;
   core_->Touch(core_->ConnectionOf(*e));
   if (!BeginBody(e, &length)) return;
   OutQueue* out = QueueOf(e);
@@ -252,8 +236,8 @@ void ResponseWriter::File(const uint32_t* words, Exchange* e) {
 void ResponseWriter::RespondInfo(const uint32_t* words, Exchange* e) {
   const GivenHead head = ReadGivenHead(words, true);
   const HeadFindings findings = Examine(head);
-  if (e->response_started || e->http10 || head.status < 100 ||
-      head.status > 199 || head.status == 101 || !findings.valid) {
+  if (e->response_started || e->http10 || head.status < 100 || head.status > 199 ||
+      head.status == 101 || !findings.valid) {
     return;
   }
   HeadFraming framing;
@@ -266,8 +250,7 @@ void ResponseWriter::RespondInfo(const uint32_t* words, Exchange* e) {
 void ResponseWriter::Chunk(const uint32_t* words, Exchange* e) {
   if (!e->response_started || e->response_complete) return;
   if ((words[kCommandD] & kWantDrain) != 0) e->want_drain = true;
-  AppendBody(words, e, reinterpret_cast<const char*>(words + kCommandHead),
-             words[kCommandC]);
+  AppendBody(words, e, reinterpret_cast<const char*>(words + kCommandHead), words[kCommandC]);
   core_->Touch(core_->ConnectionOf(*e));
 }
 
@@ -278,10 +261,9 @@ void ResponseWriter::End(const uint32_t* words, Exchange* e) {
     OutQueue* out = QueueOf(e);
     BlockPool* pool = &core_->blocks();
     out->Append(pool, "0\r\n", 3);
-    if (words[kCommandB] != 0 &&
-        !AppendTrailers(out, pool, ReadGivenHead(words, false))) {
-      core_->PushEvent(kEventProblem, e, core_->ConnectionOf(*e)->server->tag,
-                       kProblemResponseHead);
+    if (words[kCommandB] != 0 && !AppendTrailers(out, pool, ReadGivenHead(words, false))) {
+      core_->PushEvent(
+          kEventProblem, e, core_->ConnectionOf(*e)->server->tag, kProblemResponseHead);
     }
     out->Append(pool, "\r\n", 2);
   }
@@ -308,8 +290,7 @@ void ResponseWriter::SendContinue(Exchange* e) {
   core_->Touch(core_->ConnectionOf(*e));
 }
 
-void ResponseWriter::SendRefusal(Connection* c, Exchange* broken,
-                                 Refusal refusal) {
+void ResponseWriter::SendRefusal(Connection* c, Exchange* broken, Refusal refusal) {
   Exchange* e = broken;
   bool answer = true;
   if (broken != nullptr) {
@@ -329,10 +310,10 @@ void ResponseWriter::SendRefusal(Connection* c, Exchange* broken,
     const RefusalEntry& entry = RefusalOf(refusal);
     c->server->responses[entry.status / 100]++;
     if (c->server->node_style) {
-      AppendBareRefusal(QueueOf(e), &core_->blocks(), entry.status);
+      AppendBareRefusal(
+          QueueOf(e), &core_->blocks(), entry.status, refusal == Refusal::kHostMissing);
     } else {
-      AppendPlainResponse(QueueOf(e), &core_->blocks(), date_, entry.status,
-                          entry.text);
+      AppendPlainResponse(QueueOf(e), &core_->blocks(), date_, entry.status, entry.text);
     }
   }
   core_->Touch(c);

@@ -39,12 +39,13 @@ class ResponseWriter {
   void RespondInfo(const uint32_t* words, Exchange* exchange);
   void Chunk(const uint32_t* words, Exchange* exchange);
   void End(const uint32_t* words, Exchange* exchange);
-  HeadFraming DecideFraming(Exchange* exchange, const GivenHead& head,
-                            const HeadFindings& findings, uint32_t flags,
+  HeadFraming DecideFraming(Exchange* exchange,
+                            const GivenHead& head,
+                            const HeadFindings& findings,
+                            uint32_t flags,
                             uint64_t body_bytes);
   bool DecideKeep(const Exchange& exchange, const HeadFindings& findings);
-  void AppendBody(const uint32_t* words, Exchange* exchange, const char* copied,
-                  uint64_t length);
+  void AppendBody(const uint32_t* words, Exchange* exchange, const char* copied, uint64_t length);
   bool BeginBody(Exchange* exchange, uint64_t* length);
   void File(const uint32_t* words, Exchange* exchange);
   ssize_t SendOnce(Connection* connection, uint64_t* offered);

@@ -16,17 +16,14 @@ namespace chaussette {
 template <typename T>
 class Slab {
  public:
-  T* at(uint32_t index) {
-    return &pages_[index / kPage][index % kPage];
-  }
+  T* at(uint32_t index) { return &pages_[index / kPage][index % kPage]; }
   uint32_t size() const { return size_; }
 
   // The object, or nullptr when the id is stale or was never given.
   T* Find(uint32_t index, uint32_t generation) {
     if (index >= size_) return nullptr;
     T* object = at(index);
-    return object->in_use && object->generation == generation ? object
-                                                              : nullptr;
+    return object->in_use && object->generation == generation ? object : nullptr;
   }
 
   T* Take(uint32_t* index) {

@@ -24,9 +24,7 @@ class TimerWheel {
   void Arm(uint32_t index, uint32_t tick);
   void Cancel(uint32_t index);
   // The tick that the index comes due at, or kNone.
-  uint32_t due(uint32_t index) const {
-    return index < links_.size() ? links_[index].tick : kNone;
-  }
+  uint32_t due(uint32_t index) const { return index < links_.size() ? links_[index].tick : kNone; }
   // Moves on to `tick` and appends every index that came due, disarmed.
   void Advance(uint32_t tick, std::vector<uint32_t>* due);
 

@@ -32,8 +32,7 @@ class Transport {
   virtual ssize_t Write(Channel* channel, const iovec* parts, int count) = 0;
   // Sends bytes of a file from `offset` on. As Write; a file that ends before
   // `length` bytes is kBroken.
-  virtual ssize_t SendFile(Channel* channel, int file, off_t offset,
-                           size_t length) = 0;
+  virtual ssize_t SendFile(Channel* channel, int file, off_t offset, size_t length) = 0;
   // No more bytes will be written; the peer sees the end of the stream.
   virtual void ShutdownWrite(Channel* channel) = 0;
   // Frees what the transport kept. The descriptor is closed by its owner.
@@ -52,8 +51,7 @@ class PlainTransport final : public Transport {
  public:
   ssize_t Read(Channel* channel, char* to, size_t room) override;
   ssize_t Write(Channel* channel, const iovec* parts, int count) override;
-  ssize_t SendFile(Channel* channel, int file, off_t offset,
-                   size_t length) override;
+  ssize_t SendFile(Channel* channel, int file, off_t offset, size_t length) override;
   void ShutdownWrite(Channel* channel) override;
   void Release(Channel* channel) override;
 };

@@ -1,4 +1,5 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
 
 /** One request that was not answered as it should have been. */
 export interface LoadFailure {
@@ -20,7 +21,7 @@ interface Answer {
  *  compared with its request by a token, and counted for the process that gave it. The application is
  *  test/managers/apps/who.js.
  *
- *  Lifetime: from `new` until `stop()` resolved. */
+ *  Lifetime: from `new` until `stop()` resolved, or the test that it belongs to has ended. */
 export class Load {
   readonly failures: LoadFailure[] = [];
   answered = 0;
@@ -28,17 +29,20 @@ export class Load {
   private readonly target: NetConnectOpts;
   private readonly path: string;
   private readonly loops: Promise<void>[] = [];
+  private readonly clients = new Set<Client>();
   private readonly waiting: { readonly met: () => boolean; readonly resolve: () => void }[] = [];
   private stopped = false;
   private token = 0;
 
   /** @param path Where to; `token=` is added to it. */
   constructor(
+    t: TestContext,
     target: NetConnectOpts,
     options: { readonly keepAlive: number; readonly fresh: number; readonly path?: string },
   ) {
     this.target = target;
     this.path = options.path ?? '/?';
+    t.after(() => this.cut());
     for (let n = 0; n < options.keepAlive; n += 1) this.loops.push(this.loop(true));
     for (let n = 0; n < options.fresh; n += 1) this.loops.push(this.loop(false));
   }
@@ -71,6 +75,12 @@ export class Load {
     await Promise.all(this.loops);
   }
 
+  /** For a test that failed: leave no loop behind that would keep its process. */
+  private cut(): void {
+    this.stopped = true;
+    for (const client of this.clients) client.close();
+  }
+
   get summary(): string {
     const pids = [...this.byPid].map(([pid, count]) => `${pid}: ${count}`).join(', ');
     const failed = this.failures.map((f) => `port ${f.port}: ${f.detail}`).join('; ');
@@ -80,6 +90,7 @@ export class Load {
   private async loop(keepAlive: boolean): Promise<void> {
     while (!this.stopped) {
       const client = new Client(this.target);
+      this.clients.add(client);
       do {
         this.token += 1;
         const token = String(this.token);
@@ -96,6 +107,7 @@ export class Load {
         }
       } while (keepAlive && !this.stopped);
       client.close();
+      this.clients.delete(client);
     }
   }
 
@@ -193,11 +205,12 @@ class Client {
 /** Ask on new connections, `width` at a time, until `count` different processes have answered.
  *  @returns Their process ids. @throws when they have not within a minute. */
 export async function processesThatAnswer(
+  t: TestContext,
   target: NetConnectOpts,
   count: number,
   width = 12,
 ): Promise<number[]> {
-  const load = new Load(target, { keepAlive: 0, fresh: width, path: '/busy?ms=2' });
+  const load = new Load(t, target, { keepAlive: 0, fresh: width, path: '/busy?ms=2' });
   try {
     await load.until(`${count} different processes`, () => load.byPid.size >= count);
   } finally {

@@ -45,7 +45,9 @@ ${programs}
   /** What supervisorctl prints; its exit status is ignored, `status` gives 3 for processes that do not run. */
   async control(...args: string[]): Promise<string> {
     try {
-      const { stdout } = await execute('supervisorctl', ['--configuration', this.configuration, ...args]);
+      const { stdout } = await execute('supervisorctl', ['--configuration', this.configuration, ...args], {
+        timeout: 60_000,
+      });
       return stdout;
     } catch (error) {
       if (typeof error === 'object' && error !== null && 'stdout' in error) return String(error.stdout);

@@ -56,7 +56,7 @@ for (const backend of testedBackends) {
     test('workers with an empty environment all answer on one inherited descriptor', async (t) => {
       const { parent, port } = await start(t, { backend });
       const { fd } = await parent.socket('web');
-      const pids = await processesThatAnswer({ host: '127.0.0.1', port }, workers);
+      const pids = await processesThatAnswer(t, { host: '127.0.0.1', port }, workers);
       assert.deepEqual(pids.sort(), [...parent.workers].sort());
       const serving = new RegExp(`Serving on fd://${fd} \\(127\\.0\\.0\\.1:${port}\\)`, 'g');
       assert.equal([...parent.output.matchAll(serving)].length, workers, parent.output);
@@ -69,20 +69,24 @@ for (const backend of testedBackends) {
         numprocs: 1,
         arguments: '--host fd://((circus.sockets.web))',
       });
-      await processesThatAnswer({ host: '127.0.0.1', port }, 1);
+      await processesThatAnswer(t, { host: '127.0.0.1', port }, 1);
       assert.deepEqual(await parent.quit(), [0], parent.output);
     });
 
     test('a blocking socket is served by all workers', async (t) => {
       const { parent, port } = await start(t, { backend, socket: 'blocking = True' });
-      await processesThatAnswer({ host: '127.0.0.1', port }, workers);
+      await processesThatAnswer(t, { host: '127.0.0.1', port }, workers);
       assert.deepEqual(await parent.quit(), [0, 0, 0], parent.output);
     });
 
     for (const command of ['reload', 'reload-sequential', 'restart'] as const) {
       test(`${command} under load loses nothing`, async (t) => {
         const { parent, port } = await start(t, { backend });
-        const load = new Load({ host: '127.0.0.1', port }, { keepAlive: 8, fresh: 8, path: '/busy?ms=0.5' });
+        const load = new Load(
+          t,
+          { host: '127.0.0.1', port },
+          { keepAlive: 8, fresh: 8, path: '/busy?ms=0.5' },
+        );
         await load.until('every worker to answer', () => load.byPid.size === workers);
         const before = parent.workers;
         await parent.command(command);
@@ -100,7 +104,7 @@ for (const backend of testedBackends) {
 
     test('incr adds a worker that answers; decr ends one and loses nothing', async (t) => {
       const { parent, port } = await start(t, { backend, numprocs: 1 });
-      const load = new Load({ host: '127.0.0.1', port }, { keepAlive: 4, fresh: 8, path: '/busy?ms=0.5' });
+      const load = new Load(t, { host: '127.0.0.1', port }, { keepAlive: 4, fresh: 8, path: '/busy?ms=0.5' });
       await load.until('a worker to answer', () => load.byPid.size === 1);
       await parent.command('incr');
       await load.until('two workers to answer', () => load.byPid.size === 2);
@@ -116,7 +120,7 @@ for (const backend of testedBackends) {
 
     test('a worker killed under load comes back, and takes only its own requests with it', async (t) => {
       const { parent, port } = await start(t, { backend });
-      const load = new Load({ host: '127.0.0.1', port }, { keepAlive: 8, fresh: 6, path: '/busy?ms=0.5' });
+      const load = new Load(t, { host: '127.0.0.1', port }, { keepAlive: 8, fresh: 6, path: '/busy?ms=0.5' });
       await load.until('every worker to answer', () => load.byPid.size === workers);
       const [victim = 0] = parent.workers;
       process.kill(victim, 'SIGSTOP');

@@ -53,7 +53,7 @@ for (const backend of testedBackends) {
   describe(`supervisor, ${backend}`, { skip }, () => {
     test('three processes on fd 0 all answer', async (t) => {
       const { target, processes, directory, supervisor } = await start(t, backend);
-      const answered = await processesThatAnswer(target, workers);
+      const answered = await processesThatAnswer(t, target, workers);
       assert.deepEqual(sorted(answered), sorted(processes.values()));
       await supervisor.stop();
       for (const name of readdirSync(directory).filter((n) => n.includes('-stderr-'))) {
@@ -65,7 +65,7 @@ for (const backend of testedBackends) {
 
     test('SIGKILL of one process loses only what was in flight on it', async (t) => {
       const { target, processes, supervisor } = await start(t, backend);
-      const load = new Load(target, { keepAlive: 12, fresh: 6, path: '/busy?ms=0.5' });
+      const load = new Load(t, target, { keepAlive: 12, fresh: 6, path: '/busy?ms=0.5' });
       await load.until('every process to answer', () => load.byPid.size === workers);
       await load.more(1000);
 
@@ -94,7 +94,7 @@ for (const backend of testedBackends) {
 
     test('a rolling restart, process by process, loses nothing', async (t) => {
       const { target, processes, supervisor } = await start(t, backend);
-      const load = new Load(target, { keepAlive: 8, fresh: 8, path: '/busy?ms=0.5' });
+      const load = new Load(t, target, { keepAlive: 8, fresh: 8, path: '/busy?ms=0.5' });
       await load.until('every process to answer', () => load.byPid.size === workers);
       for (const name of processes.keys()) {
         await supervisor.control('restart', name);

@@ -1,0 +1,123 @@
+#include "host_wrap.h"
+
+#include "core/check.h"
+
+namespace chaussette {
+
+int CoreHandle::Open(Napi::Object holder, Napi::Array slots, Napi::Function on_turn) {
+  const int epoll = core_->Open();
+  if (epoll < 0) return epoll;
+  uv_loop_t* loop = nullptr;
+  if (napi_get_uv_event_loop(env_, &loop) != napi_ok) return UV_EINVAL;
+  const int error = uv_poll_init(loop, &poll_, epoll);
+  if (error != 0) return error;
+  uv_prepare_init(loop, &prepare_);
+  uv_timer_init(loop, &timer_);
+  open_handles_ = 3;
+  poll_.data = prepare_.data = timer_.data = this;
+  uv_poll_start(&poll_, UV_READABLE, OnPoll);
+  uv_prepare_start(&prepare_, OnPrepare);
+  uv_unref(reinterpret_cast<uv_handle_t*>(&poll_));
+  uv_unref(reinterpret_cast<uv_handle_t*>(&prepare_));
+  uv_unref(reinterpret_cast<uv_handle_t*>(&timer_));
+  holder_ = Napi::Persistent(holder);
+  slots_ = Napi::Reference<Napi::Array>::New(slots, 1);
+  on_turn_ = Napi::Persistent(on_turn);
+  NAPI_THROW_IF_FAILED(
+      env_,
+      napi_async_init(env_, nullptr, Napi::String::New(env_, "CHAUSSETTE"), &context_),
+      UV_EINVAL);
+  napi_add_async_cleanup_hook(env_, OnCleanup, this, &hook_);
+  return 0;
+}
+
+void CoreHandle::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
+  CoreHandle* self = static_cast<CoreHandle*>(data);
+  self->core_.reset();
+  self->holder_.Reset();
+  self->slots_.Reset();
+  self->on_turn_.Reset();
+  napi_async_destroy(self->env_, self->context_);
+  uv_close(reinterpret_cast<uv_handle_t*>(&self->poll_), OnClosed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&self->prepare_), OnClosed);
+  uv_close(reinterpret_cast<uv_handle_t*>(&self->timer_), OnClosed);
+}
+
+void CoreHandle::OnClosed(uv_handle_t* handle) {
+  CoreHandle* self = static_cast<CoreHandle*>(handle->data);
+  if (--self->open_handles_ > 0) return;
+  napi_remove_async_cleanup_hook(self->hook_);
+  delete self;
+}
+
+void CoreHandle::OnPoll(uv_poll_t* handle, int, int) {
+  CoreHandle* self = static_cast<CoreHandle*>(handle->data);
+  self->core_->Turn();
+  self->UpdateTimer();
+}
+
+void CoreHandle::OnPrepare(uv_prepare_t* handle) {
+  static_cast<CoreHandle*>(handle->data)->core_->Flush();
+}
+
+void CoreHandle::OnTimer(uv_timer_t* handle) {
+  CoreHandle* self = static_cast<CoreHandle*>(handle->data);
+  self->core_->Tick();
+  self->UpdateTimer();
+}
+
+// Without connections the process may sleep undisturbed.
+void CoreHandle::UpdateTimer() {
+  const bool needed = core_->has_connections();
+  if (needed == timer_runs_) return;
+  timer_runs_ = needed;
+  if (needed) {
+    uv_timer_start(&timer_, OnTimer, kTickMs, kTickMs);
+  } else {
+    uv_timer_stop(&timer_);
+  }
+}
+
+bool CoreHandle::Dispatch(uint32_t first, uint32_t count) {
+  Napi::HandleScope scope(env_);
+  napi_value arguments[2];
+  if (napi_create_uint32(env_, first, &arguments[0]) != napi_ok ||
+      napi_create_uint32(env_, count, &arguments[1]) != napi_ok) {
+    return false;
+  }
+  napi_value result;
+  const napi_status status =
+      napi_make_callback(env_, context_, holder_.Value(), on_turn_.Value(), 2, arguments, &result);
+  if (status == napi_ok) return true;
+  bool pending = false;
+  napi_is_exception_pending(env_, &pending);
+  if (!pending) return false;
+  napi_value error;
+  if (napi_get_and_clear_last_exception(env_, &error) != napi_ok) return false;
+  return napi_fatal_exception(env_, error) == napi_ok;
+}
+
+bool CoreHandle::TakeReference(uint32_t slot, const char** data, size_t* length, void** reference) {
+  Napi::HandleScope scope(env_);
+  napi_value array = slots_.Value();
+  napi_value value;
+  napi_typedarray_type type;
+  void* bytes;
+  if (napi_get_element(env_, array, slot, &value) != napi_ok ||
+      napi_get_typedarray_info(env_, value, &type, length, &bytes, nullptr, nullptr) != napi_ok ||
+      type != napi_uint8_array) {
+    return false;
+  }
+  napi_ref ref;
+  if (napi_create_reference(env_, value, 1, &ref) != napi_ok) return false;
+  napi_set_element(env_, array, slot, env_.Undefined());
+  *data = static_cast<const char*>(bytes);
+  *reference = ref;
+  return true;
+}
+
+void CoreHandle::ReleaseReference(void* reference) {
+  napi_delete_reference(env_, static_cast<napi_ref>(reference));
+}
+
+}  // namespace chaussette

@@ -1,0 +1,61 @@
+#ifndef NATIVE_HOST_WRAP_H_
+#define NATIVE_HOST_WRAP_H_
+
+#include <napi.h>
+#include <uv.h>
+
+#include <memory>
+
+#include "core/core.h"
+
+namespace chaussette {
+
+// The core of one environment, its event loop handles, and the way to JavaScript.
+// Owner:    the instance data of the environment holds the pointer; the object
+//           deletes itself when its handles are closed.
+// Lifetime: from openCore() until the cleanup hook of the environment.
+// Limits:   one per environment.
+// Never:    is reached from another thread.
+class CoreHandle final : public Host {
+ public:
+  CoreHandle(Napi::Env env, const LlhttpFunctions& llhttp, const SharedMemory& memory)
+      : env_(env), llhttp_(llhttp), core_(std::make_unique<Core>(this, &llhttp_, memory)) {}
+
+  // Returns 0 or a negated errno.
+  int Open(Napi::Object holder, Napi::Array slots, Napi::Function on_turn);
+
+  Core* core() { return core_.get(); }
+  void Ref() { uv_ref(reinterpret_cast<uv_handle_t*>(&poll_)); }
+  void Unref() { uv_unref(reinterpret_cast<uv_handle_t*>(&poll_)); }
+
+  bool Dispatch(uint32_t first, uint32_t count) override;
+  bool TakeReference(uint32_t slot, const char** data, size_t* length, void** reference) override;
+  void ReleaseReference(void* reference) override;
+
+ private:
+  static void OnPoll(uv_poll_t* handle, int status, int events);
+  static void OnPrepare(uv_prepare_t* handle);
+  static void OnTimer(uv_timer_t* handle);
+  static void OnCleanup(napi_async_cleanup_hook_handle hook, void* data);
+  static void OnClosed(uv_handle_t* handle);
+  void UpdateTimer();
+
+  Napi::Env env_;
+  LlhttpFunctions llhttp_;
+  std::unique_ptr<Core> core_;
+  // Keeps the shared memory alive and is `this` of the callback.
+  Napi::ObjectReference holder_;
+  Napi::Reference<Napi::Array> slots_;
+  Napi::FunctionReference on_turn_;
+  napi_async_context context_ = nullptr;
+  napi_async_cleanup_hook_handle hook_ = nullptr;
+  uv_poll_t poll_;
+  uv_prepare_t prepare_;
+  uv_timer_t timer_;
+  int open_handles_ = 0;
+  bool timer_runs_ = false;
+};
+
+}  // namespace chaussette
+
+#endif  // NATIVE_HOST_WRAP_H_
