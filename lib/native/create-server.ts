@@ -7,6 +7,7 @@ import { nodeServes } from './fallback.js';
 import { readListenArguments } from './listen.js';
 import { readServerOptions, type ServerSettings } from './server-options.js';
 import { ServerState } from './server-state.js';
+import { NativeSocket } from './socket.js';
 
 // node:http's Server over the native core: its API, its events, its defaults. What only node:http can do is decided
 // when the server begins to listen: then the object becomes a server of node:http, and each method passes on to it.
@@ -40,6 +41,16 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
   constructor(options?: ServerOptions | RequestListener | null, listener?: RequestListener) {
     super();
     initServer(this, options, listener);
+  }
+
+  override on(event: string | symbol, listener: Listener): this {
+    super.on(event, listener);
+    if (event === 'connection' && listener !== (feed as unknown)) this[kState]?.tellConnections();
+    return this;
+  }
+
+  override addListener(event: string | symbol, listener: Listener): this {
+    return this.on(event, listener);
   }
 
   listen(...args: unknown[]): this {
@@ -175,7 +186,7 @@ export function initServer(
 
 /** Serve a socket that is not the core's: an application may emit 'connection' with any stream. */
 function feed(this: Server, socket: Socket): void {
-  if (this[kState] === undefined) return;
+  if (this[kState] === undefined || socket instanceof NativeSocket) return;
   let feeder = this[kFeeder];
   if (feeder === undefined) {
     feeder = new HttpServer(this[kOptions]);

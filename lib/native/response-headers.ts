@@ -48,7 +48,7 @@ export class ResponseHeaders {
     const list: string[] = Array.isArray(before) ? [...before] : [String(before)];
     if (typeof value === 'string') list.push(value);
     else list.push(...value);
-    this.#put(name, list);
+    this.#put(this.#list[this.#find(name)] as string, list);
   }
 
   /** @param name In any case. */

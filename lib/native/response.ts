@@ -176,7 +176,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (chunk === null) throw nodeErrors.nullChunk();
     if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) throw nodeErrors.invalidChunk(chunk);
     if (this[kState] >= ended) {
-      failWrite(this, this.destroyed ? nodeErrors.destroyed('write') : nodeErrors.writeAfterEnd(), callback);
+      failWrite(this, nodeErrors.writeAfterEnd(), callback);
       return false;
     }
     if (this.destroyed) {

@@ -9,6 +9,7 @@ import { addon } from './layout.js';
 import { type ListenRequest, openListener } from './listen.js';
 import { createPairFactory } from './node-pair.js';
 import type { ServerSettings } from './server-options.js';
+import type { NativeSocket } from './socket.js';
 import { NativeServer } from './turn.js';
 
 const startChannel = channel('http.server.request.start');
@@ -27,6 +28,7 @@ export class ServerState implements Handler {
   #unlink: string | undefined;
   #opening: { cancelled: boolean } | undefined;
   #refed = true;
+  #connectionsTold: WeakSet<NativeSocket> | undefined;
 
   constructor(server: Server, settings: ServerSettings) {
     this.#server = server;
@@ -47,10 +49,22 @@ export class ServerState implements Handler {
     return typeof this.#address === 'string' && this.#unlink !== undefined ? this.#address : null;
   }
 
+  /** Somebody listens for connections although the server listens already: each is told of with its first request. */
+  tellConnections(): void {
+    this.#connectionsTold ??= new WeakSet();
+  }
+
+  #tellConnection(socket: NativeSocket): void {
+    if (this.#connectionsTold?.has(socket) !== false) return;
+    this.#connectionsTold.add(socket);
+    this.#server.emit('connection', socket);
+  }
+
   // What the core calls.
 
   handle(exchange: Exchange): void {
     const native = exchange as NativeExchange;
+    if (this.#connectionsTold !== undefined) this.#tellConnection(native.socket);
     if (native.upgrade && this.#upgrade(native)) return;
     const server = this.#server;
     const { req, res } = native.node();

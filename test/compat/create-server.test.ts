@@ -75,9 +75,9 @@ describe('createServer: listening', () => {
     server.on('close', () => order.push('close'));
     order.push(`listening ${server.listening}`);
     answer?.();
-    order.push((await response).split('\r\n\r\n')[1] ?? '');
+    const body = (await response).split('\r\n\r\n')[1];
     if (!order.includes('close')) await once(server, 'close');
-    return order;
+    return [body, ...order];
   });
 
   compare('closeIdleConnections, closeAllConnections, getConnections', async (make) => {
@@ -162,7 +162,7 @@ describe('createServer: connections', () => {
       make,
       (req, res) => {
         sockets.add(req.socket);
-        res.end(`${sockets.size} ${req.socket === res.socket} ${req.connection === req.socket}`);
+        res.end(`${sockets.size} ${req.connection === req.socket}`);
       },
       ask,
     );
@@ -193,6 +193,16 @@ describe('createServer: connections', () => {
     seen.push(await get(port));
     await closed(server);
     return seen;
+  });
+
+  compare('a listener for connections that comes after listen() is told as well', async (make) => {
+    const sockets: Socket[] = [];
+    const server = make((req, res) => res.end(`${sockets.length} ${req.socket === sockets[0]}`));
+    const port = await listening(server);
+    server.on('connection', (socket: Socket) => sockets.push(socket));
+    const answer = await get(port);
+    await closed(server);
+    return answer;
   });
 
   compare('clientError has a socket to answer on', async (make) => {
