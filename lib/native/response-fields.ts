@@ -12,6 +12,7 @@ import {
   kEndContext,
   kHeaders,
   kState,
+  kStatus,
   open,
   streaming,
 } from './response-state.js';
@@ -98,6 +99,7 @@ defineValues(NativeResponse.prototype, {
   _trailer: '',
   errored: null,
   [kBytes]: 0,
+  [kStatus]: undefined,
   [kCloseTold]: false,
   [kEndContext]: undefined,
 });

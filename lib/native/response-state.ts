@@ -10,6 +10,8 @@ import { ResponseHeaders, toPairs } from './response-headers.js';
 // The steps of a response, as functions: an Express response has Express' prototype, and so no private methods.
 
 export const kHeaders = Symbol('headers');
+/** The status that writeHead was given: what is set after it does not count. */
+export const kStatus = Symbol('status');
 export const kState = Symbol('state');
 /** The writeHead of the prototype, to see whether middleware has put its own in place. */
 export const kOwnWriteHead = Symbol('writeHead');
@@ -70,9 +72,13 @@ export function fieldsOf(response: NativeResponse): HeaderList {
   return response[kHeaders] === undefined ? noFields : response[kHeaders].toList();
 }
 
+export function statusOf(response: NativeResponse): number {
+  return response[kStatus] ?? response.statusCode;
+}
+
 export function reasonOf(response: NativeResponse): string {
   const message = response.statusMessage;
-  return message === undefined || message === STATUS_CODES[response.statusCode] ? '' : message;
+  return message === undefined || message === STATUS_CODES[statusOf(response)] ? '' : message;
 }
 
 export function startStream(response: NativeResponse): void {
@@ -81,7 +87,7 @@ export function startStream(response: NativeResponse): void {
   response[kState] = streaming;
   const exchange = response[kExchange];
   exchange.respondHeadNode(
-    response.statusCode,
+    statusOf(response),
     reasonOf(response),
     fieldsOf(response),
     response.sendDate ? 0 : noDate,

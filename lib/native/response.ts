@@ -26,6 +26,7 @@ import {
   kHeaders,
   kOwnWriteHead,
   kState,
+  kStatus,
   kTrailers,
   kWritten,
   mergeHead,
@@ -34,6 +35,7 @@ import {
   reasonOf,
   setHead,
   startStream,
+  statusOf,
   watched,
 } from './response-state.js';
 
@@ -58,6 +60,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kCorked]: number;
   declare [kWritten]: boolean;
   declare [kBytes]: number;
+  declare [kStatus]: number | undefined;
   declare strictContentLength: boolean;
   declare [kCloseTold]: boolean;
   declare [kEndContext]: AsyncResource | undefined;
@@ -148,6 +151,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     }
     if (badReason.test(this.statusMessage)) throw nodeErrors.invalidChar('statusMessage');
     this.statusCode = code;
+    this[kStatus] = code;
     if (typeof headers === 'object' && headers !== null) mergeHead(this, headers);
     if (this[kHeaders]?.has('trailer') === true && this[kHeaders].has('content-length'))
       throw nodeErrors.trailerNotAllowed();
@@ -229,7 +233,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     }
     if (this[kState] === headSet && this[kTrailers] === undefined) {
       this[kState] = ended;
-      exchange.respondNode(this.statusCode, reasonOf(this), fieldsOf(this), body, this.sendDate ? 0 : noDate);
+      exchange.respondNode(statusOf(this), reasonOf(this), fieldsOf(this), body, this.sendDate ? 0 : noDate);
     } else {
       startStream(this);
       if (body !== null) exchange.write(body);

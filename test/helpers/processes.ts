@@ -12,7 +12,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 /** The command, as managers are given it: the same Node, no dependence on PATH. */
 export const chaussette = `${process.execPath} ${join(root, 'bin/chaussette.js')}`;
 
-/** The environment without what node:test and the runner leave in it. */
+/** The environment without what node:test, the runner and npm leave in it: the command looks at npm's. */
 export function cleanEnvironment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = { ...process.env, ...extra };
   for (const name of [
@@ -24,6 +24,7 @@ export function cleanEnvironment(extra: Record<string, string> = {}): NodeJS.Pro
   ]) {
     delete environment[name];
   }
+  for (const name of Object.keys(environment)) if (name.startsWith('npm_')) delete environment[name];
   return environment;
 }
 
