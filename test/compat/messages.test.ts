@@ -54,6 +54,14 @@ describe('responses, byte for byte', () => {
       },
     ],
     [
+      'writeHead, and a statusCode that comes too late',
+      (res) => {
+        res.writeHead(200);
+        res.statusCode = 500;
+        res.end('x');
+      },
+    ],
+    [
       'set-cookie as a list',
       (res) => {
         res.setHeader('Set-Cookie', ['a=1', 'b=2']);

@@ -14,18 +14,15 @@ export const chaussette = `${process.execPath} ${join(root, 'bin/chaussette.js')
 
 /** The environment without what node:test, the runner and npm leave in it: the command looks at npm's. */
 export function cleanEnvironment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
-  const environment: NodeJS.ProcessEnv = { ...process.env, ...extra };
-  for (const name of [
+  const left = new Set([
     'NODE_TEST_CONTEXT',
     'NODE_OPTIONS',
     'NODE_CHANNEL_FD',
     'LISTEN_FDS',
     'NOTIFY_SOCKET',
-  ]) {
-    delete environment[name];
-  }
-  for (const name of Object.keys(environment)) if (name.startsWith('npm_')) delete environment[name];
-  return environment;
+  ]);
+  const kept = Object.entries(process.env).filter(([name]) => !left.has(name) && !name.startsWith('npm_'));
+  return { ...Object.fromEntries(kept), ...extra };
 }
 
 /** @returns Why a test that needs this program is skipped, or false when it is installed. */
