@@ -2,6 +2,8 @@ import type * as http from 'node:http';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { nativeBackend } from './backends/native.js';
 import { initServer, Server as NativeServer } from './native/create-server.js';
+import { NativeRequest } from './native/request.js';
+import { NativeResponse } from './native/response.js';
 
 /** In place of http.Server: with `new`, without, as a base class, and for util.inherits. */
 function Server(
@@ -54,8 +56,32 @@ export function patchHttp(): boolean {
     writable: true,
     configurable: true,
   });
+  target['IncomingMessage'] = standIn(target['IncomingMessage'], NativeRequest.prototype);
+  target['ServerResponse'] = standIn(target['ServerResponse'], NativeResponse.prototype);
   target['Server'] = Server;
   target['createServer'] = createServer;
   syncBuiltinESMExports();
   return true;
+}
+
+/** A class like Node's with our prototype: what applications derive from it (Express' own request and response, which
+ *  it gives every one of ours as prototypes) then has our members, which leave objects of node:http alone. */
+function standIn(original: unknown, prototype: object): unknown {
+  const construct = original as new (...args: unknown[]) => object;
+  function Message(this: object, ...args: unknown[]): unknown {
+    if (new.target !== undefined) return Reflect.construct(construct, args, new.target);
+    return (original as (...args: unknown[]) => unknown).apply(this, args);
+  }
+  Message.prototype = prototype;
+  Object.setPrototypeOf(Message, construct);
+  Object.defineProperty(Message, 'name', { value: construct.name, configurable: true });
+  Object.defineProperty(Message, Symbol.hasInstance, {
+    value(this: unknown, value: unknown) {
+      const asked = this === Message ? construct : this;
+      return Function.prototype[Symbol.hasInstance].call(asked as () => void, value);
+    },
+    configurable: true,
+  });
+  Object.defineProperty(prototype, 'constructor', { value: Message, writable: true, configurable: true });
+  return Message;
 }

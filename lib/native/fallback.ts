@@ -1,12 +1,19 @@
 import type { EventEmitter } from 'node:events';
-import { IncomingMessage, type ServerOptions, ServerResponse } from 'node:http';
+import * as http from 'node:http';
 import { createRequire } from 'node:module';
 
 // What the native core does not do. A server that asks for it is served by node:http, so that every program runs.
 
+/** Node's own; the preload puts others in their place. */
+const { IncomingMessage: NodeRequest, ServerResponse: NodeResponse } = http;
+
 /** Whether node:http must serve.
  *  @param args Of listen(). */
-export function nodeServes(server: EventEmitter, options: ServerOptions, args: readonly unknown[]): boolean {
+export function nodeServes(
+  server: EventEmitter,
+  options: http.ServerOptions,
+  args: readonly unknown[],
+): boolean {
   return (
     hasOwnClasses(options) ||
     nodeEvents.some((name) => server.listenerCount(name) > 0) ||
@@ -28,11 +35,15 @@ export function nodeServes(server: EventEmitter, options: ServerOptions, args: r
 const nodeEvents = ['checkExpectation', 'clientError', 'dropRequest', 'timeout', 'drop'] as const;
 
 /** Objects of them are made by their own constructors, on node:http's state. */
-function hasOwnClasses(options: ServerOptions): boolean {
+function hasOwnClasses(options: http.ServerOptions): boolean {
   return (
-    (options.IncomingMessage ?? IncomingMessage) !== IncomingMessage ||
-    (options.ServerResponse ?? ServerResponse) !== ServerResponse
+    !isOneOf(options.IncomingMessage, NodeRequest, http.IncomingMessage) ||
+    !isOneOf(options.ServerResponse, NodeResponse, http.ServerResponse)
   );
+}
+
+function isOneOf(given: unknown, own: unknown, patched: unknown): boolean {
+  return given === undefined || given === own || given === patched;
 }
 
 /** listen(server) and listen({ _handle }): a handle of libuv is shared. */

@@ -8,6 +8,10 @@ import { emitClose } from './response-end.js';
 import './response-fields.js';
 import type { PairFactory } from './turn.js';
 
+/** Node's own, taken before the preload puts others in their place. */
+const nodeRequest = IncomingMessage.prototype;
+const nodeResponse = ServerResponse.prototype;
+
 type RequestClass = new (exchange: NativeExchange) => NativeRequest;
 type ResponseClass = new (exchange: NativeExchange, request: NativeRequest) => NativeResponse;
 
@@ -48,10 +52,8 @@ export class NativePair {
  *  going to set: then there is nothing to change. */
 export function createPairFactory(handler: Handler): PairFactory {
   const prototypes = handler.nodePrototypes;
-  const Request = requestClass(root(prototypes?.request, IncomingMessage.prototype, NativeRequest.prototype));
-  const Response = responseClass(
-    root(prototypes?.response, ServerResponse.prototype, NativeResponse.prototype),
-  );
+  const Request = requestClass(root(prototypes?.request, nodeRequest, NativeRequest.prototype));
+  const Response = responseClass(root(prototypes?.response, nodeResponse, NativeResponse.prototype));
   return (exchange) => {
     const req = new Request(exchange);
     return new NativePair(req, new Response(exchange, req));

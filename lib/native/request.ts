@@ -21,6 +21,9 @@ export const kHeadersDistinct = Symbol('headersDistinct');
 export const kTrailers = Symbol('trailers');
 const kReading = Symbol('reading');
 
+/** Node's own, taken before the preload puts others in their place. */
+const dumpNodes = (IncomingMessage.prototype as unknown as { _dump(this: unknown): void })._dump;
+
 /** What the application gets as `req`. */
 export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.prototype) {
   declare [kExchange]: NativeExchange;
@@ -82,7 +85,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   /** Read and forget the rest of the body, as node:http does after the response. */
   _dump(): void {
     if (this[kExchange] === undefined) {
-      (IncomingMessage.prototype as unknown as { _dump(): void })._dump.call(this);
+      dumpNodes.call(this);
     } else if (isOpen(this) || isAwaited(this)) {
       this.resume();
     }

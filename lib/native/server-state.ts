@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { unlinkSync } from 'node:fs';
+import { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Limits } from '../backends/backend.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
@@ -18,8 +19,7 @@ const finishChannel = channel('http.server.response.finish');
 /** What a Server has on the native core: its listener there, and the way from there to its events.
  *
  *  Lifetime: that of its Server, or until node:http takes that over. */
-export class ServerState implements Handler {
-  readonly interface = 'node';
+export class ServerState {
   readonly settings: ServerSettings;
   readonly #server: Server;
   #native: NativeServer | undefined;
@@ -47,6 +47,23 @@ export class ServerState implements Handler {
     if (this.#native !== undefined) return this.#address;
     // As net.Server: the path stays known when the server has closed.
     return typeof this.#address === 'string' && this.#unlink !== undefined ? this.#address : null;
+  }
+
+  /** Those of an Express application among the listeners; see node-pair.ts. */
+  get nodePrototypes(): { readonly request: object; readonly response: object } | undefined {
+    for (const listener of this.#server.listeners('request')) {
+      const { request, response } = listener as { request?: unknown; response?: unknown };
+      if (request instanceof IncomingMessage && response instanceof ServerResponse)
+        return { request, response };
+    }
+    return undefined;
+  }
+
+  /** Without a field of the value undefined, as the type wants it. */
+  #handler(): Handler {
+    const handle = (exchange: Exchange): void => this.handle(exchange);
+    const { nodePrototypes } = this;
+    return { interface: 'node', handle, ...(nodePrototypes === undefined ? {} : { nodePrototypes }) };
   }
 
   /** Somebody listens for connections although the server listens already: each is told of with its first request. */
@@ -136,10 +153,10 @@ export class ServerState implements Handler {
     const display = typeof this.#address === 'string' ? this.#address : `port ${this.#address.port}`;
     const native = new NativeServer(
       [{ fd, family, display }],
-      this,
+      this.#handler(),
       this.#toLimits(),
       reporter,
-      createPairFactory(this),
+      createPairFactory(this.#handler()),
       { server: this.#server, settings: this.settings },
     );
     this.#native = native;
