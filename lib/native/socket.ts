@@ -171,8 +171,8 @@ export class NativeSocket extends EventEmitter {
   /** Cut the connection. @param error Emitted as 'error' when somebody listens. */
   destroy(error?: Error): this {
     if (this.destroyed) return this;
-    this.#exchange.abort();
-    addon.endConnection(this.#connection, true);
+    if (this.#exchange.ended) addon.endConnection(this.#connection, true);
+    else this.#exchange.abort();
     this.#end(error);
     return this;
   }

@@ -307,7 +307,11 @@ void Core::WriteRaw(Connection* c, const char* data, size_t length) {
 }
 
 void Core::End(Connection* c, bool cut) {
-  if (cut) return Kill(c);
+  if (cut) {
+    // What was answered before has left, as far as the socket takes it.
+    if (!c->out.empty()) writer_->Write(c);
+    return Kill(c);
+  }
   c->no_more_requests = true;
   c->close_after_flush = true;
   Touch(c);
