@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import { type ParsedResponse, parseResponses } from './response-parser.js';
 
 /** Longest wait for something that is expected: a test that reaches it has failed. */
-export const waitMs = 10_000;
+export const waitMs = 20_000;
 
 /** Wait for something that nobody announces, such as a counter: it is looked at after each round of the loop.
  *  @throws naming `what` when that takes too long. */
