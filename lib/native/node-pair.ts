@@ -1,4 +1,5 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
+import { createRequire } from 'node:module';
 import type { Handler } from '../exchange.js';
 import type { NativeExchange } from './exchange.js';
 import { abortRequest, initRequest, NativeRequest } from './request.js';
@@ -52,6 +53,7 @@ export class NativePair {
  *  going to set: then there is nothing to change. */
 export function createPairFactory(handler: Handler): PairFactory {
   const prototypes = handler.nodePrototypes;
+  if (prototypes === undefined) rerootModules();
   const Request = requestClass(root(prototypes?.request, nodeRequest, NativeRequest.prototype));
   const Response = responseClass(root(prototypes?.response, nodeResponse, NativeResponse.prototype));
   return (exchange) => {
@@ -74,6 +76,19 @@ function root(prototype: object | undefined, nodes: object, ours: object): objec
   }
   Object.setPrototypeOf(base, ours);
   return prototype;
+}
+
+/** Re-root the bases that loaded CommonJS modules export. Behind a listener of somebody else's, `(req, res) =>
+ *  app(req, res)`, an Express application is not to be seen, and yet it sets its own prototypes: without ours behind
+ *  them our objects would lose every member. */
+function rerootModules(): void {
+  for (const module of Object.values(createRequire(import.meta.url).cache)) {
+    const exported: unknown = module?.loaded === true ? module.exports : undefined;
+    if (typeof exported !== 'object' || exported === null) continue;
+    const base: object | null = Object.getPrototypeOf(exported);
+    if (base === nodeRequest) Object.setPrototypeOf(exported, NativeRequest.prototype);
+    else if (base === nodeResponse) Object.setPrototypeOf(exported, NativeResponse.prototype);
+  }
 }
 
 // Functions, not classes: the prototype of a class cannot be chosen.
