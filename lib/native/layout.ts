@@ -49,7 +49,6 @@ export const eventIdle = number('EventIdle');
 export const eventProblem = number('EventProblem');
 export const eventClosed = number('EventClosed');
 
-export const flagKeepAlive = number('FlagKeepAlive');
 export const flagHttp10 = number('FlagHttp10');
 export const flagHasBody = number('FlagHasBody');
 export const flagBodyComplete = number('FlagBodyComplete');

@@ -17,10 +17,6 @@ export class ResponseHeaders {
   /** Whether all values are strings. */
   #plain = true;
 
-  get size(): number {
-    return this.#list.length >>> 1;
-  }
-
   /** @throws {TypeError} ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR, ERR_HTTP_INVALID_HEADER_VALUE, as node:http. */
   set(name: string, value: HeaderValue): void {
     check(name, value);

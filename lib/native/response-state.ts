@@ -19,7 +19,6 @@ export const kTrailers = Symbol('trailers');
 export const kCorked = Symbol('corked');
 /** Of the body, counted for strictContentLength only. */
 export const kBytes = Symbol('bytes');
-export const kWritten = Symbol('written');
 /** 'close' was emitted although the response is not finished: the client left, or has shut down its side. */
 export const kCloseTold = Symbol('closeTold');
 /** The async context in which a response that is listened to was ended. */

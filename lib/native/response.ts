@@ -28,7 +28,6 @@ import {
   kState,
   kStatus,
   kTrailers,
-  kWritten,
   mergeHead,
   noFields,
   open,
@@ -58,7 +57,6 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kState]: number;
   declare [kTrailers]: string[] | undefined;
   declare [kCorked]: number;
-  declare [kWritten]: boolean;
   declare [kBytes]: number;
   declare [kStatus]: number | undefined;
   declare strictContentLength: boolean;
@@ -189,7 +187,6 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     }
     if (this.strictContentLength) checkLength(this, chunk, false);
     startStream(this);
-    this[kWritten] = true;
     const goesOn = this[kExchange].write(encode(chunk, encoding));
     if (callback !== undefined) process.nextTick(callback, null);
     return goesOn;

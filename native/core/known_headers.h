@@ -16,7 +16,6 @@ enum KnownHeader : uint32_t {
   kHeaderHost,
   kHeaderTransferEncoding,
   kHeaderUpgrade,
-  kFirstOtherKnownHeader,
 };
 
 // Returns the number of a name in any case.

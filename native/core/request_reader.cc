@@ -220,11 +220,14 @@ Refusal RequestReader::OnHead(const Head& head) {
   return Refusal::kNone;
 }
 
-// The newest record of the exchange when it is still in the table and may be
-// added to, else nullptr.
-uint32_t* RequestReader::NewestRecord(Exchange* e) {
-  if (e->record_epoch != core_->table().epoch()) return nullptr;
-  return core_->table().record(e->record);
+// The record that body bytes of the exchange, or their end, are added to: its
+// newest one while that is in the table, else a new one.
+uint32_t* RequestReader::BodyRecord(Exchange* e) {
+  RequestTable& table = core_->table();
+  if (e->record_epoch == table.epoch()) return table.record(e->record);
+  e->record = table.record_count();
+  e->record_epoch = table.epoch();
+  return table.AddRecord(kEventBody, e->index, e->generation, core_->ConnectionOf(*e)->server->tag);
 }
 
 Refusal RequestReader::OnBody(const char* at, size_t length) {
@@ -246,12 +249,7 @@ Refusal RequestReader::OnBody(const char* at, size_t length) {
     return Refusal::kNone;
   }
   RequestTable& table = core_->table();
-  uint32_t* record = NewestRecord(e);
-  if (record == nullptr) {
-    e->record = table.record_count();
-    e->record_epoch = table.epoch();
-    record = table.AddRecord(kEventBody, e->index, e->generation, c->server->tag);
-  }
+  uint32_t* record = BodyRecord(e);
   if (record[kRecordBodyLength] == 0) {
     record[kRecordBodyOffset] = table.OffsetOf(at);
   } else {
@@ -271,13 +269,7 @@ void RequestReader::OnMessageComplete(Connection* c) {
   e->request_complete = true;
   e->expect_continue = false;
   if (!e->response_complete || e->body_wanted) {
-    RequestTable& table = core_->table();
-    uint32_t* record = NewestRecord(e);
-    if (record == nullptr) {
-      e->record = table.record_count();
-      e->record_epoch = table.epoch();
-      record = table.AddRecord(kEventBody, e->index, e->generation, c->server->tag);
-    }
+    uint32_t* record = BodyRecord(e);
     record[kRecordFlags] |= kFlagBodyComplete;
     if (!c->parser->trailers().empty()) AddTrailers(c, e, record);
   }

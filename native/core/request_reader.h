@@ -50,7 +50,7 @@ class RequestReader final : public RequestSink {
   void Keep(const char* end);
   void Hold(Connection* connection, const char* from, const char* end, size_t parsed);
   void ReleaseParser(Connection* connection);
-  uint32_t* NewestRecord(Exchange* exchange);
+  uint32_t* BodyRecord(Exchange* exchange);
   void ResumeReading(Connection* connection);
 
   Core* core_;
