@@ -47,7 +47,7 @@ Napi::Value LlhttpProblem(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), problem == nullptr ? "" : problem);
 }
 
-// openCore(memory, slots, onTurn): 0 or a negated errno.
+// openCore(memory, slots, blocks, onTurn): 0 or a negated errno.
 Napi::Value OpenCore(const Napi::CallbackInfo& info) {
   Instance* instance = info.Env().GetInstanceData<Instance>();
   CHECK(instance->handle == nullptr && instance->llhttp_problem == nullptr);
@@ -60,7 +60,8 @@ Napi::Value OpenCore(const Napi::CallbackInfo& info) {
       MemoryOf<char>(holder, "commands", kCommandBytes),
       MemoryOf<uint32_t>(holder, "control", kControlWords * kWord)};
   auto* handle = new CoreHandle(info.Env(), instance->llhttp, memory);
-  const int error = handle->Open(holder, info[1].As<Napi::Array>(), info[2].As<Napi::Function>());
+  const int error = handle->Open(
+      holder, info[1].As<Napi::Array>(), info[2].As<Napi::Array>(), info[3].As<Napi::Function>());
   if (error == 0) {
     instance->handle = handle;
   } else {

@@ -4,7 +4,10 @@
 
 namespace chaussette {
 
-int CoreHandle::Open(Napi::Object holder, Napi::Array slots, Napi::Function on_turn) {
+int CoreHandle::Open(Napi::Object holder,
+                     Napi::Array slots,
+                     Napi::Array blocks,
+                     Napi::Function on_turn) {
   const int epoll = core_->Open();
   if (epoll < 0) return epoll;
   uv_loop_t* loop = nullptr;
@@ -22,6 +25,7 @@ int CoreHandle::Open(Napi::Object holder, Napi::Array slots, Napi::Function on_t
   uv_unref(reinterpret_cast<uv_handle_t*>(&timer_));
   holder_ = Napi::Persistent(holder);
   slots_ = Napi::Reference<Napi::Array>::New(slots, 1);
+  blocks_ = Napi::Reference<Napi::Array>::New(blocks, 1);
   on_turn_ = Napi::Persistent(on_turn);
   NAPI_THROW_IF_FAILED(
       env_,
@@ -36,6 +40,7 @@ void CoreHandle::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
   self->core_.reset();
   self->holder_.Reset();
   self->slots_.Reset();
+  self->blocks_.Reset();
   self->on_turn_.Reset();
   napi_async_destroy(self->env_, self->context_);
   uv_close(reinterpret_cast<uv_handle_t*>(&self->poll_), OnClosed);
@@ -118,6 +123,22 @@ bool CoreHandle::TakeReference(uint32_t slot, const char** data, size_t* length,
 
 void CoreHandle::ReleaseReference(void* reference) {
   napi_delete_reference(env_, static_cast<napi_ref>(reference));
+}
+
+char* CoreHandle::NewBlock(uint32_t slot) {
+  Napi::HandleScope scope(env_);
+  napi_value buffer;
+  void* bytes;
+  if (napi_create_buffer(env_, kBodyBlockBytes, &bytes, &buffer) != napi_ok ||
+      napi_set_element(env_, blocks_.Value(), slot, buffer) != napi_ok) {
+    return nullptr;
+  }
+  return static_cast<char*>(bytes);
+}
+
+void CoreHandle::DropBlock(uint32_t slot) {
+  Napi::HandleScope scope(env_);
+  napi_set_element(env_, blocks_.Value(), slot, env_.Undefined());
 }
 
 }  // namespace chaussette

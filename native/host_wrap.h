@@ -22,7 +22,7 @@ class CoreHandle final : public Host {
       : env_(env), llhttp_(llhttp), core_(std::make_unique<Core>(this, &llhttp_, memory)) {}
 
   // Returns 0 or a negated errno.
-  int Open(Napi::Object holder, Napi::Array slots, Napi::Function on_turn);
+  int Open(Napi::Object holder, Napi::Array slots, Napi::Array blocks, Napi::Function on_turn);
 
   Core* core() { return core_.get(); }
   void Ref() { uv_ref(reinterpret_cast<uv_handle_t*>(&poll_)); }
@@ -31,6 +31,8 @@ class CoreHandle final : public Host {
   bool Dispatch(uint32_t first, uint32_t count) override;
   bool TakeReference(uint32_t slot, const char** data, size_t* length, void** reference) override;
   void ReleaseReference(void* reference) override;
+  char* NewBlock(uint32_t slot) override;
+  void DropBlock(uint32_t slot) override;
 
  private:
   static void OnPoll(uv_poll_t* handle, int status, int events);
@@ -46,6 +48,7 @@ class CoreHandle final : public Host {
   // Keeps the shared memory alive and is `this` of the callback.
   Napi::ObjectReference holder_;
   Napi::Reference<Napi::Array> slots_;
+  Napi::Reference<Napi::Array> blocks_;
   Napi::FunctionReference on_turn_;
   napi_async_context context_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;

@@ -45,6 +45,7 @@ constexpr Entry kEntries[] = {
     {"FlagBodyComplete", kFlagBodyComplete},
     {"FlagUpgrade", kFlagUpgrade},
     {"FlagExpectContinue", kFlagExpectContinue},
+    {"FlagBodyInBlock", kFlagBodyInBlock},
     {"ProblemContentLength", kProblemContentLength},
     {"ProblemResponseHead", kProblemResponseHead},
     {"ProblemAcceptPaused", kProblemAcceptPaused},

@@ -82,10 +82,12 @@ export interface CoreFunctions {
   /** Empty when the llhttp of this Node passed the self-test, else why it did not. */
   llhttpProblem(): string;
   /** @param slots Where bodies that are referenced instead of copied are found.
+   *  @param blocks Where the core puts memory that it receives large bodies into.
    *  @param onTurn Handles records [first, first + count); see lib/native/turn.ts. @returns 0 or a negated errno. */
   openCore(
     memory: SharedMemory,
     slots: (Uint8Array | undefined)[],
+    blocks: (Buffer | undefined)[],
     onTurn: (first: number, count: number) => void,
   ): number;
   /** @returns The tag of the server. */

@@ -4,6 +4,7 @@ import { putShort } from './commands.js';
 import {
   arena,
   flagBodyComplete,
+  flagBodyInBlock,
   headerNameLength,
   headerNameOffset,
   headerTable,
@@ -14,6 +15,7 @@ import {
   opReadBody,
   recordBodyLength,
   recordBodyOffset,
+  recordCode,
   recordFlags,
   recordHeaderCount,
   recordHeaderFirst,
@@ -23,6 +25,9 @@ import {
 } from './layout.js';
 
 const noTrailers: HeaderList = [];
+
+/** Blocks that the core receives large bodies into, by slot; it puts them there and takes them out. */
+export const bodyBlocks: (Buffer | undefined)[] = [];
 
 /** The body of one request: what has come and nobody has taken yet, and who takes it. The core stops reading when more
  *  than a window of it lies here.
@@ -55,8 +60,9 @@ export class RequestBody {
    *  @param r Index of its first word. */
   take(r: number): void {
     const length = records[r + recordBodyLength] as number;
-    if (length > 0) this.#chunks.push(copyBytes(records[r + recordBodyOffset] as number, length));
-    if (((records[r + recordFlags] as number) & flagBodyComplete) !== 0) {
+    const flags = records[r + recordFlags] as number;
+    if (length > 0) this.#chunks.push(bytesOf(r, flags, records[r + recordBodyOffset] as number, length));
+    if ((flags & flagBodyComplete) !== 0) {
       this.#complete = true;
       const count = records[r + recordHeaderCount] as number;
       if (count > 0) this.#trailers = readTrailers(r, count);
@@ -108,10 +114,12 @@ export class RequestBody {
   }
 }
 
-/** Copies bytes out of the arena, which is used again. */
-function copyBytes(offset: number, length: number): Buffer {
+/** A block is never used again, but a small part of it must not keep it alive; the arena is used again. */
+function bytesOf(r: number, flags: number, offset: number, length: number): Buffer {
+  const block = (flags & flagBodyInBlock) === 0 ? undefined : bodyBlocks[records[r + recordCode] as number];
+  if (block !== undefined && length > 4096) return block.subarray(offset, offset + length);
   const copy = length > 4096 ? Buffer.allocUnsafeSlow(length) : Buffer.allocUnsafe(length);
-  arena.copy(copy, 0, offset, offset + length);
+  (block ?? arena).copy(copy, 0, offset, offset + length);
   return copy;
 }
 

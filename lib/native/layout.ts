@@ -54,6 +54,7 @@ export const flagHasBody = number('FlagHasBody');
 export const flagBodyComplete = number('FlagBodyComplete');
 export const flagUpgrade = number('FlagUpgrade');
 export const flagExpectContinue = number('FlagExpectContinue');
+export const flagBodyInBlock = number('FlagBodyInBlock');
 
 export const problemContentLength = number('ProblemContentLength');
 export const problemResponseHead = number('ProblemResponseHead');

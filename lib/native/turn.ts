@@ -3,6 +3,7 @@ import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
 import { Admission } from './admission.js';
 import type { NativeLimits, NativeStats } from './binding.js';
+import { bodyBlocks } from './body.js';
 import { slots } from './commands.js';
 import { exchanges, NativeExchange } from './exchange.js';
 import { TurnText } from './head.js';
@@ -198,7 +199,7 @@ function nativeLimits(limits: Limits): NativeLimits {
 
 function openCore(): void {
   if (opened) return;
-  const error = addon.openCore(memory, slots, onTurn);
+  const error = addon.openCore(memory, slots, bodyBlocks, onTurn);
   if (error !== 0) {
     throw new ChaussetteError('CHAUSSETTE_ERR_BACKEND', `the native core cannot be opened (errno ${-error})`);
   }

@@ -28,11 +28,12 @@ struct Exchange {
   uint32_t next = kNoIndex;   // behind it on the same connection
   uint32_t record_epoch = 0;  // where its newest record is, to add bytes to it
   uint32_t record = 0;
-  uint32_t unconsumed_bytes = 0;  // of the body, with JavaScript
-  uint64_t body_bytes = 0;        // received so far
-  uint64_t body_bytes_left = 0;   // announced and not received; chunked: unknown
-  uint64_t response_left = 0;     // announced and not given by JavaScript
-  OutQueue out;                   // while others are in front of it
+  const char* body_start = nullptr;  // of the read whose bytes that record has
+  uint32_t unconsumed_bytes = 0;     // of the body, with JavaScript
+  uint64_t body_bytes = 0;           // received so far
+  uint64_t body_bytes_left = 0;      // announced and not received; chunked: unknown
+  uint64_t response_left = 0;        // announced and not given by JavaScript
+  OutQueue out;                      // while others are in front of it
   bool in_use = false;
   bool safe = false;
   bool is_head = false;
@@ -101,6 +102,7 @@ struct Connection {
   bool touched = false;  // on the list of those to write
   bool resume = false;   // on the list of those to parse on
   bool read_paused = false;
+  bool bulk = false;              // its newest request has a large body
   bool peer_closed = false;       // its end of the stream was read
   bool no_more_requests = false;  // the rest of what arrives is thrown away
   bool close_after_flush = false;

@@ -17,6 +17,7 @@ Core::Core(Host* host, const LlhttpFunctions* llhttp, const SharedMemory& memory
       memory_(memory),
       llhttp_(llhttp),
       table_(memory.arena, memory.records, memory.headers),
+      body_blocks_(host),
       blocks_(host,
               [](void* h, void* reference) { static_cast<Host*>(h)->ReleaseReference(reference); }),
       reader_(std::make_unique<RequestReader>(this)),
@@ -68,7 +69,8 @@ bool Core::Turn() {
 }
 
 bool Core::HasReadRoom(const Connection& c) {
-  return HasMessageRoom() && table_.HasBytes(RequestReader::ReadRoom(c));
+  return HasMessageRoom() && table_.HasBytes(RequestReader::ReadRoom(c)) &&
+         (!c.bulk || body_blocks_.HasRoom());
 }
 
 void Core::HandleEvent(uint64_t data, uint32_t events) {
@@ -147,6 +149,7 @@ void Core::Dispatch() {
   }
   dispatching_ = false;
   table_.Reset();
+  body_blocks_.Reset();
 }
 
 void Core::MoveEvents() {

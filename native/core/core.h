@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/body_blocks.h"
 #include "core/connection.h"
 #include "core/layout.h"
 #include "core/llhttp.h"
@@ -43,6 +44,10 @@ class Host {
                              size_t* length,
                              void** reference) = 0;
   virtual void ReleaseReference(void* reference) = 0;
+  // New memory of kBodyBlockBytes that JavaScript sees in this slot until
+  // DropBlock, and the application as long as it likes. nullptr without memory.
+  virtual char* NewBlock(uint32_t slot) = 0;
+  virtual void DropBlock(uint32_t slot) = 0;
 
  protected:
   ~Host() = default;
@@ -119,6 +124,7 @@ class Core {
   Slab<Connection>& connections() { return connections_; }
   Slab<Exchange>& exchanges() { return exchanges_; }
   RequestTable& table() { return table_; }
+  BodyBlocks& body_blocks() { return body_blocks_; }
   BlockPool& blocks() { return blocks_; }
   Host* host() { return host_; }
   ResponseWriter& writer() { return *writer_; }
@@ -190,6 +196,7 @@ class Core {
   UniqueFd wake_;  // eventfd(2), watched by epoll_
   PlainTransport plain_;
   RequestTable table_;
+  BodyBlocks body_blocks_;
   BlockPool blocks_;
   TimerWheel wheel_;
   Slab<Connection> connections_;

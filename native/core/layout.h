@@ -22,9 +22,9 @@ enum RecordWord : uint32_t {
   kRecordTargetLength,
   kRecordHeaderFirst,  // in the header table; for kEventBody the trailers
   kRecordHeaderCount,
-  kRecordBodyOffset,  // in the arena
+  kRecordBodyOffset,  // in the arena, or with kFlagBodyInBlock in the block
   kRecordBodyLength,
-  kRecordCode,        // a Problem, for kEventProblem
+  kRecordCode,        // a Problem, for kEventProblem; the slot of kFlagBodyInBlock
   kRecordConnection,  // a number that no other connection has for a long time
   kRecordWords = 16,
 };
@@ -48,6 +48,7 @@ enum RecordFlag : uint32_t {
   kFlagBodyComplete = 8,
   kFlagUpgrade = 16,
   kFlagExpectContinue = 32,
+  kFlagBodyInBlock = 64,  // not in the arena, but in the block in slot kRecordCode
 };
 
 // What went wrong where no exchange can say it.

@@ -11,6 +11,17 @@ namespace chaussette {
 // that one connection cannot fill the arena alone.
 constexpr uint32_t kReadBytesMax = 64 * 1024;
 
+// A connection whose request has a large body, announced or in chunks, is read
+// into blocks that JavaScript sees as Buffers. A block is kept alive by any part
+// of it that the application keeps, so less than kBodyBlockShareMin in one recv(2)
+// is copied instead.
+constexpr uint32_t kBodyBlockBytes = 512 * 1024;
+constexpr uint32_t kBodyBlockReadMin = 64 * 1024;
+constexpr uint32_t kBodyBlockReadMax = 256 * 1024;
+constexpr uint32_t kBodyBlockShareMin = 16 * 1024;
+constexpr uint32_t kBodyBlocksMax = 16;
+constexpr uint32_t kBulkBodyBytesMin = 32 * 1024;
+
 // The receive arena: what one turn may read before it is dispatched early.
 constexpr uint32_t kArenaBytes = 1024 * 1024;
 
@@ -104,7 +115,8 @@ constexpr uint32_t kWheelSlots = 256;
 constexpr uint32_t kBatchBuckets = 13;
 
 static_assert((1u << (kBatchBuckets - 1)) >= kRecordsMax);
-static_assert(kArenaBytes >= kHeadBytesCap + 3 * kReadBytesMax + kTrailerBytesMax);
+static_assert(kBodyBlockReadMax >= kReadBytesMax);
+static_assert(kArenaBytes >= kHeadBytesCap + kReadBytesMax + kBodyBlockReadMax + kTrailerBytesMax);
 static_assert(kHeadersMax >= 2 * kHeadersPerRequestMax);
 static_assert(kRecordsMax >= 2 * kPipelinedRequestsMax);
 static_assert(kCommandBytes >= 8 * kCopyBytesMax);

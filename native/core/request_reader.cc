@@ -19,7 +19,7 @@ uint32_t FlagIf(bool condition, RecordFlag flag) {
 
 size_t RequestReader::ReadRoom(const Connection& connection) {
   // Trailers are stored behind the bytes that they came with.
-  return 2 * kReadBytesMax + kTrailerBytesMax +
+  return kReadBytesMax + kBodyBlockReadMax + kTrailerBytesMax +
          (connection.spill != nullptr ? connection.spill->bytes.size() : 0);
 }
 
@@ -27,9 +27,17 @@ void RequestReader::Read(Connection* c) {
   if (c->state == ConnectionState::kLingering) return ReadLingering(c);
   if (!c->open() || c->read_paused || c->peer_closed) return;
   RequestTable& table = core_->table();
-  char* base = table.tail();
   const size_t spilled = c->spill != nullptr ? c->spill->bytes.size() : 0;
-  const ssize_t n = c->transport->Read(&c->channel, base + spilled, kReadBytesMax);
+  char* base = nullptr;
+  ssize_t n;
+  if (c->bulk && spilled == 0) base = ReadBlock(c, &n);
+  in_block_ = base != nullptr && n >= static_cast<ssize_t>(kBodyBlockShareMin);
+  if (base == nullptr) {
+    base = table.tail();
+    n = c->transport->Read(&c->channel, base + spilled, kReadBytesMax);
+  } else if (!in_block_ && n > 0) {
+    base = static_cast<char*>(memcpy(table.tail(), base, static_cast<size_t>(n)));
+  }
   if (n == kWouldBlock) return;
   if (n == kBroken) return core_->Kill(c);
   if (n == 0) return OnEndOfStream(c);
@@ -41,6 +49,17 @@ void RequestReader::Read(Connection* c) {
   }
   c->spill.reset();
   Parse(c, base, base + parsed, base + spilled + n);
+}
+
+// Into memory that JavaScript may keep. nullptr when there is none.
+char* RequestReader::ReadBlock(Connection* c, ssize_t* length) {
+  BodyBlocks& blocks = core_->body_blocks();
+  if (!blocks.HasRoom()) return nullptr;
+  char* to = blocks.Tail();
+  if (to == nullptr) return nullptr;
+  const size_t room = blocks.room() < kBodyBlockReadMax ? blocks.room() : kBodyBlockReadMax;
+  *length = c->transport->Read(&c->channel, to, room);
+  return to;
 }
 
 void RequestReader::ReadLingering(Connection* c) {
@@ -73,12 +92,13 @@ void RequestReader::ParseSpill(Connection* c) {
   std::unique_ptr<Spill> spill = std::move(c->spill);
   char* base = core_->table().tail();
   memcpy(base, spill->bytes.data(), spill->bytes.size());
+  in_block_ = false;
   Parse(c, base, base, base + spill->bytes.size());
 }
 
 void RequestReader::Parse(Connection* c, const char* base, const char* from, const char* end) {
   current_ = c;
-  kept_ = base;
+  start_ = kept_ = base;
   limit_ = end;
   const char* p = from;
   while (c->open()) {
@@ -109,7 +129,11 @@ void RequestReader::Parse(Connection* c, const char* base, const char* from, con
     }
     OnMessageComplete(c);
   }
-  core_->table().Keep(kept_);
+  if (in_block_) {
+    core_->body_blocks().Keep(kept_);
+  } else {
+    core_->table().Keep(kept_);
+  }
   current_ = nullptr;
   if (c->open()) core_->UpdateDeadline(c);
 }
@@ -133,9 +157,21 @@ void RequestReader::Discard(Connection* c, size_t bytes) {
   if (c->linger_bytes > kLingerBytesMax) core_->Kill(c);
 }
 
-// The arena up to `end` is referred to by a record.
+// What was received up to `end` is referred to by a record.
 void RequestReader::Keep(const char* end) {
   if (end > kept_) kept_ = end;
+}
+
+// Heads are in the arena. Returns the offset.
+uint32_t RequestReader::KeepHead(const Head& head) {
+  RequestTable& table = core_->table();
+  if (!in_block_) {
+    Keep(head.base + head.length);
+    return table.OffsetOf(head.base);
+  }
+  char* to = static_cast<char*>(memcpy(table.tail(), head.base, head.length));
+  table.Keep(to + head.length);
+  return table.OffsetOf(to);
 }
 
 // Whether the request at `from` may be parsed now. If not, it waits in the spill.
@@ -210,13 +246,13 @@ Refusal RequestReader::OnHead(const Head& head) {
                          FlagIf(e->expect_continue, kFlagExpectContinue);
   record[kRecordConnection] = c->serial;
   record[kRecordMethod] = head.method;
-  record[kRecordHeadOffset] = table.OffsetOf(head.base);
+  record[kRecordHeadOffset] = KeepHead(head);
   record[kRecordHeadLength] = head.length;
   record[kRecordTargetOffset] = head.target_offset;
   record[kRecordTargetLength] = head.target_length;
   record[kRecordHeaderFirst] = table.AddHeaders(head.headers, head.header_count);
   record[kRecordHeaderCount] = head.header_count;
-  Keep(head.base + head.length);
+  c->bulk = head.has_body && (head.chunked || head.content_length >= kBulkBodyBytesMin);
   return Refusal::kNone;
 }
 
@@ -224,10 +260,36 @@ Refusal RequestReader::OnHead(const Head& head) {
 // newest one while that is in the table, else a new one.
 uint32_t* RequestReader::BodyRecord(Exchange* e) {
   RequestTable& table = core_->table();
-  if (e->record_epoch == table.epoch()) return table.record(e->record);
+  return e->record_epoch == table.epoch() ? table.record(e->record) : NewBodyRecord(e);
+}
+
+uint32_t* RequestReader::NewBodyRecord(Exchange* e) {
+  RequestTable& table = core_->table();
   e->record = table.record_count();
   e->record_epoch = table.epoch();
   return table.AddRecord(kEventBody, e->index, e->generation, core_->ConnectionOf(*e)->server->tag);
+}
+
+void RequestReader::AddBody(Exchange* e, const char* at, size_t length) {
+  RequestTable& table = core_->table();
+  BodyBlocks& blocks = core_->body_blocks();
+  uint32_t* record = BodyRecord(e);
+  // Behind what an earlier read has brought there may be bytes of others.
+  if (record[kRecordBodyLength] != 0 && e->body_start != start_) record = NewBodyRecord(e);
+  if (record[kRecordBodyLength] == 0) {
+    e->body_start = start_;
+    record[kRecordBodyOffset] = in_block_ ? blocks.OffsetOf(at) : table.OffsetOf(at);
+    if (in_block_) {
+      record[kRecordFlags] |= kFlagBodyInBlock;
+      record[kRecordCode] = blocks.slot();
+    }
+  }
+  const uint32_t end = record[kRecordBodyOffset] + record[kRecordBodyLength];
+  // Chunks become one run of bytes: the framing between them is overwritten.
+  char* to = in_block_ ? blocks.At(end) : table.At(end);
+  if (to != at) memmove(to, at, length);
+  record[kRecordBodyLength] += static_cast<uint32_t>(length);
+  Keep(to + length);
 }
 
 Refusal RequestReader::OnBody(const char* at, size_t length) {
@@ -248,17 +310,7 @@ Refusal RequestReader::OnBody(const char* at, size_t length) {
     }
     return Refusal::kNone;
   }
-  RequestTable& table = core_->table();
-  uint32_t* record = BodyRecord(e);
-  if (record[kRecordBodyLength] == 0) {
-    record[kRecordBodyOffset] = table.OffsetOf(at);
-  } else {
-    // Chunks become one run of bytes: the framing between them is overwritten.
-    char* to = table.At(record[kRecordBodyOffset] + record[kRecordBodyLength]);
-    memmove(to, at, length);
-  }
-  record[kRecordBodyLength] += static_cast<uint32_t>(length);
-  Keep(table.At(record[kRecordBodyOffset] + record[kRecordBodyLength]));
+  AddBody(e, at, length);
   e->unconsumed_bytes += static_cast<uint32_t>(length);
   if (e->unconsumed_bytes > kBodyWindowBytes) c->read_paused = true;
   return Refusal::kNone;
@@ -289,10 +341,14 @@ void RequestReader::AddTrailers(Connection* c, Exchange* e, uint32_t* record) {
   }
   const std::string& bytes = c->parser->trailer_bytes();
   const std::vector<HeaderSpan>& trailers = c->parser->trailers();
-  char* to = table.At(table.OffsetOf(limit_));
+  char* to = in_block_ ? table.tail() : table.At(table.OffsetOf(limit_));
   memcpy(to, bytes.data(), bytes.size());
-  limit_ += bytes.size();
-  Keep(limit_);
+  if (in_block_) {
+    table.Keep(to + bytes.size());
+  } else {
+    limit_ += bytes.size();
+    Keep(limit_);
+  }
   record[kRecordHeadOffset] = table.OffsetOf(to);
   record[kRecordHeadLength] = static_cast<uint32_t>(bytes.size());
   record[kRecordHeaderFirst] =

@@ -48,15 +48,21 @@ class RequestReader final : public RequestSink {
   const char* SkipEmptyLines(Connection* connection, const char* from, const char* end);
   void Discard(Connection* connection, size_t bytes);
   void Keep(const char* end);
+  uint32_t KeepHead(const Head& head);
+  char* ReadBlock(Connection* connection, ssize_t* length);
   void Hold(Connection* connection, const char* from, const char* end, size_t parsed);
   void ReleaseParser(Connection* connection);
   uint32_t* BodyRecord(Exchange* exchange);
+  uint32_t* NewBodyRecord(Exchange* exchange);
+  void AddBody(Exchange* exchange, const char* at, size_t length);
   void ResumeReading(Connection* connection);
 
   Core* core_;
   Connection* current_ = nullptr;  // whose bytes are being parsed
+  const char* start_ = nullptr;    // of what was received or stored
   const char* kept_ = nullptr;     // end of what records refer to
   const char* limit_ = nullptr;    // end of what was received or stored
+  bool in_block_ = false;          // they are in a body block, not in the arena
 };
 
 }  // namespace chaussette
