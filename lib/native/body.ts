@@ -3,6 +3,7 @@ import type { BodySink, HeaderList } from '../exchange.js';
 import { putShort } from './commands.js';
 import {
   arena,
+  eventBody,
   flagBodyComplete,
   flagBodyInBlock,
   headerNameLength,
@@ -21,6 +22,7 @@ import {
   recordHeaderFirst,
   recordHeadLength,
   recordHeadOffset,
+  recordKind,
   records,
 } from './layout.js';
 
@@ -64,7 +66,8 @@ export class RequestBody {
     if (length > 0) this.#chunks.push(bytesOf(r, flags, records[r + recordBodyOffset] as number, length));
     if ((flags & flagBodyComplete) !== 0) {
       this.#complete = true;
-      const count = records[r + recordHeaderCount] as number;
+      // The fields of a request record are those of the head.
+      const count = records[r + recordKind] === eventBody ? (records[r + recordHeaderCount] as number) : 0;
       if (count > 0) this.#trailers = readTrailers(r, count);
     }
   }
@@ -123,7 +126,6 @@ function bytesOf(r: number, flags: number, offset: number, length: number): Buff
   return copy;
 }
 
-/** The request record holds the fields of the head; trailers come with a body record. */
 function readTrailers(r: number, count: number): string[] {
   const offset = records[r + recordHeadOffset] as number;
   const text = arena.latin1Slice(offset, offset + (records[r + recordHeadLength] as number));

@@ -15,12 +15,19 @@ constexpr uint32_t kReadBytesMax = 64 * 1024;
 // into blocks that JavaScript sees as Buffers. A block is kept alive by any part
 // of it that the application keeps, so less than kBodyBlockShareMin in one recv(2)
 // is copied instead.
+constexpr uint32_t kBodyBlockReadMax = 256 * 1024;
+constexpr uint32_t kBodyBlocksMax = 16;
+#ifdef CHAUSSETTE_FUZZ  // inputs are short, and must get there too
+constexpr uint32_t kBodyBlockBytes = 288 * 1024;
+constexpr uint32_t kBodyBlockReadMin = 287 * 1024;
+constexpr uint32_t kBodyBlockShareMin = 64;
+constexpr uint32_t kBulkBodyBytesMin = 32;
+#else
 constexpr uint32_t kBodyBlockBytes = 512 * 1024;
 constexpr uint32_t kBodyBlockReadMin = 64 * 1024;
-constexpr uint32_t kBodyBlockReadMax = 256 * 1024;
 constexpr uint32_t kBodyBlockShareMin = 16 * 1024;
-constexpr uint32_t kBodyBlocksMax = 16;
 constexpr uint32_t kBulkBodyBytesMin = 32 * 1024;
+#endif
 
 // The receive arena: what one turn may read before it is dispatched early.
 constexpr uint32_t kArenaBytes = 1024 * 1024;

@@ -15,7 +15,7 @@ runtime=$("$clang" -print-runtime-dir)
 [ -d "$runtime" ] || runtime=$(dirname "$("$clang" -print-file-name=libclang_rt.asan-x86_64.so)")
 sanitizers=(-fsanitize=address,undefined -fno-sanitize-recover=undefined -shared-libasan)
 flags=(-std=c++20 -O1 -g -fPIC -fno-omit-frame-pointer -fno-exceptions -fno-rtti -fvisibility=hidden
-  -Wall -Wextra -Wno-unused-parameter -DNAPI_VERSION=8 -Inative -Itest/fuzz "-I$headers"
+  -Wall -Wextra -Wno-unused-parameter -DNAPI_VERSION=8 -DCHAUSSETTE_FUZZ -Inative -Itest/fuzz "-I$headers"
   "${sanitizers[@]}" -fsanitize=fuzzer-no-link)
 faked=(-Dclock_gettime=FakeClockGettime -Drecv=FakeRecv -Dsend=FakeSend -Dsendmsg=FakeSendmsg -Daccept4=FakeAccept4 -Dsendfile=FakeSendfile)
 

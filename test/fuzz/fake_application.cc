@@ -132,9 +132,15 @@ void FakeApplication::OnEvent(const uint32_t* record) {
 
 void FakeApplication::OnBody(Entry* entry, const uint32_t* record) {
   const uint32_t length = record[kRecordBodyLength];
-  if (length > 0 && uint64_t{record[kRecordBodyOffset]} + length > kArenaBytes) Fail("a body outside of the arena");
+  const bool in_block = (record[kRecordFlags] & kFlagBodyInBlock) != 0;
+  const uint64_t end = uint64_t{record[kRecordBodyOffset]} + length;
+  if (length > 0 && end > (in_block ? kBodyBlockBytes : kArenaBytes)) Fail("a body outside of its memory");
+  if (in_block) {
+    const uint32_t slot = record[kRecordCode];
+    if (slot >= kBodyBlocksMax || blocks_[slot] == nullptr) Fail("a body in a block that is gone");
+  }
   entry->waiting_bytes += length;
-  if (entry->waiting_bytes > kBodyWindowBytes + 2 * kReadBytesMax) Fail("a body beyond its window");
+  if (entry->waiting_bytes > kBodyWindowBytes + 2 * kBodyBlockReadMax) Fail("a body beyond its window");
   if ((record[kRecordFlags] & kFlagBodyComplete) != 0) {
     entry->body_complete = true;
     const uint32_t* trailer = memory_.headers + record[kRecordHeaderFirst] * kHeaderWords;
@@ -380,6 +386,17 @@ bool FakeApplication::TakeReference(uint32_t slot, const char** data, size_t* le
 void FakeApplication::ReleaseReference(void* reference) {
   references_--;
   delete static_cast<std::string*>(reference);
+}
+
+char* FakeApplication::NewBlock(uint32_t slot) {
+  if (slot >= kBodyBlocksMax || blocks_[slot] != nullptr) Fail("a block over another");
+  if ((Decide() & 15) == 15) return nullptr;
+  blocks_[slot] = std::make_unique<char[]>(kBodyBlockBytes);
+  return blocks_[slot].get();
+}
+
+void FakeApplication::DropBlock(uint32_t slot) {
+  blocks_[slot].reset();
 }
 
 }  // namespace chaussette

@@ -28,6 +28,8 @@ class FakeApplication final : public Host {
   bool Dispatch(uint32_t first, uint32_t count) override;
   bool TakeReference(uint32_t slot, const char** data, size_t* length, void** reference) override;
   void ReleaseReference(void* reference) override;
+  char* NewBlock(uint32_t slot) override;
+  void DropBlock(uint32_t slot) override;
 
   // Goes on with one of the open exchanges.
   void GoOn(uint32_t which);
@@ -85,6 +87,7 @@ class FakeApplication final : public Host {
   std::vector<Entry> entries_;                // by index
   std::map<uint64_t, uint32_t> next_ids_;     // by connection and its generation
   std::vector<std::unique_ptr<std::string>> slots_;
+  std::unique_ptr<char[]> blocks_[kBodyBlocksMax];
   int64_t references_ = 0;
   bool idle_ = false;
 };
