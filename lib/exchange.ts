@@ -70,6 +70,9 @@ export interface Exchange {
   readBody(sink: BodySink): void;
   /** Go on after `sink.data` returned false. */
   resumeBody(): void;
+  /** Nobody reads the rest of the body, and the sink is not called again. It is read over as a body that nobody has
+   *  asked for: up to a limit, beyond which the connection ends after the response. */
+  discardBody(): void;
 
   /** A whole response. `content-length`, `date`, `connection` and the framing are added where they are missing.
    *  @param statusText The reason phrase; empty for the standard one.

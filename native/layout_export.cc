@@ -72,6 +72,7 @@ constexpr Entry kEntries[] = {
     {"OpConsume", kOpConsume},
     {"OpFile", kOpFile},
     {"OpReadBody", kOpReadBody},
+    {"OpDiscardBody", kOpDiscardBody},
     {"OpWatchEnd", kOpWatchEnd},
     {"WithReference", kWithReference},
     {"Streamed", kStreamed},

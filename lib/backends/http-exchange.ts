@@ -8,6 +8,9 @@ import { checkFields, checkResponseHead, invalid, withoutField } from './respons
 /** What is read and thrown away of a body that nobody read, before the connection is closed instead of kept. */
 const discardBytesMax = 256 * 1024;
 
+/** The reader of a body that was given up. */
+const nobody: BodySink = { data: () => true, end: () => {}, error: () => {} };
+
 /** The fields of an IncomingMessage. node:http drops some repeated fields from `headers`; here they are joined. */
 class HttpHeaders implements HeaderView {
   readonly raw: HeaderList;
@@ -108,6 +111,14 @@ export class HttpExchange implements Exchange {
     if (this.#gone) sink.error(clientLeft());
     else if (this.hasBody) this.#startBody();
     else sink.end([]);
+  }
+
+  discardBody(): void {
+    if (this.#sink === undefined || this.req.complete) return;
+    this.#sink = nobody;
+    this.#unread = true;
+    this.#discarded = 0;
+    this.req.resume();
   }
 
   #startBody(): void {
@@ -330,7 +341,10 @@ export class HttpExchange implements Exchange {
     if (this.#gone) return false;
     if (this.#unread) {
       this.#discarded += bytes;
-      if (this.#discarded > discardBytesMax) this.#connection.finish();
+      if (this.#discarded <= discardBytesMax) return true;
+      // Read on when the response is out, and then not for long.
+      if (this.res.writableFinished) this.#connection.finish();
+      else this.req.pause();
       return true;
     }
     const { bodyBytesMax } = this.#owner.limits;

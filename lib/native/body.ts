@@ -11,6 +11,7 @@ import {
   headerValueOffset,
   headerWords,
   opConsume,
+  opDiscardBody,
   opReadBody,
   recordBodyLength,
   recordBodyOffset,
@@ -23,6 +24,9 @@ import {
 } from './layout.js';
 
 const noTrailers: HeaderList = [];
+
+/** The reader of a body that was given up before anybody read. */
+const nobody: BodySink = { data: () => true, end: () => {}, error: () => {} };
 
 /** The body of one request: what has come and nobody has taken yet, and who takes it. The core stops reading when more
  *  than a window of it lies here.
@@ -55,7 +59,8 @@ export class RequestBody {
    *  @param r Index of its first word. */
   take(r: number): void {
     const length = records[r + recordBodyLength] as number;
-    if (length > 0) this.#chunks.push(copyBytes(records[r + recordBodyOffset] as number, length));
+    if (length > 0 && !this.#done)
+      this.#chunks.push(copyBytes(records[r + recordBodyOffset] as number, length));
     if (((records[r + recordFlags] as number) & flagBodyComplete) !== 0) {
       this.#complete = true;
       const count = records[r + recordHeaderCount] as number;
@@ -84,6 +89,15 @@ export class RequestBody {
     if (!this.#paused) return;
     this.#paused = false;
     this.flow();
+  }
+
+  /** Take no more of it. */
+  discard(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#sink ??= nobody;
+    this.#chunks.length = 0;
+    if (!this.#complete) putShort(opDiscardBody, this.#index, this.#generation, 0);
   }
 
   /** Hand on what there is, as far as it is taken. */

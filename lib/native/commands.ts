@@ -256,7 +256,7 @@ export function putEnd(index: number, generation: number, trailers: HeaderList, 
   commit(at, p);
 }
 
-/** opAbort, opConsume or opReadBody. */
+/** opAbort, opConsume, opReadBody or opDiscardBody. */
 export function putShort(op: number, index: number, generation: number, a: number): void {
   const at = reserve(commandHead * 4);
   const w = putHead(op, at, index, generation);

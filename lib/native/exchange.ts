@@ -178,6 +178,10 @@ export class NativeExchange extends AsyncResource implements Exchange {
     this.#body?.resume();
   }
 
+  discardBody(): void {
+    this.#body?.discard();
+  }
+
   respond(status: number, statusText: string, headers: HeaderList, body: string | Uint8Array | null): void {
     this.#respond(status, statusText, headers, body, 0);
   }

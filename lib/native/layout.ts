@@ -87,6 +87,7 @@ export const opAbort = number('OpAbort');
 export const opConsume = number('OpConsume');
 export const opFile = number('OpFile');
 export const opReadBody = number('OpReadBody');
+export const opDiscardBody = number('OpDiscardBody');
 export const opWatchEnd = number('OpWatchEnd');
 
 export const withReference = number('WithReference');

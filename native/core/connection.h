@@ -42,6 +42,7 @@ struct Exchange {
   bool expect_continue = false;  // asked for, and not answered yet
   bool upgrade = false;          // what follows may be another protocol
   bool body_wanted = false;      // somebody reads the body
+  bool body_dropped = false;     // somebody did, and has given it up
   bool request_complete = false;
   bool response_started = false;
   bool response_complete = false;

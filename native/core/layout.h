@@ -91,10 +91,11 @@ enum CommandOp : uint32_t {
   kOpChunk,
   kOpEnd,
   kOpAbort,
-  kOpConsume,   // JavaScript took so many bytes of the request body
-  kOpFile,      // the rest of the open file with descriptor kCommandA
-  kOpReadBody,  // somebody asks for the request body
-  kOpWatchEnd,  // tell of the end of its connection with kEventClosed
+  kOpConsume,      // JavaScript took so many bytes of the request body
+  kOpFile,         // the rest of the open file with descriptor kCommandA
+  kOpReadBody,     // somebody asks for the request body
+  kOpDiscardBody,  // nobody reads the rest of the request body
+  kOpWatchEnd,     // tell of the end of its connection with kEventClosed
 };
 
 enum CommandFlag : uint32_t {

@@ -29,6 +29,8 @@ class RequestReader final : public RequestSink {
   // The application wants the body, or took some of it.
   void WantBody(Exchange* exchange);
   void ConsumeBody(Exchange* exchange, uint32_t bytes);
+  // The application gives the rest of the body up, before or after its answer.
+  void DropBody(Exchange* exchange);
   // Nobody will read the rest of the body: throw it away up to a limit.
   void DiscardBody(Exchange* exchange);
 

@@ -58,6 +58,7 @@ void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
     case kOpFile: return File(words, e);
     case kOpConsume: return core_->reader().ConsumeBody(e, words[kCommandA]);
     case kOpReadBody: return core_->reader().WantBody(e);
+    case kOpDiscardBody: return core_->reader().DropBody(e);
     case kOpWatchEnd: core_->ConnectionOf(*e)->end_wanted = true; return;
     case kOpAbort:
       if (e->response_complete) return;
@@ -104,7 +105,7 @@ void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
 
 bool ResponseWriter::DecideKeep(const Exchange& e, const HeadFindings& findings) {
   const Connection& c = *core_->ConnectionOf(e);
-  if (!e.keep_alive || findings.says_close || c.server->limits.keep_alive_ms == 0) {
+  if (!e.keep_alive || e.close || findings.says_close || c.server->limits.keep_alive_ms == 0) {
     return false;
   }
   // Whether the client will send the body that it announced is open now.
