@@ -59,6 +59,21 @@ async function open(
   return socket;
 }
 
+const handshake =
+  'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+
+/** A close frame of a server, with 1001 (RFC 6455 §5.5.1). */
+const goingAway = '\x88\x02\x03\xe9';
+
+/** A client of raw bytes, after the handshake. */
+async function shaken(t: TestContext, port: number): Promise<Client> {
+  const client = await Client.open(t, port);
+  await client.write(get('/', handshake));
+  await client.has('\r\n\r\n');
+  return client;
+}
+
 /** The next message. */
 async function message(socket: WebSocket): Promise<{ data: Buffer; isBinary: boolean }> {
   const [data, isBinary] = await within('a message', once(socket, 'message'));
@@ -167,13 +182,37 @@ describe('ws', () => {
     await until('the descriptors', () => count() <= before);
   });
 
-  test('a taken socket outlives the server: the application closes it', async (t) => {
+  test('a server that drains closes them with 1001, and ends with the last of them', async (t) => {
     const { echo, server } = await serve(t);
     const socket = await open(t, server.port);
-    assert.deepEqual(await server.close(5000), { cut: 0 });
-    await echoed(socket, 'still here');
-    const closed = once(socket, 'close');
-    for (const peer of echo.websockets.clients) peer.close(1001);
-    assert.equal((await within('the close', closed))[0], 1001);
+    await echoed(socket, 'before');
+    const [peer] = echo.websockets.clients;
+    assert.ok(peer);
+    const told = Promise.all([once(socket, 'close'), once(peer, 'close')]);
+    const drained = server.close(60_000);
+    const [[code], [back]] = await within('the close', told);
+    assert.deepEqual([code, back], [1001, 1001]);
+    assert.deepEqual(await within('the drain', drained), { cut: 0 });
+  });
+
+  test('an application that closes them itself is not in the way', async (t) => {
+    const { echo, server } = await serve(t);
+    const [first, second] = [await open(t, server.port), await open(t, server.port)];
+    const told = Promise.all([once(first, 'close'), once(second, 'close')]);
+    const [one, two] = echo.websockets.clients;
+    one?.close(4002);
+    const drained = server.close(60_000);
+    two?.close(4002);
+    const codes = (await within('the close', told)).map(([code]) => code);
+    assert.deepEqual(codes, [4002, 1001]);
+    assert.deepEqual(await within('the drain', drained), { cut: 0 });
+  });
+
+  test('a client that does not answer the close is cut at the deadline', async (t) => {
+    const { server } = await serve(t);
+    const client = await shaken(t, server.port);
+    assert.deepEqual(await within('the drain', server.close(250)), { cut: 0 });
+    await client.end();
+    assert.ok(client.text.endsWith(goingAway), JSON.stringify(client.text));
   });
 });
