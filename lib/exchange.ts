@@ -123,6 +123,9 @@ export type InterfaceName = 'node' | 'fetch' | 'wsgi';
 /** An application behind one of the interfaces: what a backend calls. */
 export interface Handler {
   readonly interface: InterfaceName;
+  /** It may take connections over (`exchange.takeOver`). Without it, a backend that has to know before it calls the
+   *  handler hands none over. */
+  readonly takesConnections?: boolean;
   /** Never throws: what the application throws goes to `exchange.fail`. */
   handle(exchange: Exchange): void;
   /** The objects that an Express application gives its requests and responses as prototypes. A backend that makes
