@@ -31,6 +31,7 @@ class CoreHandle final : public Host {
   bool Dispatch(uint32_t first, uint32_t count) override;
   bool TakeReference(uint32_t slot, const char** data, size_t* length, void** reference) override;
   void ReleaseReference(void* reference) override;
+  bool HoldsReference(void* reference, const char* data, size_t length) override;
 
  private:
   static void OnPoll(uv_poll_t* handle, int status, int events);

@@ -50,6 +50,8 @@ constexpr Entry kEntries[] = {
     {"ProblemAcceptPaused", kProblemAcceptPaused},
     {"ProblemAcceptResumed", kProblemAcceptResumed},
     {"ProblemListenerLost", kProblemListenerLost},
+    {"ProblemBodyGone", kProblemBodyGone},
+    {"ProblemDescriptorLost", kProblemDescriptorLost},
     {"HeaderNameOffset", kHeaderNameOffset},
     {"HeaderNameLength", kHeaderNameLength},
     {"HeaderValueOffset", kHeaderValueOffset},

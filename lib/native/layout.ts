@@ -60,6 +60,8 @@ export const problemResponseHead = number('ProblemResponseHead');
 export const problemAcceptPaused = number('ProblemAcceptPaused');
 export const problemAcceptResumed = number('ProblemAcceptResumed');
 export const problemListenerLost = number('ProblemListenerLost');
+export const problemBodyGone = number('ProblemBodyGone');
+export const problemDescriptorLost = number('ProblemDescriptorLost');
 
 // Words of a header entry.
 export const headerNameOffset = number('HeaderNameOffset');

@@ -22,7 +22,9 @@ import {
   memory,
   problemAcceptPaused,
   problemAcceptResumed,
+  problemBodyGone,
   problemContentLength,
+  problemDescriptorLost,
   problemListenerLost,
   problemResponseHead,
   recordCode,
@@ -195,6 +197,14 @@ export class NativeServer implements BackendServer {
     } else if (code === problemListenerLost) {
       this.reporter.warn(
         'a listening socket was shut down by somebody who shares it; it accepts no more. Start the processes again.',
+      );
+    } else if (code === problemBodyGone) {
+      this.reporter.warn(
+        'the memory of a response body was transferred or shrunk before it was sent; its connection was cut. Copy what is transferred.',
+      );
+    } else if (code === problemDescriptorLost) {
+      this.reporter.warn(
+        'the descriptor of a connection was closed by something else in this process; the connection is lost. Close only what was opened.',
       );
     }
   }

@@ -106,6 +106,7 @@ struct Connection {
   bool no_more_requests = false;  // the rest of what arrives is thrown away
   bool close_after_flush = false;
   bool cut = false;            // ... without reading on
+  bool answers_wait = false;   // behind the exchange in front
   bool write_blocked = false;  // unsent bytes keep the next request waiting
   bool half_close_told = false;
   bool served = false;      // at least one response

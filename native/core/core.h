@@ -43,6 +43,9 @@ class Host {
                              size_t* length,
                              void** reference) = 0;
   virtual void ReleaseReference(void* reference) = 0;
+  // Whether the bytes are still the referenced body's: JavaScript may have
+  // transferred or shrunk the memory (ArrayBuffer.prototype.transfer, postMessage).
+  [[nodiscard]] virtual bool HoldsReference(void* reference, const char* data, size_t length) = 0;
 
  protected:
   ~Host() = default;

@@ -56,7 +56,9 @@ enum Problem : uint32_t {
   kProblemResponseHead,       // a response head that HTTP does not allow
   kProblemAcceptPaused,       // no descriptor or memory for a new connection
   kProblemAcceptResumed,
-  kProblemListenerLost,  // somebody who shares the socket has shut it down
+  kProblemListenerLost,    // somebody who shares the socket has shut it down
+  kProblemBodyGone,        // a body was transferred before it was sent
+  kProblemDescriptorLost,  // somebody has closed the descriptor of a connection
 };
 
 // A header entry: offsets from the start of the head.

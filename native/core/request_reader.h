@@ -50,6 +50,7 @@ class RequestReader final : public RequestSink {
   const char* SkipEmptyLines(Connection* connection, const char* from, const char* end);
   void Discard(Connection* connection, size_t bytes);
   void Keep(const char* end);
+  uint64_t WaitingBytes(Connection* connection);
   void Hold(Connection* connection, const char* from, const char* end, size_t parsed);
   void ReleaseParser(Connection* connection);
   uint32_t* BodyRecord(Exchange* exchange);

@@ -72,7 +72,9 @@ void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
 
 OutQueue* ResponseWriter::QueueOf(Exchange* e) {
   Connection* c = core_->ConnectionOf(*e);
-  return c->first_exchange == e->index ? &c->out : &e->out;
+  if (c->first_exchange == e->index) return &c->out;
+  c->answers_wait = true;
+  return &e->out;
 }
 
 void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {

@@ -28,6 +28,7 @@ class FakeApplication final : public Host {
   bool Dispatch(uint32_t first, uint32_t count) override;
   bool TakeReference(uint32_t slot, const char** data, size_t* length, void** reference) override;
   void ReleaseReference(void* reference) override;
+  bool HoldsReference(void*, const char*, size_t) override { return true; }
 
   // Goes on with one of the open exchanges.
   void GoOn(uint32_t which);
