@@ -70,6 +70,9 @@ export interface Exchange {
   readBody(sink: BodySink): void;
   /** Go on after `sink.data` returned false. */
   resumeBody(): void;
+  /** Nobody reads the rest of the body, and the sink is not called again. It is read over as a body that nobody has
+   *  asked for: up to a limit, beyond which the connection ends after the response. */
+  discardBody(): void;
 
   /** A whole response. `content-length`, `date`, `connection` and the framing are added where they are missing.
    *  @param statusText The reason phrase; empty for the standard one.
@@ -120,6 +123,9 @@ export type InterfaceName = 'node' | 'fetch' | 'wsgi';
 /** An application behind one of the interfaces: what a backend calls. */
 export interface Handler {
   readonly interface: InterfaceName;
+  /** It may take connections over (`exchange.takeOver`). Without it, a backend that has to know before it calls the
+   *  handler hands none over. */
+  readonly takesConnections?: boolean;
   /** Never throws: what the application throws goes to `exchange.fail`. */
   handle(exchange: Exchange): void;
   /** The objects that an Express application gives its requests and responses as prototypes. A backend that makes

@@ -10,10 +10,20 @@ int CoreHandle::Open(Napi::Object holder,
                      Napi::Function on_turn) {
   const int epoll = core_->Open();
   if (epoll < 0) return epoll;
+  // What can fail comes before the handles of the loop, which cannot be freed
+  // before they are closed.
   uv_loop_t* loop = nullptr;
-  if (napi_get_uv_event_loop(env_, &loop) != napi_ok) return UV_EINVAL;
+  napi_value name;
+  if (napi_get_uv_event_loop(env_, &loop) != napi_ok ||
+      napi_create_string_utf8(env_, "CHAUSSETTE", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_async_init(env_, nullptr, name, &context_) != napi_ok) {
+    return UV_EINVAL;
+  }
   const int error = uv_poll_init(loop, &poll_, epoll);
-  if (error != 0) return error;
+  if (error != 0 || napi_add_async_cleanup_hook(env_, OnCleanup, this, &hook_) != napi_ok) {
+    napi_async_destroy(env_, context_);
+    return error != 0 ? error : UV_EINVAL;
+  }
   uv_prepare_init(loop, &prepare_);
   uv_timer_init(loop, &timer_);
   open_handles_ = 3;
@@ -27,11 +37,6 @@ int CoreHandle::Open(Napi::Object holder,
   slots_ = Napi::Reference<Napi::Array>::New(slots, 1);
   blocks_ = Napi::Reference<Napi::Array>::New(blocks, 1);
   on_turn_ = Napi::Persistent(on_turn);
-  NAPI_THROW_IF_FAILED(
-      env_,
-      napi_async_init(env_, nullptr, Napi::String::New(env_, "CHAUSSETTE"), &context_),
-      UV_EINVAL);
-  napi_add_async_cleanup_hook(env_, OnCleanup, this, &hook_);
   return 0;
 }
 
@@ -139,6 +144,21 @@ char* CoreHandle::NewBlock(uint32_t slot) {
 void CoreHandle::DropBlock(uint32_t slot) {
   Napi::HandleScope scope(env_);
   napi_set_element(env_, blocks_.Value(), slot, env_.Undefined());
+}
+
+// The memory of a detached or shrunk buffer may belong to somebody else, or be
+// freed. A Uint8Array over it has no bytes then, or fewer.
+bool CoreHandle::HoldsReference(void* reference, const char* data, size_t length) {
+  Napi::HandleScope scope(env_);
+  napi_value value;
+  void* bytes;
+  size_t now;
+  if (napi_get_reference_value(env_, static_cast<napi_ref>(reference), &value) != napi_ok ||
+      napi_get_typedarray_info(env_, value, nullptr, &now, &bytes, nullptr, nullptr) != napi_ok) {
+    return false;
+  }
+  const char* begin = static_cast<const char*>(bytes);
+  return begin <= data && data + length <= begin + now;
 }
 
 }  // namespace chaussette

@@ -33,6 +33,7 @@ class CoreHandle final : public Host {
   void ReleaseReference(void* reference) override;
   char* NewBlock(uint32_t slot) override;
   void DropBlock(uint32_t slot) override;
+  bool HoldsReference(void* reference, const char* data, size_t length) override;
 
  private:
   static void OnPoll(uv_poll_t* handle, int status, int events);

@@ -25,6 +25,10 @@ export interface HttpOwner {
   readonly draining: boolean;
   exchangeEnded(exchange: HttpExchange): void;
   connectionClosed(connection: HttpConnection): void;
+  /** An application has taken it. */
+  connectionTaken(connection: HttpConnection, exchange: HttpExchange): void;
+  /** A request did not change the protocol after all: node:http is to read the next one. */
+  serveAgain(connection: HttpConnection): void;
 }
 
 /** One accepted socket and the exchanges in flight on it.
@@ -39,6 +43,10 @@ export class HttpConnection {
   #closing = false;
   /** What to send when the responses before it are out. */
   #refusal: Refusal | undefined;
+  /** Bytes read when the connection was handed back to node:http, which takes it for a new one, without a part of the
+   *  next request; else -1. */
+  #quietBytes = -1;
+  #given = false;
   #linger: NodeJS.Timeout | undefined;
   #halfClosed: NodeJS.Timeout | undefined;
   #firstRequest: NodeJS.Timeout | undefined;
@@ -93,7 +101,36 @@ export class HttpConnection {
       exchange.closeAfter();
     }
     this.#open.push(exchange);
+    if (this.#open.length === 1) exchange.begin();
     return true;
+  }
+
+  /** The newest exchange. */
+  get last(): HttpExchange | undefined {
+    return this.#open.at(-1);
+  }
+
+  isOnly(exchange: HttpExchange): boolean {
+    return this.#open.length === 1 && this.#open[0] === exchange && this.socket.writableLength === 0;
+  }
+
+  /** It speaks another protocol from here on, and is the application's. */
+  giveAway(exchange: HttpExchange): void {
+    this.#given = true;
+    this.#open.length = 0;
+    clearTimeout(this.#firstRequest);
+    this.socket.setTimeout(0);
+    this.#owner.exchangeEnded(exchange);
+    this.#owner.connectionTaken(this, exchange);
+  }
+
+  /** After the response to a request that could have changed the protocol. */
+  resume(goesOn: boolean): void {
+    if (this.socket.destroyed) return;
+    this.#quietBytes = this.socket.readableLength === 0 ? this.socket.bytesRead : -1;
+    if (goesOn && !this.#closing) this.#owner.serveAgain(this);
+    else this.finish();
+    this.socket.resume();
   }
 
   /** An exchange is complete, or will never be. */
@@ -102,6 +139,7 @@ export class HttpConnection {
     if (index < 0) return;
     this.#open.splice(index, 1);
     this.#owner.exchangeEnded(exchange);
+    this.#open[0]?.begin();
     if (this.#open.length > 0) return;
     this.#restBytes = exchange.req.complete ? this.socket.bytesRead : -1;
     if (this.#refusal !== undefined) this.#sendRefusal(this.#refusal);
@@ -153,7 +191,9 @@ export class HttpConnection {
   refuseLateHead(refusal: Refusal | undefined): void {
     const heads = this.#heads;
     afterPoll(() => {
-      if (this.#heads === heads) this.refuse(refusal);
+      if (this.#heads !== heads) return;
+      if (this.idle && this.socket.bytesRead === this.#quietBytes) this.finish();
+      else this.refuse(refusal);
     });
   }
 
@@ -189,6 +229,7 @@ export class HttpConnection {
   }
 
   #onClose(): void {
+    if (this.#given) return;
     clearTimeout(this.#linger);
     clearTimeout(this.#halfClosed);
     clearTimeout(this.#firstRequest);

@@ -1,12 +1,17 @@
 import { executionAsyncId } from 'node:async_hooks';
 import { IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
 import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
 import { afterPoll, clientLeft, type HttpConnection, type HttpOwner } from './http-connection.js';
+import { type HttpSwitch, hasBody } from './http-switch.js';
 import { checkFields, checkResponseHead, invalid, withoutField } from './response-rules.js';
 
 /** What is read and thrown away of a body that nobody read, before the connection is closed instead of kept. */
 const discardBytesMax = 256 * 1024;
+
+/** The reader of a body that was given up. */
+const nobody: BodySink = { data: () => true, end: () => {}, error: () => {} };
 
 /** The fields of an IncomingMessage. node:http drops some repeated fields from `headers`; here they are joined. */
 class HttpHeaders implements HeaderView {
@@ -48,6 +53,7 @@ export class HttpExchange implements Exchange {
   readonly #owner: HttpOwner;
   /** What the client asked for, before we decided to close. */
   readonly #keepAlive: boolean;
+  readonly #switch: HttpSwitch | undefined;
   #gone = false;
   #headers: HttpHeaders | undefined;
   #sink: BodySink | undefined;
@@ -63,15 +69,23 @@ export class HttpExchange implements Exchange {
   #onAbort: (() => void) | undefined;
   #onDrain: (() => void) | undefined;
 
-  constructor(req: IncomingMessage, res: ServerResponse, connection: HttpConnection, owner: HttpOwner) {
+  /** @param change Of a request that node:http has let go of. */
+  constructor(
+    req: IncomingMessage,
+    res: ServerResponse,
+    connection: HttpConnection,
+    owner: HttpOwner,
+    change?: HttpSwitch,
+  ) {
     this.req = req;
     this.res = res;
     this.#connection = connection;
     this.#owner = owner;
+    this.#switch = change;
     this.#keepAlive = res.shouldKeepAlive;
     this.method = req.method ?? '';
     this.target = req.url ?? '';
-    this.hasBody = 'transfer-encoding' in req.headers || Number(req.headers['content-length'] ?? 0) > 0;
+    this.hasBody = hasBody(req);
     res.on('finish', () => this.#finished());
     if (this.hasBody) this.#watchBody();
   }
@@ -108,6 +122,14 @@ export class HttpExchange implements Exchange {
     if (this.#gone) sink.error(clientLeft());
     else if (this.hasBody) this.#startBody();
     else sink.end([]);
+  }
+
+  discardBody(): void {
+    if (this.#sink === undefined || this.req.complete) return;
+    this.#sink = nobody;
+    this.#unread = true;
+    this.#discarded = 0;
+    this.req.resume();
   }
 
   #startBody(): void {
@@ -233,9 +255,20 @@ export class HttpExchange implements Exchange {
     this.respond(500, '', ['content-type', 'text/plain; charset=utf-8'], 'Internal Server Error\n');
   }
 
-  /** node:http decides before its listener is called; see docs/server-behavior.md. */
-  takeOver(): undefined {
-    return undefined;
+  takeOver(): { readonly socket: Socket; readonly head: Buffer } | undefined {
+    const change = this.#switch;
+    if (change === undefined || this.ended || this.headSent || !this.#connection.isOnly(this))
+      return undefined;
+    this.#gone = true;
+    this.#onAbort = undefined;
+    change.letGo();
+    this.#connection.giveAway(this);
+    return { socket: change.socket, head: change.head };
+  }
+
+  /** Its response is the next one on the connection. */
+  begin(): void {
+    if (!this.#gone) this.#switch?.begin();
   }
 
   onDrain(callback: (() => void) | undefined): void {
@@ -283,6 +316,7 @@ export class HttpExchange implements Exchange {
     const sink = this.#sink;
     this.#sink = undefined;
     sink?.error(clientLeft());
+    if (this.#switch !== undefined) this.req.destroy();
     this.tellAbort();
   }
 
@@ -303,7 +337,9 @@ export class HttpExchange implements Exchange {
       this.#connection.socket.once('close', leave);
       req.once('close', () => this.#connection.socket.removeListener('close', leave));
     }
+    const goesOn = this.#switch?.finish();
     this.#connection.remove(this);
+    if (goesOn !== undefined) this.#connection.resume(goesOn);
   }
 
   /** Every piece of the body passes `push`: there the limits are kept, for whoever reads it and if nobody does. */
@@ -330,7 +366,10 @@ export class HttpExchange implements Exchange {
     if (this.#gone) return false;
     if (this.#unread) {
       this.#discarded += bytes;
-      if (this.#discarded > discardBytesMax) this.#connection.finish();
+      if (this.#discarded <= discardBytesMax) return true;
+      // Read on when the response is out, and then not for long.
+      if (this.res.writableFinished) this.#connection.finish();
+      else this.req.pause();
       return true;
     }
     const { bodyBytesMax } = this.#owner.limits;

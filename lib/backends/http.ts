@@ -7,10 +7,12 @@ import {
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
+import { TakenSockets } from '../native/taken-sockets.js';
 import type { Backend, BackendServer, BackendStats, Limits, ListeningSocket } from './backend.js';
 import { afterPoll, HttpConnection, type HttpOwner } from './http-connection.js';
 import { HttpExchange } from './http-exchange.js';
 import { refusalOfError, refusalOfHead } from './http-rules.js';
+import { HttpSwitch, watchSwitches } from './http-switch.js';
 
 /** More than any kernel allows: it clamps the number to net.core.somaxconn (listen(2)). */
 const backlogMax = 65_535;
@@ -29,7 +31,7 @@ export function httpBackend(): Backend {
 
 const backend: Backend = {
   name: 'http',
-  capabilities: ['http/1.1', 'unix', 'inherited-fd', 'trailers'],
+  capabilities: ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers'],
   async start(sockets, handler, limits, reporter) {
     const server = new HttpBackendServer(handler, limits, reporter);
     try {
@@ -54,6 +56,9 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   #ownsQueue = false;
   #accepted = 0;
   readonly #connections = new Map<Socket, HttpConnection>();
+  readonly #taken = new TakenSockets(true);
+  /** Node's listeners for 'drain'. */
+  readonly #drains = new WeakMap<Socket, (() => void) | undefined>();
   /** Accepted above `connectionsMax`; nothing is read of them. */
   readonly #held: Socket[] = [];
   /** Above `inFlightMax`. */
@@ -79,7 +84,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
       keepAliveTimeout: limits.keepAliveMs,
       headersTimeout: limits.headMs,
       requestTimeout: 0,
-      connectionsCheckingInterval: Math.max(20, Math.min(1000, limits.headMs / 4)),
+      connectionsCheckingInterval: Math.max(20, Math.min(1000, Math.round(limits.headMs / 4))),
       highWaterMark: windowBytes,
     });
     this.#http = http;
@@ -89,9 +94,15 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     http.on('checkExpectation', (req: IncomingMessage) =>
       this.#connections.get(req.socket)?.refuse({ status: 417, text: 'The expectation cannot be met.' }),
     );
-    http.on('connect', (_req, socket: Socket) => {
-      this.#connections.get(socket)?.refuse({ status: 501, text: 'CONNECT is not served.' });
-    });
+    if (handler.takesConnections === true) {
+      const onSwitch = (req: IncomingMessage, socket: Socket, head: Buffer) =>
+        this.#onSwitch(req, socket, head);
+      http.on('upgrade', onSwitch).on('connect', onSwitch);
+    } else {
+      http.on('connect', (_req, socket: Socket) => {
+        this.#connections.get(socket)?.refuse({ status: 501, text: 'CONNECT is not served.' });
+      });
+    }
     http.on('clientError', (error, socket) => this.#onClientError(error, socket as Socket));
     http.on('timeout', (socket) => this.#onTimeout(socket));
     http.emit('listening'); // From here on node:http looks after the head deadlines.
@@ -151,6 +162,11 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     }
   }
 
+  connectionTaken(connection: HttpConnection, exchange: HttpExchange): void {
+    this.connectionClosed(connection);
+    this.#taken.add(connection.socket, exchange);
+  }
+
   connectionClosed(connection: HttpConnection): void {
     this.#connections.delete(connection.socket);
     if (this.#connections.size === 0) this.#allGone?.();
@@ -189,9 +205,14 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   #serve(socket: Socket): void {
     const connection = new HttpConnection(socket, this);
     this.#connections.set(socket, connection);
-    this.#http.emit('connection', socket);
+    this.serveAgain(connection);
     socket.resume();
     if (this.draining) connection.drain();
+  }
+
+  serveAgain({ socket }: HttpConnection): void {
+    this.#http.emit('connection', socket);
+    if (this.#handler.takesConnections === true) this.#drains.set(socket, watchSwitches(socket));
   }
 
   #onRequest(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
@@ -205,6 +226,38 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     }
     const exchange = new HttpExchange(req, res, connection, this);
     if (!connection.admit(exchange)) return;
+    this.#onExchange(req, exchange, connection, expectsContinue);
+  }
+
+  /** A request for another protocol: the application may take the connection, or answer. */
+  #onSwitch(req: IncomingMessage, socket: Socket, head: Buffer): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) {
+      socket.destroy();
+      return;
+    }
+    const refusal = refusalOfHead(req);
+    if (refusal !== undefined) {
+      connection.refuse(refusal);
+      socket.resume();
+      return;
+    }
+    const { last } = connection;
+    const change = new HttpSwitch(req, socket, head, this.#drains.get(socket));
+    const exchange = new HttpExchange(req, change.res, connection, this, change);
+    if (!connection.admit(exchange)) return;
+    const start = (): void => this.#onExchange(req, exchange, connection, false);
+    // When all before it are answered it can be taken, as soon as they have left.
+    if (last?.ended === true) last.res.once('finish', start);
+    else start();
+  }
+
+  #onExchange(
+    req: IncomingMessage,
+    exchange: HttpExchange,
+    connection: HttpConnection,
+    expectsContinue: boolean,
+  ): void {
     const { bodyBytesMax } = this.limits;
     if (bodyBytesMax > 0 && Number(req.headers['content-length'] ?? 0) > bodyBytesMax) {
       connection.refuse({ status: 413, text: 'The request body is too large.' });
@@ -254,6 +307,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   async #close(gracefully: boolean): Promise<{ readonly cut: number }> {
     this.draining = true;
     for (const connection of this.#connections.values()) connection.drain();
+    this.#taken.drain();
     if (gracefully && this.#ownsQueue) await this.#emptyQueues();
     const closing = this.#acceptors.map((acceptor) => new Promise((resolve) => acceptor.close(resolve)));
     // node:net takes a backlog of accepted sockets along: those that wait here are served.
@@ -263,6 +317,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
       if (this.#connections.size === 0) resolve();
     });
     await gone;
+    await this.#taken.gone();
     await Promise.all(closing);
     this.#gone = true;
     clearTimeout(this.#deadline);
@@ -283,5 +338,6 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     this.#cutting = true;
     this.#cut += this.#inFlight;
     for (const socket of this.#connections.keys()) socket.destroy();
+    this.#taken.cut();
   }
 }

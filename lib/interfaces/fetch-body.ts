@@ -63,6 +63,7 @@ class BodySource implements BodySink {
   /** What is left is the backend's to throw away. */
   cancel(): void {
     this.#done = true;
+    this.#exchange.discardBody();
   }
 
   data(chunk: Uint8Array): boolean {

@@ -13,6 +13,7 @@ import {
   headerValueOffset,
   headerWords,
   opConsume,
+  opDiscardBody,
   opReadBody,
   recordBodyLength,
   recordBodyOffset,
@@ -30,6 +31,8 @@ const noTrailers: HeaderList = [];
 
 /** Blocks that the core receives large bodies into, by slot; it puts them there and takes them out. */
 export const bodyBlocks: (Buffer | undefined)[] = [];
+/** The reader of a body that was given up before anybody read. */
+const nobody: BodySink = { data: () => true, end: () => {}, error: () => {} };
 
 /** The body of one request: what has come and nobody has taken yet, and who takes it. The core stops reading when more
  *  than a window of it lies here.
@@ -63,7 +66,8 @@ export class RequestBody {
   take(r: number): void {
     const length = records[r + recordBodyLength] as number;
     const flags = records[r + recordFlags] as number;
-    if (length > 0) this.#chunks.push(bytesOf(r, flags, records[r + recordBodyOffset] as number, length));
+    if (length > 0 && !this.#done)
+      this.#chunks.push(bytesOf(r, flags, records[r + recordBodyOffset] as number, length));
     if ((flags & flagBodyComplete) !== 0) {
       this.#complete = true;
       // The fields of a request record are those of the head.
@@ -93,6 +97,15 @@ export class RequestBody {
     if (!this.#paused) return;
     this.#paused = false;
     this.flow();
+  }
+
+  /** Take no more of it. */
+  discard(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#sink ??= nobody;
+    this.#chunks.length = 0;
+    if (!this.#complete) putShort(opDiscardBody, this.#index, this.#generation, 0);
   }
 
   /** Hand on what there is, as far as it is taken. */

@@ -31,6 +31,9 @@ export const slots: (Uint8Array | undefined)[] = [];
 let slotCount = 0;
 const slotsMax = 65_535;
 
+/** A command has 32 bits for the length of a body. Longer chunks go in pieces of this size. */
+const pieceBytesMax = 1024 * 1024 * 1024;
+
 /** Strings up to this length are written byte by byte: cheaper than a crossing into Buffer's own writer. */
 const shortString = 48;
 
@@ -146,6 +149,12 @@ function fieldBytes(headers: HeaderList): number {
   return size;
 }
 
+function tooLong(size: number): ChaussetteError {
+  return new ChaussetteError('CHAUSSETTE_ERR_RESPONSE', `a response body of ${size} bytes is too large`, {
+    hint: `Stream it: a body that is given as one may have ${pieceBytesMax} bytes.`,
+  });
+}
+
 function checkPairs(headers: HeaderList): void {
   if (headers.length % 2 === 0) return;
   throw new ChaussetteError('CHAUSSETTE_ERR_RESPONSE', 'a header list has a name without a value');
@@ -177,6 +186,7 @@ export function putResponse(
     bodyRoom = content.length;
   }
   const references = typeof content !== 'string' && bodyRoom > copyBytesMax;
+  if (references && bodyRoom > pieceBytesMax) throw tooLong(bodyRoom);
   const at = reserve(
     commandHead * 4 + 4 + reason.length + fieldBytes(headers) + (references ? 0 : bodyRoom) + 4,
   );
@@ -230,6 +240,12 @@ export function putChunk(
 ): number {
   const length = chunk.length;
   const references = length > copyBytesMax;
+  if (references && length > pieceBytesMax) {
+    for (let from = 0; from < length; from += pieceBytesMax) {
+      putChunk(op, index, generation, chunk.subarray(from, from + pieceBytesMax), flags);
+    }
+    return length;
+  }
   const at = reserve(commandHead * 4 + (references ? 0 : length) + 4);
   const w = putHead(op, at, index, generation);
   let p = (w + commandHead) * 4;
@@ -256,7 +272,7 @@ export function putEnd(index: number, generation: number, trailers: HeaderList, 
   commit(at, p);
 }
 
-/** opAbort, opConsume or opReadBody. */
+/** opAbort, opConsume, opReadBody or opDiscardBody. */
 export function putShort(op: number, index: number, generation: number, a: number): void {
   const at = reserve(commandHead * 4);
   const w = putHead(op, at, index, generation);

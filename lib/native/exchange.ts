@@ -102,11 +102,8 @@ export class NativeExchange extends AsyncResource implements Exchange {
   }
 
   get method(): string {
-    const name = methodNames[this.#method];
-    if (name !== undefined) return name;
-    const decoded = this.#head.part(0, this.#targetOffset - 1);
-    methodNames[this.#method] = decoded;
-    return decoded;
+    methodNames[this.#method] ??= this.#head.part(0, this.#targetOffset - 1);
+    return methodNames[this.#method] as string;
   }
 
   get target(): string {
@@ -176,6 +173,10 @@ export class NativeExchange extends AsyncResource implements Exchange {
 
   resumeBody(): void {
     this.#body?.resume();
+  }
+
+  discardBody(): void {
+    this.#body?.discard();
   }
 
   respond(status: number, statusText: string, headers: HeaderList, body: string | Uint8Array | null): void {
@@ -290,7 +291,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
     if (taken === undefined) return undefined;
     this.#finish();
     const [fd, head] = taken;
-    return { socket: openSocket(fd), head };
+    return { socket: this.server.taken.add(openSocket(fd), this), head };
   }
 
   onDrain(callback: (() => void) | undefined): void {

@@ -61,6 +61,8 @@ export const problemResponseHead = number('ProblemResponseHead');
 export const problemAcceptPaused = number('ProblemAcceptPaused');
 export const problemAcceptResumed = number('ProblemAcceptResumed');
 export const problemListenerLost = number('ProblemListenerLost');
+export const problemBodyGone = number('ProblemBodyGone');
+export const problemDescriptorLost = number('ProblemDescriptorLost');
 
 // Words of a header entry.
 export const headerNameOffset = number('HeaderNameOffset');
@@ -88,6 +90,7 @@ export const opAbort = number('OpAbort');
 export const opConsume = number('OpConsume');
 export const opFile = number('OpFile');
 export const opReadBody = number('OpReadBody');
+export const opDiscardBody = number('OpDiscardBody');
 export const opWatchEnd = number('OpWatchEnd');
 
 export const withReference = number('WithReference');

@@ -199,7 +199,8 @@ export class ServerState {
   }
 
   get connections(): number {
-    return (this.#native ?? this.#closing)?.stats().connections ?? 0;
+    const native = this.#native ?? this.#closing;
+    return native === undefined ? 0 : native.stats().connections + native.taken.size;
   }
 
   ref(): void {

@@ -23,7 +23,9 @@ import {
   memory,
   problemAcceptPaused,
   problemAcceptResumed,
+  problemBodyGone,
   problemContentLength,
+  problemDescriptorLost,
   problemListenerLost,
   problemResponseHead,
   recordCode,
@@ -38,6 +40,7 @@ import {
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { connectionClosed } from './socket.js';
+import { TakenSockets } from './taken-sockets.js';
 
 // The receiving half of the turn: the core calls `onTurn` once with every request and event that is ready.
 
@@ -68,10 +71,13 @@ export class NativeServer implements BackendServer {
   readonly admission: Admission | undefined;
   readonly dropIn: DropIn | undefined;
   readonly #tag: number;
+  /** Connections that speak other protocols now. */
+  readonly taken: TakenSockets;
   #closed: Promise<{ cut: number }> | undefined;
+  #gone = false;
   #cut = 0;
   #refed = false;
-  #resolveClosed: ((result: { cut: number }) => void) | undefined;
+  #coreIdle: (() => void) | undefined;
   #deadline: NodeJS.Timeout | undefined;
 
   /** @throws {ChaussetteError} CHAUSSETTE_ERR_SOCKET when a socket cannot be watched. */
@@ -91,6 +97,8 @@ export class NativeServer implements BackendServer {
     this.#tag = addon.addServer(...nativeLimits(limits));
     servers[this.#tag] = this;
     this.dropIn = dropIn;
+    // node:http leaves them alone.
+    this.taken = new TakenSockets(dropIn === undefined);
     if (dropIn !== undefined) addon.setNodeStyle(this.#tag, true);
     for (const socket of sockets) {
       const error = addon.addListener(this.#tag, socket.fd, socket.shared === true);
@@ -105,19 +113,30 @@ export class NativeServer implements BackendServer {
   }
 
   close(drainMs: number): Promise<{ cut: number }> {
-    this.#closed ??= new Promise((resolve) => {
-      this.#resolveClosed = resolve;
-      addon.drain(this.#tag);
-    });
-    if (servers[this.#tag] === undefined) return this.#closed;
+    this.#closed ??= this.#drain();
+    if (this.#gone) return this.#closed;
     clearTimeout(this.#deadline);
     if (drainMs <= 0) this.#cutAll();
     else if (drainMs !== Number.POSITIVE_INFINITY) this.#deadline = setTimeout(() => this.#cutAll(), drainMs);
     return this.#closed;
   }
 
+  async #drain(): Promise<{ cut: number }> {
+    const idle = new Promise<void>((resolve) => {
+      this.#coreIdle = resolve;
+      addon.drain(this.#tag);
+    });
+    this.taken.drain();
+    await idle; // Until then what is in flight may still be taken.
+    await this.taken.gone();
+    this.#gone = true;
+    clearTimeout(this.#deadline);
+    return { cut: this.#cut };
+  }
+
   #cutAll(): void {
     this.#cut += addon.cut(this.#tag);
+    this.taken.cut();
   }
 
   /** Cut every connection, in use or not. */
@@ -156,11 +175,10 @@ export class NativeServer implements BackendServer {
 
   /** @internal The last connection has closed. */
   idle(): void {
-    clearTimeout(this.#deadline);
     if (servers[this.#tag] === undefined) return;
     servers[this.#tag] = undefined;
     this.unref();
-    this.#resolveClosed?.({ cut: this.#cut });
+    this.#coreIdle?.();
   }
 
   /** @internal */
@@ -180,6 +198,14 @@ export class NativeServer implements BackendServer {
     } else if (code === problemListenerLost) {
       this.reporter.warn(
         'a listening socket was shut down by somebody who shares it; it accepts no more. Start the processes again.',
+      );
+    } else if (code === problemBodyGone) {
+      this.reporter.warn(
+        'the memory of a response body was transferred or shrunk before it was sent; its connection was cut. Copy what is transferred.',
+      );
+    } else if (code === problemDescriptorLost) {
+      this.reporter.warn(
+        'the descriptor of a connection was closed by something else in this process; the connection is lost. Close only what was opened.',
       );
     }
   }

@@ -43,6 +43,7 @@ struct Exchange {
   bool expect_continue = false;  // asked for, and not answered yet
   bool upgrade = false;          // what follows may be another protocol
   bool body_wanted = false;      // somebody reads the body
+  bool body_dropped = false;     // somebody did, and has given it up
   bool request_complete = false;
   bool response_started = false;
   bool response_complete = false;
@@ -107,6 +108,7 @@ struct Connection {
   bool no_more_requests = false;  // the rest of what arrives is thrown away
   bool close_after_flush = false;
   bool cut = false;            // ... without reading on
+  bool answers_wait = false;   // behind the exchange in front
   bool write_blocked = false;  // unsent bytes keep the next request waiting
   bool half_close_told = false;
   bool served = false;      // at least one response

@@ -263,9 +263,13 @@ void Core::Watch(Connection* c, uint32_t events) {
   epoll_event event{};
   event.events = events;
   event.data.u64 = (static_cast<uint64_t>(c->generation) << 32) | c->index;
-  const int error = epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, c->channel.fd, &event);
-  CHECK(error == 0);
   c->epoll_events = events;
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, c->channel.fd, &event) == 0) return;
+  // Somebody in this process has closed the descriptor (epoll_ctl(2): EBADF,
+  // ENOENT); its number may be another file's by now.
+  PushEvent(kEventProblem, nullptr, c->server->tag, kProblemDescriptorLost);
+  c->channel.fd = -1;
+  Touch(c);
 }
 
 void Core::AbortExchanges(Connection* c) {

@@ -48,6 +48,9 @@ class Host {
   // DropBlock, and the application as long as it likes. nullptr without memory.
   virtual char* NewBlock(uint32_t slot) = 0;
   virtual void DropBlock(uint32_t slot) = 0;
+  // Whether the bytes are still the referenced body's: JavaScript may have
+  // transferred or shrunk the memory (ArrayBuffer.prototype.transfer, postMessage).
+  [[nodiscard]] virtual bool HoldsReference(void* reference, const char* data, size_t length) = 0;
 
  protected:
   ~Host() = default;

@@ -57,7 +57,9 @@ enum Problem : uint32_t {
   kProblemResponseHead,       // a response head that HTTP does not allow
   kProblemAcceptPaused,       // no descriptor or memory for a new connection
   kProblemAcceptResumed,
-  kProblemListenerLost,  // somebody who shares the socket has shut it down
+  kProblemListenerLost,    // somebody who shares the socket has shut it down
+  kProblemBodyGone,        // a body was transferred before it was sent
+  kProblemDescriptorLost,  // somebody has closed the descriptor of a connection
 };
 
 // A header entry: offsets from the start of the head.
@@ -92,10 +94,11 @@ enum CommandOp : uint32_t {
   kOpChunk,
   kOpEnd,
   kOpAbort,
-  kOpConsume,   // JavaScript took so many bytes of the request body
-  kOpFile,      // the rest of the open file with descriptor kCommandA
-  kOpReadBody,  // somebody asks for the request body
-  kOpWatchEnd,  // tell of the end of its connection with kEventClosed
+  kOpConsume,      // JavaScript took so many bytes of the request body
+  kOpFile,         // the rest of the open file with descriptor kCommandA
+  kOpReadBody,     // somebody asks for the request body
+  kOpDiscardBody,  // nobody reads the rest of the request body
+  kOpWatchEnd,     // tell of the end of its connection with kEventClosed
 };
 
 enum CommandFlag : uint32_t {

@@ -57,6 +57,10 @@ constexpr uint32_t kTrailerBytesMax = 8 * 1024;
 // stays unparsed and reading stops.
 constexpr uint32_t kPipelinedRequestsMax = 64;
 
+// Unsent bytes of responses that wait for one in front of them. Past it the rest
+// stays unparsed as well. Those that are streamed stop at kWriteWindowBytes each.
+constexpr uint32_t kWaitingBytesMax = 1024 * 1024;
+
 // Body bytes that JavaScript was handed and has not taken yet. Past it reading
 // stops.
 constexpr uint32_t kBodyWindowBytes = 256 * 1024;

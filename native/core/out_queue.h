@@ -90,6 +90,21 @@ class OutQueue {
   // returns how many.
   int Gather(iovec* parts) const;
 
+  // Whether every referenced body among those parts is still there to be read.
+  template <typename Host>
+  bool HoldsReferences(Host* host) const {
+    int count = 0;
+    for (OutBlock* b = head_; b != nullptr && b->file < 0 && count < static_cast<int>(kIovecsMax);
+         b = b->next) {
+      if (b->length == 0) continue;
+      count++;
+      if (b->reference != nullptr && !host->HoldsReference(b->reference, b->data, b->length)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   // `count` bytes were sent.
   void Consume(BlockPool* pool, size_t count);
   void Clear(BlockPool* pool);

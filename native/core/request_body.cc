@@ -52,12 +52,13 @@ Refusal RequestReader::OnBody(const char* at, size_t length) {
   if (!e->chunked_request) e->body_bytes_left -= length;
   const uint64_t body_max = c->server->limits.body_bytes_max;
   if (body_max != 0 && e->body_bytes > body_max) return Refusal::kBodyTooLarge;
-  if (e->response_complete && !e->body_wanted) {
+  if (!e->body_wanted && (e->response_complete || e->body_dropped)) {
     // Nobody reads it any more.
     e->unconsumed_bytes += static_cast<uint32_t>(length);
     if (e->unconsumed_bytes > kDiscardBytesMax) {
       e->close = true;
       c->no_more_requests = true;
+      if (!e->response_complete) c->read_paused = true;
       core_->Touch(c);
     }
     return Refusal::kNone;
@@ -124,6 +125,14 @@ void RequestReader::ConsumeBody(Exchange* e, uint32_t bytes) {
     ResumeReading(c);
     core_->UpdateDeadline(c);
   }
+}
+
+void RequestReader::DropBody(Exchange* e) {
+  if (e->request_complete) return;
+  e->body_wanted = false;
+  e->body_dropped = true;
+  DiscardBody(e);
+  core_->UpdateDeadline(core_->ConnectionOf(*e));
 }
 
 void RequestReader::DiscardBody(Exchange* e) {

@@ -178,7 +178,8 @@ uint32_t RequestReader::KeepHead(const Head& head) {
 bool RequestReader::BeginMessage(Connection* c, const char* from, const char* end) {
   // Who does not take the answers gets no new ones made.
   c->write_blocked = c->out.bytes() > kWriteWindowBytes;
-  bool wait = c->write_blocked || c->in_flight >= kPipelinedRequestsMax;
+  bool wait = c->write_blocked || c->in_flight >= kPipelinedRequestsMax ||
+              (c->answers_wait && WaitingBytes(c) > kWaitingBytesMax);
   if (!wait && c->in_flight > 0) {
     // Side by side only safe with safe (RFC 9112 §9.3.2).
     const Safety safety = SafetyOf(from, end);
@@ -202,6 +203,16 @@ bool RequestReader::BeginMessage(Connection* c, const char* from, const char* en
   c->parser = core_->TakeParser();
   c->parser->Begin(c->server->limits.head_bytes_max);
   return true;
+}
+
+// Of the responses behind the one in front.
+uint64_t RequestReader::WaitingBytes(Connection* c) {
+  uint64_t bytes = 0;
+  for (uint32_t i = c->first_exchange; i != kNoIndex; i = core_->exchanges().at(i)->next) {
+    bytes += core_->exchanges().at(i)->out.bytes();
+  }
+  c->answers_wait = bytes > 0;
+  return bytes;
 }
 
 void RequestReader::Hold(Connection* c, const char* from, const char* end, size_t parsed) {

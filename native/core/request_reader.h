@@ -29,6 +29,8 @@ class RequestReader final : public RequestSink {
   // The application wants the body, or took some of it.
   void WantBody(Exchange* exchange);
   void ConsumeBody(Exchange* exchange, uint32_t bytes);
+  // The application gives the rest of the body up, before or after its answer.
+  void DropBody(Exchange* exchange);
   // Nobody will read the rest of the body: throw it away up to a limit.
   void DiscardBody(Exchange* exchange);
 
@@ -50,6 +52,7 @@ class RequestReader final : public RequestSink {
   void Keep(const char* end);
   uint32_t KeepHead(const Head& head);
   char* ReadBlock(Connection* connection, ssize_t* length);
+  uint64_t WaitingBytes(Connection* connection);
   void Hold(Connection* connection, const char* from, const char* end, size_t parsed);
   void ReleaseParser(Connection* connection);
   uint32_t* BodyRecord(Exchange* exchange);

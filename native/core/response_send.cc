@@ -39,6 +39,7 @@ void ResponseWriter::FinishFront(Connection* c) {
 }
 
 void ResponseWriter::Write(Connection* c) {
+  if (c->channel.fd < 0) return core_->Kill(c);
   if (!c->open()) return;
   FinishFront(c);
   while (!c->out.empty()) {
@@ -67,6 +68,10 @@ ssize_t ResponseWriter::SendOnce(Connection* c, uint64_t* offered) {
   if (file != nullptr) {
     *offered = file->length;
     return c->transport->SendFile(&c->channel, file->file, file->file_offset, file->length);
+  }
+  if (!c->out.HoldsReferences(core_->host())) {
+    core_->PushEvent(kEventProblem, nullptr, c->server->tag, kProblemBodyGone);
+    return kBroken;
   }
   iovec parts[kIovecsMax];
   const int count = c->out.Gather(parts);

@@ -58,6 +58,7 @@ void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
     case kOpFile: return File(words, e);
     case kOpConsume: return core_->reader().ConsumeBody(e, words[kCommandA]);
     case kOpReadBody: return core_->reader().WantBody(e);
+    case kOpDiscardBody: return core_->reader().DropBody(e);
     case kOpWatchEnd: core_->ConnectionOf(*e)->end_wanted = true; return;
     case kOpAbort:
       if (e->response_complete) return;
@@ -71,7 +72,9 @@ void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
 
 OutQueue* ResponseWriter::QueueOf(Exchange* e) {
   Connection* c = core_->ConnectionOf(*e);
-  return c->first_exchange == e->index ? &c->out : &e->out;
+  if (c->first_exchange == e->index) return &c->out;
+  c->answers_wait = true;
+  return &e->out;
 }
 
 void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
@@ -104,7 +107,7 @@ void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
 
 bool ResponseWriter::DecideKeep(const Exchange& e, const HeadFindings& findings) {
   const Connection& c = *core_->ConnectionOf(e);
-  if (!e.keep_alive || findings.says_close || c.server->limits.keep_alive_ms == 0) {
+  if (!e.keep_alive || e.close || findings.says_close || c.server->limits.keep_alive_ms == 0) {
     return false;
   }
   // Whether the client will send the body that it announced is open now.

@@ -30,6 +30,7 @@ class FakeApplication final : public Host {
   void ReleaseReference(void* reference) override;
   char* NewBlock(uint32_t slot) override;
   void DropBlock(uint32_t slot) override;
+  bool HoldsReference(void*, const char*, size_t) override { return true; }
 
   // Goes on with one of the open exchanges.
   void GoOn(uint32_t which);

@@ -82,6 +82,10 @@ export class FakeExchange implements Exchange {
     sink?.end([]);
   }
 
+  discardBody(): void {
+    this.#sink = undefined;
+  }
+
   respond(status: number, _statusText: string, headers: HeaderList, body: string | Uint8Array | null): void {
     this.respondHead(status, '', headers);
     if (body !== null) this.write(body);

@@ -16,6 +16,7 @@ export function upgrade(path = '/take', rest = ''): string {
  *  the rest is answered. */
 export class Taker implements Handler {
   readonly interface = 'fetch';
+  readonly takesConnections = true;
   readonly sockets: Socket[] = [];
   readonly heads: Buffer[] = [];
   readonly held: Exchange[] = [];

@@ -1,0 +1,55 @@
+import type { Socket } from 'node:net';
+import type { Exchange } from '../exchange.js';
+import { followWebSocket } from './server-frames.js';
+
+/** The connections of one server that applications have taken for other protocols.
+ *
+ *  Lifetime: that of the server; a socket stays in it until it has closed. */
+export class TakenSockets {
+  /** With what says goodbye on each, for a WebSocket. */
+  readonly #sockets = new Map<Socket, (() => void) | undefined>();
+  readonly #saysGoodbye: boolean;
+  #draining = false;
+  #allGone: (() => void) | undefined;
+
+  /** @param saysGoodbye Close WebSockets with 1001 when the server drains. */
+  constructor(saysGoodbye: boolean) {
+    this.#saysGoodbye = saysGoodbye;
+  }
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  /** Before anything is written to it. @param exchange Of the request that asked for the other protocol.
+   *  @returns The socket. */
+  add(socket: Socket, exchange: Exchange): Socket {
+    const isWebSocket = exchange.headers.get('upgrade')?.toLowerCase() === 'websocket';
+    const goodbye = this.#saysGoodbye && isWebSocket ? followWebSocket(socket) : undefined;
+    this.#sockets.set(socket, goodbye);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      if (this.#sockets.size === 0) this.#allGone?.();
+    });
+    if (this.#draining) goodbye?.();
+    return socket;
+  }
+
+  /** Say goodbye to those that are here, and to those that still come. */
+  drain(): void {
+    this.#draining = true;
+    for (const goodbye of this.#sockets.values()) goodbye?.();
+  }
+
+  /** @returns Resolves when none is left. */
+  gone(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#allGone = resolve;
+      if (this.#sockets.size === 0) resolve();
+    });
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets.keys()) socket.destroy();
+  }
+}
