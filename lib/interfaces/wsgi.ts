@@ -25,21 +25,21 @@ export type StartResponse = (
 export type WsgiResult = (Iterable<WsgiChunk> | AsyncIterable<WsgiChunk>) & { close?(): unknown };
 
 /** What a `wsgi` application is; it may be async. */
-export type WsgiFunction = (
+export type WsgiApplication = (
   environ: Environ,
   startResponse: StartResponse,
 ) => WsgiResult | Promise<WsgiResult>;
 
 /** A handler for PEP 3333's `(environ, startResponse)`. */
-export function wsgiHandler(application: WsgiFunction): Handler {
+export function wsgiHandler(application: WsgiApplication): Handler {
   return new WsgiHandler(application);
 }
 
 class WsgiHandler implements Handler {
   readonly interface = 'wsgi';
-  readonly #application: WsgiFunction;
+  readonly #application: WsgiApplication;
 
-  constructor(application: WsgiFunction) {
+  constructor(application: WsgiApplication) {
     this.#application = application;
   }
 
@@ -101,7 +101,7 @@ class WsgiCall {
     this.#exchange = exchange;
   }
 
-  run(application: WsgiFunction, environ: Environ): void {
+  run(application: WsgiApplication, environ: Environ): void {
     const startResponse: StartResponse = (status, headers, excInfo) => this.#start(status, headers, excInfo);
     try {
       const result: unknown = application(environ, startResponse);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, describe, test } from 'node:test';
 import { createHandler } from '../../lib/interfaces/index.js';
-import type { WsgiFunction } from '../../lib/interfaces/wsgi.js';
+import type { WsgiApplication } from '../../lib/interfaces/wsgi.js';
 import { testedBackends } from '../helpers/backends.js';
 import { startBackend } from '../helpers/start-backend.js';
 import { type Answer, ask } from './scenario.js';
@@ -13,7 +13,7 @@ const plain = [['Content-Type', 'text/plain']] as const;
 /** Resolves when `close()` of the endless response was called. */
 let closed: () => void = () => {};
 
-const routes: Readonly<Record<string, WsgiFunction>> = {
+const routes: Readonly<Record<string, WsgiApplication>> = {
   '/hello': (_environ, start) => {
     start('200 OK', plain);
     return ['Hello, World!'];
@@ -51,7 +51,7 @@ const routes: Readonly<Record<string, WsgiFunction>> = {
     start('200 OK', plain);
     yield 'half';
     throw new Error('late');
-  } as WsgiFunction,
+  } as WsgiApplication,
   '/endless': (_environ, start) => {
     start('200 OK', plain);
     return {
@@ -63,7 +63,7 @@ const routes: Readonly<Record<string, WsgiFunction>> = {
   },
 };
 
-const application: WsgiFunction = (environ, start) => {
+const application: WsgiApplication = (environ, start) => {
   const route = routes[environ.PATH_INFO];
   if (route !== undefined) return route(environ, start);
   start('404 Not Found', plain);

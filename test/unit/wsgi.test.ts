@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Environ, FileWrapper, type WsgiFunction, wsgiHandler } from '../../lib/interfaces/wsgi.js';
+import { type Environ, FileWrapper, type WsgiApplication, wsgiHandler } from '../../lib/interfaces/wsgi.js';
 import { FakeExchange, type FakeHead } from '../helpers/fake-exchange.js';
 
 /** Call an application once, and wait until it is answered. */
 async function run(application: unknown, head?: FakeHead): Promise<FakeExchange> {
   const exchange = new FakeExchange(head);
-  wsgiHandler(application as WsgiFunction).handle(exchange);
+  wsgiHandler(application as WsgiApplication).handle(exchange);
   await exchange.done;
   return exchange;
 }
@@ -23,7 +23,7 @@ async function environOf(head?: FakeHead): Promise<Environ> {
   return seen;
 }
 
-type Start = Parameters<WsgiFunction>[1];
+type Start = Parameters<WsgiApplication>[1];
 /** Of several expressions the value of the last one. */
 const last = (...values: unknown[]) => values.at(-1);
 const plain = [['content-type', 'text/plain']] as const;
