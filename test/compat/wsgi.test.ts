@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { after, describe, test } from 'node:test';
 import { createHandler } from '../../lib/interfaces/index.js';
 import type { WsgiApplication } from '../../lib/interfaces/wsgi.js';
+import { validator } from '../../lib/interfaces/wsgi-validate.js';
 import { testedBackends } from '../helpers/backends.js';
 import { startBackend } from '../helpers/start-backend.js';
 import { type Answer, ask } from './scenario.js';
@@ -44,6 +45,15 @@ const routes: Readonly<Record<string, WsgiApplication>> = {
     start('200 OK', [['Content-Length', '4']]);
     return ['to', 'ld'];
   },
+  // Whoever goes on after the length is reached is not asked for ever.
+  '/longer': (_environ, start) => {
+    start('200 OK', [['Content-Length', '4']]);
+    return {
+      *[Symbol.iterator]() {
+        for (;;) yield 'tool';
+      },
+    };
+  },
   '/throw': () => {
     throw new Error('thrown');
   },
@@ -75,8 +85,19 @@ const body = 'line\n'.repeat(600_000);
 
 for (const backend of [...testedBackends].sort()) {
   describe(`wsgi on ${backend}`, async () => {
-    const server = await startBackend(backend, await createHandler(application, { interface: 'wsgi' }));
-    after(() => server.close());
+    // Whatever the applications do, the server keeps to the PEP.
+    const violations: string[] = [];
+    const checked = validator(application, ({ side, message }) => {
+      if (side === 'server') violations.push(message);
+    });
+    // The validator hides that a result is an array.
+    const served: WsgiApplication = (environ, start) =>
+      environ['HTTP_X_BARE'] === undefined ? checked(environ, start) : application(environ, start);
+    const server = await startBackend(backend, await createHandler(served, { interface: 'wsgi' }));
+    after(async () => {
+      await server.close();
+      assert.deepEqual(violations, []);
+    });
 
     const cases: readonly (readonly [string, number, string, string?])[] = [
       ['/hello', 200, 'Hello, World!'],
@@ -84,6 +105,7 @@ for (const backend of [...testedBackends].sort()) {
       ['/several', 200, 'one two three'],
       ['/write', 200, 'written returned'],
       ['/length', 200, 'told'],
+      ['/longer', 200, 'tool'],
       ['/throw', 500, 'Internal Server Error\n'],
       ['/nowhere', 404, 'nothing here'],
       ['/count', 200, '3000000 3000000', body],
@@ -103,7 +125,7 @@ for (const backend of [...testedBackends].sort()) {
     }
 
     test('an array of one has a content-length', async () => {
-      const { headers } = await ask(server.port, { path: '/hello' });
+      const { headers } = await ask(server.port, { path: '/hello', headers: { 'x-bare': '1' } });
       assert.ok(headers.includes('content-length: 13'), headers.join());
     });
 
