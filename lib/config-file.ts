@@ -49,7 +49,9 @@ function readJson(path: string): Record<string, unknown> {
   return { ...content };
 }
 
-function nameOf(key: string, path: string): OptionName {
+/** The option that a key of a file means, in any spelling.
+ *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE. */
+export function nameOf(key: string, path: string): OptionName {
   const flag = flagOf(key).replaceAll('_', '-');
   const found = optionNames.find(
     (name) => !optionOf(name).command && (flagOf(name) === flag || optionOf(name).aliases?.includes(flag)),

@@ -1,5 +1,6 @@
 import { delimiter } from 'node:path';
 import { parseArgs } from 'node:util';
+import { pasteUri } from './app/spec.js';
 import { readConfigFile } from './config-file.js';
 import { ChaussetteError } from './errors.js';
 import { add, type Given, type Layer } from './layer.js';
@@ -44,12 +45,24 @@ export async function parseCommand(argv: readonly string[], env: NodeJS.ProcessE
       rest = [...config.arguments];
     }
   }
+  layers.push(...(await pasteLayers(application)));
   return { options: readLayers(layers), application, arguments: rest };
 }
 
+/** What the file of a `paste:` application says of our options; it counts less than everything else.
+ *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE or CHAUSSETTE_ERR_PASTE, naming file, section and key. */
+export async function pasteLayers(application: unknown): Promise<Layer[]> {
+  const uri = pasteUri(application);
+  return uri === undefined ? [] : [(await import('./config-paste.js')).readPasteServer(uri)];
+}
+
 /** Read options that a program gives, as `serve()` takes them: checked like those of the command line.
+ *  @param weaker What counts where `given` says nothing.
  *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE, naming the option and its value. */
-export function readOptions(given: Readonly<Record<string, unknown>>): Options {
+export function readOptions(
+  given: Readonly<Record<string, unknown>>,
+  weaker: readonly Layer[] = [],
+): Options {
   const layer: Layer = new Map();
   for (const [key, value] of Object.entries(given)) {
     if (value === undefined) continue;
@@ -62,7 +75,7 @@ export function readOptions(given: Readonly<Record<string, unknown>>): Options {
     const values: readonly unknown[] = octal ? [value.toString(8)] : Array.isArray(value) ? value : [value];
     for (const item of values) add(layer, name, name, String(item));
   }
-  return readLayers([layer]);
+  return readLayers([layer, ...weaker]);
 }
 
 function readFlags(argv: readonly string[]): { layer: Layer; positionals: string[] } {

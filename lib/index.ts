@@ -1,3 +1,4 @@
+export type { PasteLoader, Settings as PasteSettings } from './app/paste-objects.js';
 export type {
   Backend,
   BackendServer,
@@ -25,5 +26,19 @@ export type {
   NodePair,
   Reporter,
 } from './exchange.js';
+export type {
+  Environ,
+  FileLike,
+  FileWrapper,
+  StartResponse,
+  Write,
+  WsgiApplication,
+  WsgiChunk,
+  WsgiErrors,
+  WsgiHeaders,
+  WsgiInput,
+  WsgiMiddleware,
+  WsgiResult,
+} from './interfaces/wsgi.js';
 export type { Options } from './options.js';
 export { type ServeOptions, type Server, type ServerState, serve } from './server.js';

@@ -226,6 +226,13 @@ export const table = {
     aliases: ['python-path'],
     help: 'More directories to look for the application in, separated like PATH.',
   },
+  mount: {
+    kind: 'list',
+    group: 'Application',
+    unit: 'PATH=IMPORT',
+    default: [],
+    help: 'Another application, behind a prefix: /blog=blog.app. Repeatable; the longest prefix counts.',
+  },
   preHook: {
     kind: 'text',
     group: 'Application',

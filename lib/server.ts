@@ -1,12 +1,13 @@
 import { executionAsyncId, triggerAsyncId } from 'node:async_hooks';
 import { loadApplication } from './app/load.js';
+import { loadOne } from './app/load-one.js';
 import type { Backend, BackendServer, BackendStats, Limits, ListeningSocket } from './backends/backend.js';
 import { defaultLimits } from './backends/backend.js';
 import { resolveBackend } from './backends/registry.js';
-import { readOptions } from './config.js';
+import { pasteLayers, readOptions } from './config.js';
 import { ChaussetteError } from './errors.js';
 import type { Exchange, Handler, Reporter } from './exchange.js';
-import { createHandler, installLightResponse, splitInterface } from './interfaces/index.js';
+import { handlerFor, installLightResponse } from './interfaces/index.js';
 import { describeError, Log } from './log.js';
 import type { Options } from './options.js';
 import { type Address, parseAddress, parseHost } from './sockets/address.js';
@@ -159,19 +160,12 @@ export class Server {
   async #load(): Promise<{ readonly handler: Handler; readonly description: string }> {
     const { options, application } = this.#setup;
     if (!options.noMonkey) installLightResponse();
-    if (application !== undefined && typeof application !== 'string') {
-      const handler = await createHandler(application, { interface: options.interface });
-      return { handler, description: nameOf(application) };
+    if (options.mount.length > 0) {
+      const { loadMounted } = await import('./app/mounted.js');
+      return loadMounted(application, options, this.#setup.arguments);
     }
-    const parts = application === undefined ? undefined : splitInterface(application);
-    const loaded = await loadApplication(parts?.spec, {
-      modulePaths: options.modulePath,
-      cwd: process.cwd(),
-      arguments: this.#setup.arguments,
-    });
-    const chosen = options.interface === 'auto' ? (parts?.interface ?? 'auto') : options.interface;
-    const handler = await createHandler(loaded.application, { interface: chosen });
-    return { handler, description: loaded.description };
+    const loaded = await loadOne(application, options, this.#setup.arguments);
+    return { handler: handlerFor(loaded.application), description: loaded.description };
   }
 
   /** The post-hook is loaded before the pre-hook runs, so that its absence stops the start. */
@@ -200,7 +194,7 @@ export class Server {
  *  @throws {ChaussetteError} of every code with an exit status from 2 to 6. */
 export async function serve(options: ServeOptions = {}): Promise<Server> {
   const { app: application, ...given } = options;
-  const parsed = readOptions(given);
+  const parsed = readOptions(given, await pasteLayers(application));
   const server = new Server({ options: parsed, application, arguments: [], log: new Log(parsed) });
   await server.start();
   return server;
@@ -326,11 +320,6 @@ function hookError(message: string, cause: unknown): ChaussetteError {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function nameOf(application: unknown): string {
-  const name = typeof application === 'function' ? application.name : undefined;
-  return name === undefined || name === '' ? `an application (${typeof application})` : name;
 }
 
 function usage(message: string): ChaussetteError {

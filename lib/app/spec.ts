@@ -17,6 +17,19 @@ export interface Candidate {
   readonly attribute: readonly string[];
 }
 
+/** `paste:path/to/file.ini#name`, taken apart. */
+export interface PasteUri {
+  readonly file: string;
+  /** Of the application; undefined for the main one. */
+  readonly name: string | undefined;
+}
+
+/** @returns undefined for an import string of another kind. */
+export function pasteUri(spec: unknown): PasteUri | undefined {
+  const match = typeof spec === 'string' ? /^(?:wsgi:)?paste:([^#]+)(?:#(.*))?$/s.exec(spec) : null;
+  return match === null ? undefined : { file: match[1] ?? '', name: match[2] || undefined };
+}
+
 const attributePath = /^[\p{ID_Start}$_][\p{ID_Continue}$]*(?:\.[\p{ID_Start}$_][\p{ID_Continue}$]*)*$/u;
 const sourceFile = /\.(?:[cm]?[jt]s|[jt]sx)$/;
 

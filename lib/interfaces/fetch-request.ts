@@ -8,6 +8,7 @@ import { standInFor } from './stand-in.js';
 let startStream: (request: LightRequest) => void;
 let leave: (request: LightRequest) => void;
 let toReal: (request: LightRequest) => Request;
+let moved: (request: LightRequest, url: string) => LightRequest;
 let isLight: (value: object) => value is LightRequest;
 
 /** The response is streamed: from now on its flow hears when the client leaves, and tells the request. */
@@ -23,6 +24,12 @@ export function abortSignalOf(request: LightRequest): void {
 /** Node's own request in place of a light one. The body is its from then on. */
 export function realRequestOf(request: LightRequest): Request {
   return toReal(request);
+}
+
+/** The same request under another URL, for an application behind a prefix. Body and signal stay shared. */
+export function requestAt(request: Request, url: string): Request {
+  if (isLight(request)) return moved(request, url) as unknown as Request;
+  return new (real().Request)(url, request);
 }
 
 export function isLightRequest(value: object): value is LightRequest {
@@ -50,6 +57,7 @@ export class LightRequest {
     };
     leave = (request) => request.#controller?.abort();
     toReal = (request) => request.#toReal();
+    moved = (request, url) => request.#at(url);
     isLight = (value): value is LightRequest => #exchange in value;
   }
 
@@ -186,6 +194,16 @@ export class LightRequest {
     if (this.#headers !== undefined) copy.#headers = LightHeaders.adopt([...headerListOf(this.#headers)]);
     const { body } = this;
     if (body !== null) [this.#stream, copy.#stream] = body.tee();
+    return copy;
+  }
+
+  #at(url: string): LightRequest {
+    const copy = new LightRequest(this.#exchange);
+    copy.#url = url;
+    copy.#headers = this.#headers;
+    copy.#original = this.#original ?? this;
+    copy.#stream = this.#stream;
+    copy.#used = this.#used;
     return copy;
   }
 

@@ -3,10 +3,20 @@ import type { Handler, InterfaceName } from '../exchange.js';
 import { describe } from './describe.js';
 import { type FetchFunction, fetchHandler } from './fetch.js';
 import { type Framework, frameworkOf } from './frameworks.js';
-import { type NodeFunction, nodeHandler } from './node.js';
-import { type WsgiFunction, wsgiHandler } from './wsgi.js';
+import { type NodeFunction, type NodePrototypes, nodeHandler } from './node.js';
+import { type WsgiApplication, wsgiHandler } from './wsgi.js';
 
 export { installLightResponse, isLightInstalled } from './fetch-globals.js';
+
+/** An application that is ready to be called, and how. */
+export type Application =
+  | {
+      readonly interface: 'node';
+      readonly call: NodeFunction;
+      readonly prototypes?: NodePrototypes | undefined;
+    }
+  | { readonly interface: 'fetch'; readonly call: FetchFunction }
+  | { readonly interface: 'wsgi'; readonly call: WsgiApplication };
 
 /** Take the interface off an import string: `wsgi:blog.app` and `wsgi:./blog.ts:app`. A module of that name is
  *  meant by `wsgi:app`, where no further dot, colon or slash follows. */
@@ -15,36 +25,54 @@ export function splitInterface(spec: string): { readonly spec: string; readonly 
   return rest === undefined ? { spec } : { spec: rest, interface: 'wsgi' };
 }
 
-/** Put an application behind the interface that it was written for.
- *  @param options `auto` goes by what the application is; never by the number of its parameters.
- *  @returns When the application is ready (Fastify and Nest start first).
- *  @throws {ChaussetteError} CHAUSSETTE_ERR_APP_INVALID with what it is; CHAUSSETTE_ERR_APP_THREW when it does not
- *  get ready. */
+/** Put an application behind the interface that it was written for; see resolveApplication. */
 export async function createHandler(
   application: unknown,
   options: { readonly interface: 'auto' | InterfaceName },
 ): Promise<Handler> {
-  const wanted = options.interface;
+  return handlerFor(await resolveApplication(application, options.interface));
+}
+
+export function handlerFor(application: Application): Handler {
+  switch (application.interface) {
+    case 'node':
+      return nodeHandler(application.call, application.prototypes);
+    case 'fetch':
+      return fetchHandler(application.call);
+    case 'wsgi':
+      return wsgiHandler(application.call);
+  }
+}
+
+/** Find what to call of an application.
+ *  @param wanted `auto` goes by what the application is; never by the number of its parameters.
+ *  @returns When the application is ready (Fastify and Nest start first).
+ *  @throws {ChaussetteError} CHAUSSETTE_ERR_APP_INVALID with what it is; CHAUSSETTE_ERR_APP_THREW when it does not
+ *  get ready. */
+export async function resolveApplication(
+  application: unknown,
+  wanted: 'auto' | InterfaceName,
+): Promise<Application> {
   if (wanted === 'wsgi') {
     if (typeof application !== 'function') throw notAnApplication(application, wanted);
-    return wsgiHandler(application as WsgiFunction);
+    return { interface: 'wsgi', call: application as WsgiApplication };
   }
   if (wanted !== 'node') {
     const fetch = fetchOf(application, wanted === 'fetch');
-    if (fetch !== undefined) return fetchHandler(fetch);
+    if (fetch !== undefined) return { interface: 'fetch', call: fetch };
     if (wanted === 'fetch') throw notAnApplication(application, wanted);
   }
   const framework = await frameworkOf(application);
-  if (framework !== undefined) return createNodeHandler(framework);
+  if (framework !== undefined) return prepare(framework);
   if (typeof application === 'function' && !isClass(application))
-    return nodeHandler(application as NodeFunction);
+    return { interface: 'node', call: application as NodeFunction };
   throw notAnApplication(application, wanted);
 }
 
-async function createNodeHandler(framework: Framework): Promise<Handler> {
+async function prepare(framework: Framework): Promise<Application> {
   try {
     const { listener, prototypes } = await framework.prepare();
-    return nodeHandler(listener, prototypes);
+    return { interface: 'node', call: listener, prototypes };
   } catch (cause) {
     const message = `the ${framework.name} application did not get ready: ${cause instanceof Error ? cause.message : String(cause)}`;
     throw new ChaussetteError('CHAUSSETTE_ERR_APP_THREW', message, { cause });

@@ -149,16 +149,16 @@ export class WsgiInput implements Iterable<Uint8Array> {
     this.#body = body;
   }
 
-  /** @param size Bytes at most; everything that is left when it is negative or missing. */
-  read(size = -1): Uint8Array {
-    const bytes = this.#body.slice(this.#offset, size < 0 ? this.#body.byteLength : size);
+  /** @param size Bytes at most; everything that is left when it is negative, null or missing. */
+  read(size?: number | null): Uint8Array {
+    const bytes = this.#body.slice(this.#offset, limitOf(size));
     this.#offset += bytes.byteLength;
     return bytes;
   }
 
   /** @param size Bytes at most. @returns One line with its newline; empty at the end. */
-  readline(size = -1): Uint8Array {
-    const limit = size < 0 ? Number.POSITIVE_INFINITY : size;
+  readline(size?: number | null): Uint8Array {
+    const limit = limitOf(size);
     let length = 0;
     while (length < limit) {
       const bytes = this.#body.slice(this.#offset + length, Math.min(fileReadBytes, limit - length));
@@ -171,13 +171,14 @@ export class WsgiInput implements Iterable<Uint8Array> {
   }
 
   /** @param hint Stop after the line that makes it so many bytes; 0 and missing: all lines. */
-  readlines(hint = 0): Uint8Array[] {
+  readlines(hint?: number | null): Uint8Array[] {
+    const enough = limitOf(hint === 0 ? null : hint);
     const lines: Uint8Array[] = [];
     let total = 0;
     for (const line of this) {
       lines.push(line);
       total += line.byteLength;
-      if (hint > 0 && total >= hint) break;
+      if (total >= enough) break;
     }
     return lines;
   }
@@ -185,6 +186,10 @@ export class WsgiInput implements Iterable<Uint8Array> {
   *[Symbol.iterator](): IterableIterator<Uint8Array> {
     for (let line = this.readline(); line.byteLength > 0; line = this.readline()) yield line;
   }
+}
+
+function limitOf(size: number | null | undefined): number {
+  return size === undefined || size === null || size < 0 ? Number.POSITIVE_INFINITY : Math.trunc(size);
 }
 
 /** The input of every request without a body. */

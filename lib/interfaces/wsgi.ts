@@ -5,41 +5,48 @@ import { Flow } from './flow.js';
 import { buildEnviron, type Environ, FileWrapper } from './wsgi-environ.js';
 import { type CollectedBody, collect, emptyInput, WsgiInput } from './wsgi-input.js';
 
-export type { Environ, WsgiErrors } from './wsgi-environ.js';
+export type { Environ, FileLike, WsgiErrors } from './wsgi-environ.js';
 export { FileWrapper } from './wsgi-environ.js';
 export { WsgiInput } from './wsgi-input.js';
 
 /** A piece of a response body; strings leave in UTF-8. */
 export type WsgiChunk = string | Uint8Array;
 
+/** Names and values, as `[['Content-Type', 'text/plain']]`. */
+export type WsgiHeaders = readonly (readonly [name: string, value: string])[];
+
+/** What startResponse returns: sends the head, and a piece of the body before what is returned. It does not wait for
+ *  a slow client. */
+export type Write = (chunk: WsgiChunk) => void;
+
 /** PEP 3333, "The start_response() Callable".
  *  @param status `200 OK`.
  *  @param excInfo The error that this response is about: it may replace one that was not sent yet.
  *  @returns `write`, for applications that cannot return their body. */
-export type StartResponse = (
-  status: string,
-  headers: readonly (readonly [string, string])[],
-  excInfo?: unknown,
-) => (chunk: WsgiChunk) => void;
+export type StartResponse = (status: string, headers: WsgiHeaders, excInfo?: unknown) => Write;
 
+/** What an application returns. `close` is called when the response ends, however it does. */
 export type WsgiResult = (Iterable<WsgiChunk> | AsyncIterable<WsgiChunk>) & { close?(): unknown };
 
 /** What a `wsgi` application is; it may be async. */
-export type WsgiFunction = (
+export type WsgiApplication = (
   environ: Environ,
   startResponse: StartResponse,
 ) => WsgiResult | Promise<WsgiResult>;
 
+/** An application around another one. */
+export type WsgiMiddleware = (application: WsgiApplication) => WsgiApplication;
+
 /** A handler for PEP 3333's `(environ, startResponse)`. */
-export function wsgiHandler(application: WsgiFunction): Handler {
+export function wsgiHandler(application: WsgiApplication): Handler {
   return new WsgiHandler(application);
 }
 
 class WsgiHandler implements Handler {
   readonly interface = 'wsgi';
-  readonly #application: WsgiFunction;
+  readonly #application: WsgiApplication;
 
-  constructor(application: WsgiFunction) {
+  constructor(application: WsgiApplication) {
     this.#application = application;
   }
 
@@ -95,13 +102,15 @@ class WsgiCall {
   #status = 0;
   #statusText = '';
   #headers: string[] = [];
+  /** Bytes that Content-Length still promises, of a response that is sent in pieces. */
+  #left = Number.POSITIVE_INFINITY;
   #result: { close?(): unknown } | undefined;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
   }
 
-  run(application: WsgiFunction, environ: Environ): void {
+  run(application: WsgiApplication, environ: Environ): void {
     const startResponse: StartResponse = (status, headers, excInfo) => this.#start(status, headers, excInfo);
     try {
       const result: unknown = application(environ, startResponse);
@@ -171,12 +180,14 @@ class WsgiCall {
         for await (const chunk of result) {
           if (flow.gone) break;
           await this.#piece(flow, chunk);
+          if (this.#left < 0) break;
         }
       } else {
         for (const chunk of result) {
           if (flow.gone) break;
           const full = this.#piece(flow, chunk);
           if (full !== undefined) await full;
+          if (this.#left < 0) break;
         }
       }
       this.#checkStarted();
@@ -194,14 +205,18 @@ class WsgiCall {
     const piece = checkChunk(chunk);
     if (piece.length === 0) return undefined;
     this.#sendHead();
+    this.#count(piece);
     return flow.write(piece);
   }
 
-  #start(
-    status: string,
-    headers: readonly (readonly [string, string])[],
-    excInfo: unknown,
-  ): (chunk: WsgiChunk) => void {
+  /** What goes beyond Content-Length is not sent by the backend, and no more is asked for (PEP 3333, "Handling the
+   *  Content-Length Header"). */
+  #count(piece: WsgiChunk): void {
+    if (this.#left === Number.POSITIVE_INFINITY) return;
+    this.#left -= typeof piece === 'string' ? Buffer.byteLength(piece) : piece.byteLength;
+  }
+
+  #start(status: string, headers: WsgiHeaders, excInfo: unknown): Write {
     if (excInfo !== undefined && excInfo !== null) {
       // Too late for another response: the first error goes on its way.
       if (this.#exchange.headSent) throw excInfo;
@@ -231,13 +246,20 @@ class WsgiCall {
   #write(chunk: WsgiChunk): void {
     checkChunk(chunk);
     this.#sendHead();
-    if (chunk.length > 0) this.#exchange.write(chunk);
+    if (chunk.length === 0) return;
+    this.#count(chunk);
+    this.#exchange.write(chunk);
+    if (this.#left < 0) throw protocolError('the application wrote more than its Content-Length');
   }
 
   #sendHead(): void {
     if (this.#exchange.headSent || this.#exchange.ended) return;
     this.#checkStarted();
-    this.#exchange.respondHead(this.#status, this.#statusText, this.#headers);
+    const headers = this.#headers;
+    for (let index = 0; index < headers.length; index += 2) {
+      if (headers[index]?.toLowerCase() === 'content-length') this.#left = Number(headers[index + 1]);
+    }
+    this.#exchange.respondHead(this.#status, this.#statusText, headers);
   }
 
   #checkStarted(): void {
@@ -256,10 +278,20 @@ class WsgiCall {
     this.#result = undefined;
     if (typeof result?.close !== 'function') return;
     try {
-      result.close();
+      const closed = result.close();
+      if (typeof closed === 'object' && closed !== null && 'then' in closed)
+        failLater(this.#exchange, closed);
     } catch (error) {
       this.#exchange.fail(error);
     }
+  }
+}
+
+async function failLater(exchange: Exchange, closed: object): Promise<void> {
+  try {
+    await closed;
+  } catch (error) {
+    exchange.fail(error);
   }
 }
 

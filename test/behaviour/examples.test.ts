@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { ask } from '../helpers/ask.js';
@@ -26,10 +27,19 @@ interface Step {
   /** Sent as JSON, with POST. */
   readonly send?: object;
   readonly status?: number;
+  readonly headers?: OutgoingHttpHeaders;
   readonly answer: string | RegExp;
 }
 
 const hello: Step = { path: '/', answer: 'Hello, World!\n' };
+const ada = { authorization: `Basic ${Buffer.from('ada:lovelace').toString('base64')}` };
+const eve = { authorization: `Basic ${Buffer.from('eve:snake').toString('base64')}` };
+const gzipped: Step = {
+  path: '/x',
+  headers: { 'accept-encoding': 'gzip' },
+  // The start of a gzip stream, as text.
+  answer: new RegExp(`^${String.fromCharCode(0x1f)}`),
+};
 const post: Step = { path: '/hello', send: { name: 'Ada' }, answer: '{"hello":"Ada"}' };
 
 /** What each example answers; an example that is not here fails the first test. */
@@ -37,6 +47,43 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
   'hello.js': [hello, { path: '/Ada', answer: 'Hello, Ada!\n' }],
   'fetch.js': [hello, post],
   'wsgi.js': [{ path: '/a/b?c', answer: 'Hello, World! You asked for /a/b\n' }],
+  'wsgi-middleware.js': [
+    { path: '/x', answer: 'Hello, World! This is /x\n' },
+    gzipped,
+    { path: '/secret', status: 401, answer: 'Who are you?\n' },
+    { path: '/secret', status: 401, headers: eve, answer: 'Who are you?\n' },
+    { path: '/secret/y', headers: ada, answer: 'Hello, ada! This is /secret/y\n' },
+  ],
+  'bench.js': [{ path: '/', answer: '<HTML>\n  <BODY>\n    Hello there.\n  </BODY>\n</HTML>\n' }],
+  'flaskapp.js': [{ path: '/', answer: 'Hello World!' }],
+  'tornadoapp.js': [{ path: '/', answer: 'Hello, World\n' }],
+  'paste/site.ini': [
+    { path: '/', answer: '<h1>Home</h1>\n' },
+    { path: '/none.txt', status: 404, answer: 'There is no /none.txt\n' },
+    {
+      path: '/wiki/Start',
+      answer: /^Page \/Start of the wiki at \/wiki, in sqlite:.*\/examples\/paste\/wiki\.db\n$/,
+    },
+    { path: '/cms/', answer: 'SCRIPT_NAME is /cms, filters are []\n' },
+    { path: '/blog', status: 401, answer: 'Who are you?\n' },
+    { path: '/blog', status: 401, headers: eve, answer: 'Who are you?\n' },
+    { path: '/blog', headers: ada, answer: /^A blog in sqlite:.* admin is unknown\n$/ },
+  ],
+  'paste/settings.ini': [
+    { path: '/blog', answer: /^This Is My Blog! in mysql:.* by nobody, admin is webmaster@example\.com\n$/ },
+    { path: '/other', answer: /^The other face of my blog in mysql:/ },
+    {
+      path: '/special',
+      answer: /^A long name\non two lines in .* by bob@example\.com, admin is bob@example\.com\n$/,
+    },
+    { path: '/', status: 404, answer: /no application is mounted here/ },
+  ],
+  'paste/filters.ini': [
+    { path: '/', answer: 'SCRIPT_NAME is , filters are [printdebug session(memory)]\n' },
+    { path: '/with', answer: 'SCRIPT_NAME is /with, filters are [printdebug]\n' },
+    { path: '/factory', answer: 'SCRIPT_NAME is /factory, filters are [printdebug session(memory)]\n' },
+    { path: '/forbidden', status: 403, answer: 'You are forbidden to view this resource\n' },
+  ],
   'typescript.ts': [{ path: '/', answer: 'Hello, typed World!\n' }],
   'express.js': [
     hello,
@@ -53,7 +100,7 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
 /** The command in the first line of an example, without the program's name. */
 function commandOf(file: string): string[] {
   const first = readFileSync(join(directory, file), 'utf8').split('\n', 1)[0] ?? '';
-  const match = /^\/\/ chaussette (.+)$/.exec(first);
+  const match = /^(?:\/\/|#) chaussette (.+)$/.exec(first);
   assert.ok(match?.[1], `${file} does not begin with the command that runs it: ${first}`);
   return match[1].split(' ');
 }
@@ -67,8 +114,8 @@ async function listening(running: Running, port: number): Promise<void> {
 }
 
 async function walk(port: number, list: readonly Step[]): Promise<void> {
-  for (const { path, send, status, answer } of list) {
-    const headers = send === undefined ? {} : { 'content-type': 'application/json' };
+  for (const { path, send, status, answer, headers: own } of list) {
+    const headers = { ...own, ...(send === undefined ? {} : { 'content-type': 'application/json' }) };
     const method = send === undefined ? 'GET' : 'POST';
     const reply = await ask({ port, path, method, headers }, send && JSON.stringify(send));
     assert.equal(reply.status, status ?? 200, `${path}: ${reply.text}`);
@@ -79,6 +126,11 @@ async function walk(port: number, list: readonly Step[]): Promise<void> {
 
 test('every example begins with its command and is tested here', () => {
   const files = readdirSync(directory).filter((name) => /\.[jt]s$/.test(name));
+  // Another file includes cms.ini.
+  const paste = readdirSync(join(directory, 'paste')).filter(
+    (name) => /\.ini$/.test(name) && name !== 'cms.ini',
+  );
+  files.push(...paste.map((name) => `paste/${name}`));
   assert.deepEqual(files.sort(), Object.keys(steps).sort());
   for (const file of files) commandOf(file);
 });

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { FileWrapper, type WsgiFunction, wsgiHandler } from '../../lib/interfaces/wsgi.js';
+import { FileWrapper, type WsgiApplication, wsgiHandler } from '../../lib/interfaces/wsgi.js';
 import { startBackend } from '../helpers/start-backend.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'chaussette-file-'));
@@ -32,7 +32,7 @@ function bodyOf(response: Buffer): Buffer {
 for (const backend of ['native', 'http'] as const) {
   describe(`wsgi.file_wrapper on ${backend}`, () => {
     let closed = 0;
-    const app: WsgiFunction = (environ, startResponse) => {
+    const app: WsgiApplication = (environ, startResponse) => {
       const fd = openSync(path, 'r');
       if (environ.PATH_INFO === '/rest') readSync(fd, Buffer.alloc(1_000_000));
       const length = environ.PATH_INFO === '/rest' ? content.length - 1_000_000 : content.length;

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, describe, test } from 'node:test';
 import { createHandler } from '../../lib/interfaces/index.js';
-import type { WsgiFunction } from '../../lib/interfaces/wsgi.js';
+import type { WsgiApplication } from '../../lib/interfaces/wsgi.js';
+import { validator } from '../../lib/interfaces/wsgi-validate.js';
 import { testedBackends } from '../helpers/backends.js';
 import { startBackend } from '../helpers/start-backend.js';
 import { type Answer, ask } from './scenario.js';
@@ -13,7 +14,7 @@ const plain = [['Content-Type', 'text/plain']] as const;
 /** Resolves when `close()` of the endless response was called. */
 let closed: () => void = () => {};
 
-const routes: Readonly<Record<string, WsgiFunction>> = {
+const routes: Readonly<Record<string, WsgiApplication>> = {
   '/hello': (_environ, start) => {
     start('200 OK', plain);
     return ['Hello, World!'];
@@ -44,6 +45,15 @@ const routes: Readonly<Record<string, WsgiFunction>> = {
     start('200 OK', [['Content-Length', '4']]);
     return ['to', 'ld'];
   },
+  // Whoever goes on after the length is reached is not asked for ever.
+  '/longer': (_environ, start) => {
+    start('200 OK', [['Content-Length', '4']]);
+    return {
+      *[Symbol.iterator]() {
+        for (;;) yield 'tool';
+      },
+    };
+  },
   '/throw': () => {
     throw new Error('thrown');
   },
@@ -51,7 +61,7 @@ const routes: Readonly<Record<string, WsgiFunction>> = {
     start('200 OK', plain);
     yield 'half';
     throw new Error('late');
-  } as WsgiFunction,
+  } as WsgiApplication,
   '/endless': (_environ, start) => {
     start('200 OK', plain);
     return {
@@ -63,7 +73,7 @@ const routes: Readonly<Record<string, WsgiFunction>> = {
   },
 };
 
-const application: WsgiFunction = (environ, start) => {
+const application: WsgiApplication = (environ, start) => {
   const route = routes[environ.PATH_INFO];
   if (route !== undefined) return route(environ, start);
   start('404 Not Found', plain);
@@ -75,8 +85,19 @@ const body = 'line\n'.repeat(600_000);
 
 for (const backend of [...testedBackends].sort()) {
   describe(`wsgi on ${backend}`, async () => {
-    const server = await startBackend(backend, await createHandler(application, { interface: 'wsgi' }));
-    after(() => server.close());
+    // Whatever the applications do, the server keeps to the PEP.
+    const violations: string[] = [];
+    const checked = validator(application, ({ side, message }) => {
+      if (side === 'server') violations.push(message);
+    });
+    // The validator hides that a result is an array.
+    const served: WsgiApplication = (environ, start) =>
+      environ['HTTP_X_BARE'] === undefined ? checked(environ, start) : application(environ, start);
+    const server = await startBackend(backend, await createHandler(served, { interface: 'wsgi' }));
+    after(async () => {
+      await server.close();
+      assert.deepEqual(violations, []);
+    });
 
     const cases: readonly (readonly [string, number, string, string?])[] = [
       ['/hello', 200, 'Hello, World!'],
@@ -84,6 +105,7 @@ for (const backend of [...testedBackends].sort()) {
       ['/several', 200, 'one two three'],
       ['/write', 200, 'written returned'],
       ['/length', 200, 'told'],
+      ['/longer', 200, 'tool'],
       ['/throw', 500, 'Internal Server Error\n'],
       ['/nowhere', 404, 'nothing here'],
       ['/count', 200, '3000000 3000000', body],
@@ -103,7 +125,7 @@ for (const backend of [...testedBackends].sort()) {
     }
 
     test('an array of one has a content-length', async () => {
-      const { headers } = await ask(server.port, { path: '/hello' });
+      const { headers } = await ask(server.port, { path: '/hello', headers: { 'x-bare': '1' } });
       assert.ok(headers.includes('content-length: 13'), headers.join());
     });
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type Environ, FileWrapper, type WsgiFunction, wsgiHandler } from '../../lib/interfaces/wsgi.js';
+import { type Environ, FileWrapper, type WsgiApplication, wsgiHandler } from '../../lib/interfaces/wsgi.js';
 import { FakeExchange, type FakeHead } from '../helpers/fake-exchange.js';
 
 /** Call an application once, and wait until it is answered. */
 async function run(application: unknown, head?: FakeHead): Promise<FakeExchange> {
   const exchange = new FakeExchange(head);
-  wsgiHandler(application as WsgiFunction).handle(exchange);
+  wsgiHandler(application as WsgiApplication).handle(exchange);
   await exchange.done;
   return exchange;
 }
@@ -23,7 +23,7 @@ async function environOf(head?: FakeHead): Promise<Environ> {
   return seen;
 }
 
-type Start = Parameters<WsgiFunction>[1];
+type Start = Parameters<WsgiApplication>[1];
 /** Of several expressions the value of the last one. */
 const last = (...values: unknown[]) => values.at(-1);
 const plain = [['content-type', 'text/plain']] as const;
@@ -113,8 +113,11 @@ describe('wsgi.input', () => {
           assert.equal(textOf(input.readline(2)), 'tw');
           assert.deepEqual(texts(input.readlines(1)), ['o\n']);
           assert.equal(textOf(input.read(1)), '\n');
+          assert.equal(textOf(input.read(0)), '');
+          assert.equal(textOf(input.readline(0)), '');
           assert.deepEqual(texts(input), ['last']);
-          assert.equal(input.read().length, 0);
+          assert.equal(input.read(null).length, 0);
+          assert.deepEqual(input.readlines(null), []);
           assert.equal(input.readline().length, 0);
           start('200 OK', []);
           return ['all read'];
@@ -219,6 +222,11 @@ describe('the response', () => {
       (start) => last(start('200 OK', [['Connection', 'close']]), []),
       /Connection belongs to the server/,
     ],
+    [
+      'more written than its Content-Length',
+      (start) => last(start('200 OK', [['content-length', '1']])('ab'), []),
+      /wrote more than its Content-Length/,
+    ],
     ['nothing returned', (start) => void start('200 OK', []), /returned undefined, not an iterable/],
     ['numbers in the body', (start) => last(start('200 OK', []), [1]), /the body has a number \(1\) in it/],
   ];
@@ -247,6 +255,20 @@ describe('the response', () => {
       assert.equal(closed, 1);
       assert.equal((exchange.error as Error | undefined)?.message, fail ? 'half way' : undefined);
     }
+  });
+
+  test('an error of an asynchronous close() is logged', async () => {
+    const reason = new Error('cannot close');
+    const exchange = new FakeExchange();
+    const failed = new Promise((resolve) => {
+      exchange.fail = resolve;
+    });
+    wsgiHandler((_, start) => {
+      start('200 OK', plain);
+      return Object.assign(['a'], { close: () => Promise.reject(reason) });
+    }).handle(exchange);
+    assert.equal(await failed, reason);
+    assert.equal(exchange.body, 'a');
   });
 
   test('FileWrapper reads in blocks and closes its file', async () => {
