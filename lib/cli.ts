@@ -45,7 +45,12 @@ async function run(argv: readonly string[]): Promise<number> {
 /** Wait for the signals that end a server. SIGPIPE is ignored by Node itself.
  *  @returns The exit status. */
 function endOnSignal(server: Server, log: Log, gracefulTimeout: number): Promise<number> {
-  process.on('SIGHUP', () => log.reopen());
+  process.on('SIGHUP', () => server.reopenLogs());
+  process.on('SIGUSR2', () => {
+    server.snapshot().then((lines) => {
+      for (const line of lines) log.info(line);
+    });
+  });
   return new Promise((resolve, reject) => {
     let interrupts = 0;
     const stopNow = (): void => {
@@ -73,6 +78,7 @@ function endOnSignal(server: Server, log: Log, gracefulTimeout: number): Promise
       else stopNow();
     });
     process.on('SIGQUIT', stopNow);
+    server.exhausted.then(() => stop('--max-requests'));
   });
 }
 

@@ -43,6 +43,7 @@ export function helpText(): string {
     ...row('SIGTERM, SIGINT', 'stop accepting, answer what is in flight, end'),
     ...row('SIGQUIT, SIGINT twice', 'stop now'),
     ...row('SIGHUP', 'open the log file again'),
+    ...row('SIGUSR2', 'log what is in flight, and counters'),
     '',
     'Exit codes:',
     ...exitCodes.map(([code, meaning]) => `  ${code}  ${meaning}`),

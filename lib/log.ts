@@ -12,6 +12,8 @@ export interface LogOptions {
   /** A file to append to; `-` is standard error. */
   readonly logOutput: string;
   readonly logFormat: 'text' | 'json';
+  /** Number of a worker thread, written behind the process id. */
+  readonly thread?: number;
 }
 
 const standardError = 2;
@@ -23,6 +25,7 @@ const standardError = 2;
 export class Log {
   readonly #threshold: number;
   readonly #json: boolean;
+  readonly #thread: number | undefined;
   /** Absolute, since an application may change the working directory. */
   readonly #path: string | undefined;
   #fd: number;
@@ -32,6 +35,7 @@ export class Log {
   constructor(options: LogOptions) {
     this.#threshold = levels.indexOf(options.logLevel);
     this.#json = options.logFormat === 'json';
+    this.#thread = options.thread;
     this.#path = options.logOutput === '-' ? undefined : resolve(options.logOutput);
     this.#fd = this.#path === undefined ? standardError : open(this.#path);
   }
@@ -72,7 +76,7 @@ export class Log {
   #log(level: LogLevel, message: string): void {
     if (this.#broken || levels.indexOf(level) < this.#threshold) return;
     const now = new Date();
-    const line = this.#json ? jsonLine(now, level, message) : textLine(now, level, message);
+    const line = (this.#json ? jsonLine : textLine)(now, level, message, this.#thread);
     this.#write(Buffer.from(line));
   }
 
@@ -91,12 +95,13 @@ export function describeError(error: unknown): string {
   return error instanceof ChaussetteError ? error.message : inspect(error);
 }
 
-function textLine(now: Date, level: LogLevel, message: string): string {
-  return `${localTime(now)} [${process.pid}] [${level.toUpperCase()}] ${message}\n`;
+function textLine(now: Date, level: LogLevel, message: string, thread: number | undefined): string {
+  const who = thread === undefined ? process.pid : `${process.pid}/${thread}`;
+  return `${localTime(now)} [${who}] [${level.toUpperCase()}] ${message}\n`;
 }
 
-function jsonLine(now: Date, level: LogLevel, message: string): string {
-  return `${JSON.stringify({ time: now.toISOString(), pid: process.pid, level, message })}\n`;
+function jsonLine(now: Date, level: LogLevel, message: string, thread: number | undefined): string {
+  return `${JSON.stringify({ time: now.toISOString(), pid: process.pid, thread, level, message })}\n`;
 }
 
 /** `2026-11-20 17:01:42`, in local time. */

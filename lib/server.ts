@@ -1,7 +1,14 @@
 import { executionAsyncId, triggerAsyncId } from 'node:async_hooks';
 import { loadApplication } from './app/load.js';
 import { loadOne } from './app/load-one.js';
-import type { Backend, BackendServer, BackendStats, Limits, ListeningSocket } from './backends/backend.js';
+import type {
+  Backend,
+  BackendServer,
+  BackendStats,
+  Limits,
+  ListeningSocket,
+  OpenRequest,
+} from './backends/backend.js';
 import { defaultLimits } from './backends/backend.js';
 import { resolveBackend } from './backends/registry.js';
 import { pasteLayers, readOptions } from './config.js';
@@ -9,15 +16,17 @@ import { ChaussetteError } from './errors.js';
 import type { Exchange, Handler, Reporter } from './exchange.js';
 import { handlerFor, installLightResponse } from './interfaces/index.js';
 import { describeError, Log } from './log.js';
+import { countRequests } from './max-requests.js';
 import type { Options } from './options.js';
-import { type Address, parseAddress, parseHost } from './sockets/address.js';
+import { printable, snapshotLines } from './snapshot.js';
 import { BoundSockets } from './sockets/bind.js';
-import { adopt, checkInherited } from './sockets/inherit.js';
-import { type Activation, socketsNamed, takeActivation } from './sockets/systemd.js';
+import { adoptAll, checkAll, placesOf } from './sockets/places.js';
+import { takeActivation } from './sockets/systemd.js';
+import type { ThreadPool } from './threads/pool.js';
 
 /** What `serve` takes: the options of the command in camelCase, durations in seconds, sizes in bytes. */
 export interface ServeOptions
-  extends Partial<Omit<Options, 'check' | 'config' | 'help' | 'listBackends' | 'version'>> {
+  extends Partial<Omit<Options, 'check' | 'config' | 'help' | 'listBackends' | 'useReloader' | 'version'>> {
   /** An import string, or the application itself; the built-in hello application when left out. */
   readonly app?: unknown;
 }
@@ -29,12 +38,16 @@ export interface ServerSetup {
   readonly application: unknown;
   readonly arguments: readonly string[];
   readonly log: Log;
+  /** Sockets that somebody else opened and keeps, for a worker thread or a process under the reloader. Called when the
+   *  application has loaded. */
+  readonly sockets?: (description: string) => Promise<readonly ListeningSocket[]>;
+  /** A worker thread leaves the lines of the start to the main thread. */
+  readonly quiet?: true;
 }
 
 export type ServerState = 'idle' | 'starting' | 'serving' | 'draining' | 'closed';
 
 type Hook = (options: Options) => unknown;
-type FdAddress = Extract<Address, { kind: 'fd' }>;
 
 const noStats: BackendStats = { connections: 0, inFlight: 0, requests: 0 };
 
@@ -50,6 +63,12 @@ export class Server {
   #backend: BackendServer | undefined;
   #postHook: Hook | undefined;
   #closing: Promise<{ readonly cut: number }> | undefined;
+  #threads: ThreadPool | undefined;
+  #exhaust: (() => void) | undefined;
+  /** Resolves when it has had its `maxRequests`; it goes on serving until it is closed. Threads are replaced instead. */
+  readonly exhausted = new Promise<void>((resolve) => {
+    this.#exhaust = resolve;
+  });
 
   constructor(setup: ServerSetup) {
     this.#setup = setup;
@@ -68,29 +87,60 @@ export class Server {
     return this.#backend?.stats() ?? noStats;
   }
 
+  /** What is in flight now, of every thread. */
+  async openRequests(): Promise<readonly OpenRequest[]> {
+    return (await this.#backend?.openRequests?.()) ?? [];
+  }
+
+  /** Connections, counters, and what is in flight with its age.
+   *  @returns Lines for people. */
+  async snapshot(): Promise<readonly string[]> {
+    const open = await this.openRequests(); // First: with threads the counters come with it.
+    return snapshotLines(this.#state, this.stats(), open);
+  }
+
+  /** Resolves when every thread has answered; as long as one is blocked, it does not. */
+  async respond(): Promise<void> {
+    await this.#threads?.respond();
+  }
+
+  /** After logrotate(8). */
+  reopenLogs(): void {
+    this.#setup.log.reopen();
+    this.#threads?.reopenLogs();
+  }
+
   /** Load, bind and serve. After an error nothing is left open that we opened.
    *  @throws {ChaussetteError} of every code with an exit status from 2 to 6. */
   async start(): Promise<void> {
-    const { options, log } = this.#setup;
+    const { options, log, sockets: provided, quiet } = this.#setup;
     this.#state = 'starting';
     const resolving = resolveBackend(options.backend);
     resolving.catch(() => {}); // Reported below, in its turn.
     try {
-      const places = placesOf(options, takeActivation(process.env, process.pid));
-      const inherited = places.filter(isFd).map(({ fd }) => adopt(fd, options.backlog, options));
-      const loaded = await this.#load();
+      const places =
+        provided === undefined ? placesOf(options, takeActivation(process.env, process.pid)) : [];
+      const inherited = adoptAll(places, options);
+      const loaded = options.threads > 1 ? await this.#loadInThreads() : await this.#load();
       await this.#runPreHook();
       await this.#bound.bind(places, options);
       const { backend, note } = await resolving;
-      this.#sockets = [...inherited, ...this.#bound.sockets];
-      this.#backend = await startBackend(backend, this.#sockets, loaded.handler, options, log);
+      const given = await provided?.(loaded.description);
+      this.#sockets = given ?? [...inherited, ...this.#bound.sockets];
+      this.#backend =
+        'handler' in loaded
+          ? await startBackend(backend, this.#sockets, loaded.handler, options, log)
+          : await loaded.threads.serve(this.#sockets);
       this.#bound.sockets.length = 0; // The backend's own from here on.
       this.#state = 'serving';
+      if (quiet) return;
       log.info(`Application is ${loaded.description}`);
       log.info(`Serving on ${this.addresses.join(', ')}`);
       log.info(`Using ${backend.name} as a backend`);
+      if (options.threads > 1) log.info(`Running ${options.threads} threads`);
       if (note !== undefined) log.warning(note);
     } catch (error) {
+      await this.#threads?.abandon();
       this.#bound.close();
       this.#state = 'closed';
       await this.#runPostHook().catch((failure) => log.error(describeError(failure)));
@@ -104,7 +154,7 @@ export class Server {
   async check(): Promise<readonly string[]> {
     const { options } = this.#setup;
     const places = placesOf(options, takeActivation(process.env, process.pid));
-    for (const { fd } of places.filter(isFd)) checkInherited(fd, options);
+    checkAll(places, options);
     const { description } = await this.#load();
     if (options.preHook !== undefined) await loadHook('--pre-hook', options.preHook, options);
     const { backend, note } = await resolveBackend(options.backend);
@@ -144,9 +194,9 @@ export class Server {
    *  that is what cuts the connections.
    *  @returns The number of requests that are cut by this. */
   async abandon(): Promise<{ readonly cut: number }> {
-    const cut = this.stats().inFlight;
-    this.#state = 'closed';
     this.#bound.unlink();
+    const cut = this.#threads === undefined ? this.stats().inFlight : await this.#threads.endNow();
+    this.#state = 'closed';
     await this.#runPostHook();
     return { cut };
   }
@@ -156,16 +206,28 @@ export class Server {
     this.#bound.unlink();
   }
 
+  async #loadInThreads(): Promise<{ readonly threads: ThreadPool; readonly description: string }> {
+    const { ThreadPool, requireImportString } = await import('./threads/pool.js');
+    const application = requireImportString(this.#setup.application);
+    this.#threads = new ThreadPool({ ...this.#setup, application });
+    return { threads: this.#threads, description: await this.#threads.load() };
+  }
+
   /** The light Response comes first: an application takes the global one while its modules load. */
   async #load(): Promise<{ readonly handler: Handler; readonly description: string }> {
     const { options, application } = this.#setup;
     if (!options.noMonkey) installLightResponse();
     if (options.mount.length > 0) {
       const { loadMounted } = await import('./app/mounted.js');
-      return loadMounted(application, options, this.#setup.arguments);
+      const mounted = await loadMounted(application, options, this.#setup.arguments);
+      return { handler: this.#counted(mounted.handler), description: mounted.description };
     }
     const loaded = await loadOne(application, options, this.#setup.arguments);
-    return { handler: handlerFor(loaded.application), description: loaded.description };
+    return { handler: this.#counted(handlerFor(loaded.application)), description: loaded.description };
+  }
+
+  #counted(handler: Handler): Handler {
+    return countRequests(handler, this.#setup.options, () => this.#exhaust?.());
   }
 
   /** The post-hook is loaded before the pre-hook runs, so that its absence stops the start. */
@@ -218,43 +280,6 @@ function reporterTo(log: Log): Reporter {
       log.warning(message);
     },
   };
-}
-
-/** What a client sent, without anything that a terminal or a log reader would act on. */
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, (letter) => `%${letter.charCodeAt(0).toString(16).padStart(2, '0')}`);
-}
-
-/** Where to serve. With nothing said, systemd's sockets come before the default. */
-function placesOf(options: Options, activation: Activation): Address[] {
-  const { fd, bind, host, port } = options;
-  const named: Address[] = fd === undefined ? [] : [{ kind: 'fd', fd }];
-  for (const text of bind) named.push(parseAddress(text));
-  if (named.length === 0) {
-    const activated = host === undefined && port === undefined ? activation.sockets : [];
-    for (const socket of activated) named.push({ kind: 'fd', fd: socket.fd });
-  }
-  if (named.length === 0) named.push(parseHost(host ?? 'localhost', port ?? 8080));
-  const places = named.flatMap((place) =>
-    place.kind === 'systemd'
-      ? socketsNamed(activation, place.name).map((each): FdAddress => ({ kind: 'fd', fd: each }))
-      : [place],
-  );
-  refuseMistakes(places, options);
-  return places;
-}
-
-function refuseMistakes(places: readonly Address[], { socketType }: Options): void {
-  const fds = places.filter(isFd).map(({ fd }) => fd);
-  const twice = fds.find((fd, index) => fds.indexOf(fd) !== index);
-  if (twice !== undefined) throw usage(`fd ${twice} is given twice: once is enough`);
-  if (fds.length < places.length && socketType !== undefined && socketType !== 'SOCK_STREAM') {
-    throw usage(`--socket-type is ${socketType}: HTTP needs SOCK_STREAM`);
-  }
-}
-
-function isFd(address: Address): address is FdAddress {
-  return address.kind === 'fd';
 }
 
 async function startBackend(
@@ -320,8 +345,4 @@ function hookError(message: string, cause: unknown): ChaussetteError {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function usage(message: string): ChaussetteError {
-  return new ChaussetteError('CHAUSSETTE_ERR_USAGE', message);
 }

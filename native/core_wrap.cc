@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <initializer_list>
 #include <memory>
 
 #include "core/check.h"
@@ -191,6 +192,21 @@ Napi::Value Stats(const Napi::CallbackInfo& info) {
   return stats;
 }
 
+// openExchanges(tag): index, generation and age in milliseconds, in turn.
+Napi::Value OpenExchanges(const Napi::CallbackInfo& info) {
+  Core* core = CoreOf(info);
+  const Server* server = ServerOf(info);
+  Napi::Array open = Napi::Array::New(info.Env());
+  for (uint32_t i = 0; i < core->exchanges().size(); i++) {
+    const Exchange& e = *core->exchanges().at(i);
+    if (!e.in_use || core->ConnectionOf(e)->server != server) continue;
+    for (const uint32_t number : {e.index, e.generation, core->AgeMs(e)}) {
+      open.Set(open.Length(), Napi::Number::New(info.Env(), number));
+    }
+  }
+  return open;
+}
+
 // endpoint(index, generation, local): [address, port, family] or undefined.
 Napi::Value Endpoint(const Napi::CallbackInfo& info) {
   Core* core = CoreOf(info);
@@ -262,6 +278,7 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("ref", Napi::Function::New(env, Ref));
   exports.Set("unref", Napi::Function::New(env, Unref));
   exports.Set("stats", Napi::Function::New(env, Stats));
+  exports.Set("openExchanges", Napi::Function::New(env, OpenExchanges));
   exports.Set("takeOver", Napi::Function::New(env, TakeOver));
   exports.Set("endpoint", Napi::Function::New(env, Endpoint));
 }

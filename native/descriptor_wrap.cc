@@ -71,6 +71,7 @@ Napi::Value Inspect(const Napi::CallbackInfo& info) {
   result.Set("type", NameOf(found.type));
   result.Set("bound", found.bound);
   result.Set("listening", found.listening);
+  result.Set("reusePort", found.reuse_port);
   if (found.family == SocketFamily::kInet || found.family == SocketFamily::kInet6) {
     result.Set("address", found.address);
     result.Set("port", found.port);
@@ -101,6 +102,14 @@ Napi::Value Probe(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), ProbeUnix(String(info, 0)));
 }
 
+Napi::Value Duplicate(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), DuplicateDescriptor(Int(info, 0)));
+}
+
+Napi::Value Datagram(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), SendDatagram(String(info, 0), String(info, 1)));
+}
+
 Napi::Value Close(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), CloseDescriptor(Int(info, 0)));
 }
@@ -113,6 +122,8 @@ void InitDescriptors(Napi::Env env, Napi::Object exports) {
   exports.Set("listenTcp", Napi::Function::New<TcpListener>(env, "listenTcp"));
   exports.Set("listenUnix", Napi::Function::New<UnixListener>(env, "listenUnix"));
   exports.Set("probeUnix", Napi::Function::New<Probe>(env, "probeUnix"));
+  exports.Set("duplicate", Napi::Function::New<Duplicate>(env, "duplicate"));
+  exports.Set("sendDatagram", Napi::Function::New<Datagram>(env, "sendDatagram"));
   exports.Set("close", Napi::Function::New<Close>(env, "close"));
 }
 

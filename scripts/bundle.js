@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['lib/cli.ts', 'lib/index.ts', 'lib/interfaces/wsgi-validate.ts'],
+  entryPoints: ['lib/cli.ts', 'lib/index.ts', 'lib/interfaces/wsgi-validate.ts', 'lib/threads/thread.ts'],
   outdir: 'dist',
   // As deep as lib/native/binding.ts, which finds the package from where it lies.
   chunkNames: 'chunks/[name]-[hash]',

@@ -59,6 +59,15 @@ export interface BackendStats {
   readonly requests: number;
 }
 
+/** A request that is not answered yet. */
+export interface OpenRequest {
+  readonly method: string;
+  /** As it came. */
+  readonly target: string;
+  /** Since its head was complete, in milliseconds. */
+  readonly ageMs: number;
+}
+
 /** A backend at work. */
 export interface BackendServer {
   /** Stop accepting, answer what is in flight with `connection: close`, close idle connections.
@@ -68,6 +77,8 @@ export interface BackendServer {
   stats(): BackendStats;
   /** The open exchange whose handler runs as, or has started, the async resource of that id (node:async_hooks). */
   exchangeOf(asyncId: number): Exchange | undefined;
+  /** What is in flight now, for a snapshot; left out where nobody knows. */
+  openRequests?(): readonly OpenRequest[] | Promise<readonly OpenRequest[]>;
 }
 
 export type Capability = 'http/1.1' | 'http/2' | 'unix' | 'inherited-fd' | 'upgrade' | 'trailers';

@@ -48,6 +48,7 @@ export class HttpExchange implements Exchange {
   readonly hasBody: boolean;
   /** Of the async resource that its handler runs in. */
   readonly asyncId = executionAsyncId();
+  readonly startedMs = performance.now();
   aborted = false;
   readonly #connection: HttpConnection;
   readonly #owner: HttpOwner;

@@ -8,7 +8,14 @@ import { createServer as createNetServer, type Server as NetServer, type Socket 
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
 import { TakenSockets } from '../native/taken-sockets.js';
-import type { Backend, BackendServer, BackendStats, Limits, ListeningSocket } from './backend.js';
+import type {
+  Backend,
+  BackendServer,
+  BackendStats,
+  Limits,
+  ListeningSocket,
+  OpenRequest,
+} from './backend.js';
 import { afterPoll, HttpConnection, type HttpOwner } from './http-connection.js';
 import { HttpExchange } from './http-exchange.js';
 import { refusalOfError, refusalOfHead } from './http-rules.js';
@@ -177,6 +184,15 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   exchangeOf(asyncId: number): HttpExchange | undefined {
     for (const exchange of this.#running) if (exchange.asyncId === asyncId) return exchange;
     return undefined;
+  }
+
+  openRequests(): readonly OpenRequest[] {
+    const now = performance.now();
+    return [...this.#running, ...this.#queue].map(({ method, target, startedMs }) => ({
+      method,
+      target,
+      ageMs: Math.round(now - startedMs),
+    }));
   }
 
   get #inFlight(): number {

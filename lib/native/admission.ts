@@ -26,14 +26,19 @@ export class Admission {
     }
   }
 
-  /** An exchange that was started has ended. */
-  leave(): void {
+  /** An exchange has ended: it ran, or its client left while it waited. */
+  leave(exchange: NativeExchange): void {
+    if (!exchange.admitted) {
+      const place = this.#queue.indexOf(exchange);
+      if (place >= 0) this.#queue.splice(place, 1);
+      return;
+    }
+    exchange.admitted = false;
     this.#running--;
     while (this.#running < this.#inFlightMax) {
       const next = this.#queue.shift();
       if (next === undefined) return;
-      // Who has left while it waited is not run.
-      if (!next.ended) this.#start(next);
+      this.#start(next);
     }
   }
 

@@ -12,6 +12,8 @@ export interface DescriptorInfo {
   readonly type?: 'stream' | 'dgram' | 'seqpacket' | 'raw' | 'other';
   readonly bound?: boolean;
   readonly listening?: boolean;
+  /** SO_REUSEPORT is set: the socket has a queue of its own. */
+  readonly reusePort?: boolean;
   /** Numeric, for inet and inet6. */
   readonly address?: string;
   readonly port?: number;
@@ -33,6 +35,10 @@ export interface DescriptorFunctions {
   listenUnix(path: string, backlog: number, mode: number): number;
   /** Whether somebody answers on the Unix socket at `path`: 0 yes, else a negated errno (-111 ECONNREFUSED: nobody). */
   probeUnix(path: string): number;
+  /** @returns A second descriptor of the same socket, close-on-exec and above 2. */
+  duplicate(fd: number): number;
+  /** Send one datagram to a Unix socket, without waiting. @param path A path, or `@name`. @returns 0. */
+  sendDatagram(path: string, text: string): number;
   close(fd: number): number;
 }
 
@@ -111,6 +117,8 @@ export interface CoreFunctions {
   ref(): void;
   unref(): void;
   stats(tag: number): NativeStats;
+  /** Index, generation and age in milliseconds of every open exchange, in turn. */
+  openExchanges(tag: number): readonly number[];
   /** The descriptor of a connection that changes its protocol, which is the caller's from here on, and the bytes that
    *  came behind the request. @returns undefined when the exchange cannot be taken over. */
   takeOver(index: number, generation: number): [number, Buffer] | undefined;

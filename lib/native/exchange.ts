@@ -328,17 +328,12 @@ export class NativeExchange extends AsyncResource implements Exchange {
     this.#ended = true;
     this.#drainCallback = undefined;
     this.#forget();
-    if (this.admitted) this.#leave();
+    if (this.admitted) this.server.admission?.leave(this);
   }
 
   /** The core has nothing more to tell, unless body bytes or the flush are still to come. */
   #forget(): void {
     if (this.#ended && this.bodyComplete && !this.watchFlush) exchanges[this.index] = undefined;
-  }
-
-  #leave(): void {
-    this.admitted = false;
-    this.server.admission?.leave();
   }
 
   // What the core tells, one record each.
@@ -355,7 +350,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
     exchanges[this.index] = undefined;
     this.#aborted = !this.#ended || this.watchFlush;
     this.#ended = true;
-    if (this.admitted) this.#leave();
+    this.server.admission?.leave(this);
     if (!this.bodyComplete) {
       this.#body?.fail(
         new ChaussetteError('CHAUSSETTE_ERR_ABORTED', 'the client left before the request body was complete'),

@@ -1,4 +1,4 @@
-import type { BackendServer, Limits, ListeningSocket } from '../backends/backend.js';
+import type { BackendServer, Limits, ListeningSocket, OpenRequest } from '../backends/backend.js';
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
 import { Admission } from './admission.js';
@@ -171,6 +171,18 @@ export class NativeServer implements BackendServer {
 
   exchangeOf(asyncId: number): NativeExchange | undefined {
     return exchanges.find((exchange) => exchange?.server === this && exchange.asyncId() === asyncId);
+  }
+
+  openRequests(): readonly OpenRequest[] {
+    const open: OpenRequest[] = [];
+    const numbers = addon.openExchanges(this.#tag);
+    for (let i = 0; i < numbers.length; i += 3) {
+      const [index = 0, generation = 0, ageMs = 0] = numbers.slice(i, i + 3);
+      const exchange = exchanges[index];
+      if (exchange === undefined || exchange.generation !== generation || exchange.ended) continue;
+      open.push({ method: exchange.method, target: exchange.target, ageMs });
+    }
+    return open;
   }
 
   /** @internal The last connection has closed. */

@@ -41,7 +41,8 @@ export function adopt(fd: number, backlog: number, expected: Expected): Listenin
   }
   if (adopted < 0) throw unusable(fd, `cannot be made to listen: ${describeErrno(adopted)}`);
   const family = info.family === 'unix' || info.family === 'inet6' ? info.family : 'inet';
-  return { fd: adopted, family, display: `fd://${fd} (${placeOf(info)})`, shared: true };
+  const shared = family === 'unix' || info.reusePort !== true;
+  return { fd: adopted, family, display: `fd://${fd} (${placeOf(info)})`, shared };
 }
 
 /** Check an inherited descriptor without touching it.

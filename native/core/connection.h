@@ -30,6 +30,7 @@ struct Exchange {
   uint32_t record = 0;
   const char* body_start = nullptr;  // of the read whose bytes that record has
   uint32_t unconsumed_bytes = 0;     // of the body, with JavaScript
+  uint32_t started_ms = 0;           // by the clock of the core, modulo 2^32
   uint64_t body_bytes = 0;           // received so far
   uint64_t body_bytes_left = 0;      // announced and not received; chunked: unknown
   uint64_t response_left = 0;        // announced and not given by JavaScript

@@ -239,6 +239,7 @@ Exchange* Core::AddExchange(Connection* c) {
   Exchange* e = exchanges_.Take(&index);
   e->index = index;
   e->connection = c->index;
+  e->started_ms = static_cast<uint32_t>(now_ms_);
   if (c->last_exchange == kNoIndex) {
     c->first_exchange = index;
   } else {

@@ -120,6 +120,10 @@ class Core {
   // Whether anything needs Tick.
   bool has_connections() const { return connection_count_ > 0 || paused_; }
   uint64_t turns() const { return turns_; }
+  // Since the head of an exchange was complete; as old as the last turn.
+  uint32_t AgeMs(const Exchange& exchange) const {
+    return static_cast<uint32_t>(now_ms_) - exchange.started_ms;
+  }
   // How many calls of JavaScript carried 1, 2 to 3, 4 to 7, … records.
   const uint64_t* batches() const { return batches_; }
 

@@ -142,6 +142,9 @@ int InspectDescriptor(int fd, DescriptorInfo* info) {
   // Some families do not know this option: they cannot listen.
   if (GetOption(fd, SO_ACCEPTCONN, &listening) == 0) info->listening = listening != 0;
 
+  int reuse_port = 0;
+  if (GetOption(fd, SO_REUSEPORT, &reuse_port) == 0) info->reuse_port = reuse_port != 0;
+
   sockaddr_storage name{};
   socklen_t bytes = sizeof(name);
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &bytes) != 0) return -errno;
@@ -235,6 +238,21 @@ int ProbeUnix(const std::string& path) {
   if (!fd.valid()) return -errno;
   if (connect(fd.get(), name.get(), name.bytes) == 0) return 0;
   return errno == EAGAIN ? 0 : -errno;  // EAGAIN: the backlog is full (connect(2)).
+}
+
+int DuplicateDescriptor(int fd) {
+  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  return copy < 0 ? -errno : copy;
+}
+
+int SendDatagram(const std::string& path, const std::string& text) {
+  UnixAddress name;
+  if (const int error = name.Set(path); error < 0) return error;
+  const UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return -errno;
+  constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  const ssize_t sent = sendto(fd.get(), text.data(), text.size(), kFlags, name.get(), name.bytes);
+  return sent < 0 ? -errno : 0;
 }
 
 int CloseDescriptor(int fd) {

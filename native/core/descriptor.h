@@ -32,7 +32,8 @@ struct DescriptorInfo {
   SocketType type = SocketType::kOther;
   bool bound = false;
   bool listening = false;
-  std::string address;  // Numeric, with the scope of a link-local address; inet and inet6 only.
+  bool reuse_port = false;  // the socket has a queue of its own (socket(7), SO_REUSEPORT)
+  std::string address;      // Numeric, with the scope of a link-local address; inet and inet6 only.
   uint16_t port = 0;
   std::string path;  // Unix only: a path, `@name` for the abstract namespace, or empty.
 };
@@ -57,6 +58,12 @@ struct DescriptorInfo {
 
 // 0 when somebody listens at `path`, even with a full backlog; -ECONNREFUSED when the socket is a leftover.
 [[nodiscard]] int ProbeUnix(const std::string& path);
+
+// A second descriptor of the same socket, close-on-exec and above 2.
+[[nodiscard]] int DuplicateDescriptor(int fd);
+
+// Sends one datagram to the Unix socket at `path`, or `@name`, without waiting: sd_notify(3) at its receiving end.
+[[nodiscard]] int SendDatagram(const std::string& path, const std::string& text);
 
 int CloseDescriptor(int fd);
 

@@ -7,13 +7,14 @@ export interface LoadFailure {
   readonly port: number;
   /** Whether the connection had been answered before. */
   readonly reused: boolean;
-  /** Whether the server closed it in order, without a byte of a response: such a request may be sent again. */
+  /** Whether the server closed it in order, without a byte of a response. */
   readonly closedIdle: boolean;
   readonly detail: string;
 }
 
 interface Answer {
   readonly pid: number;
+  readonly thread: number;
   readonly close: boolean;
 }
 
@@ -21,11 +22,21 @@ interface Answer {
  *  compared with its request by a token, and counted for the process that gave it. The application is
  *  test/managers/apps/who.js.
  *
+ *  A client may meet the end of an idle connection with its next request (RFC 9112 §9.3.1, §9.5). It sends that again,
+ *  once, on a new connection, in this case only: the request is safe (GET), the connection had been answered before,
+ *  and the server closed it in order (no reset) before the first byte of a response. That is counted in `repeated`;
+ *  everything else that is not a whole and right answer is a failure: a refused connection, a reset, a response that
+ *  was cut, and a second close.
+ *
  *  Lifetime: from `new` until `stop()` resolved, or the test that it belongs to has ended. */
 export class Load {
   readonly failures: LoadFailure[] = [];
   answered = 0;
+  /** Requests that were sent a second time, as above. */
+  repeated = 0;
   readonly byPid = new Map<number, number>();
+  /** Answers by the id of the worker thread; 0 is the main thread. */
+  readonly byThread = new Map<number, number>();
   private readonly target: NetConnectOpts;
   private readonly path: string;
   private readonly loops: Promise<void>[] = [];
@@ -84,23 +95,32 @@ export class Load {
   get summary(): string {
     const pids = [...this.byPid].map(([pid, count]) => `${pid}: ${count}`).join(', ');
     const failed = this.failures.map((f) => `port ${f.port}: ${f.detail}`).join('; ');
-    return `${this.answered} answered (${pids}), ${this.failures.length} failed (${failed})`;
+    return `${this.answered} answered (${pids}), ${this.repeated} repeated, ${this.failures.length} failed (${failed})`;
   }
 
   private async loop(keepAlive: boolean): Promise<void> {
-    while (!this.stopped) {
+    let again: string | undefined;
+    while (!this.stopped || again !== undefined) {
       const client = new Client(this.target);
       this.clients.add(client);
       do {
-        this.token += 1;
-        const token = String(this.token);
+        const token: string = again ?? String(++this.token);
         try {
           const answer = await client.request(`${this.path}&token=${token}`, token, keepAlive);
+          again = undefined;
           this.answered += 1;
           this.byPid.set(answer.pid, (this.byPid.get(answer.pid) ?? 0) + 1);
+          this.byThread.set(answer.thread, (this.byThread.get(answer.thread) ?? 0) + 1);
           if (answer.close) break;
         } catch (error) {
-          this.failures.push(client.failure(error));
+          const failure = client.failure(error);
+          if (failure.reused && failure.closedIdle) {
+            this.repeated += 1;
+            again = token;
+          } else {
+            this.failures.push(failure);
+            again = undefined;
+          }
           break;
         } finally {
           this.wake();
@@ -195,10 +215,10 @@ class Client {
     const body = this.received.slice(headEnd + 4);
     if (!head.startsWith('http/1.1 200 ') || Number.isNaN(length)) throw new Error(`bad head: ${head}`);
     if (body.length < length) return undefined;
-    const answer = JSON.parse(body) as { pid: number; token: string };
+    const answer = JSON.parse(body) as { pid: number; thread: number; token: string };
     if (body.length > length || answer.token !== token) throw new Error(`wrong answer to ${token}: ${body}`);
     this.answers += 1;
-    return { pid: answer.pid, close: /\r\nconnection: *close/.test(head) };
+    return { pid: answer.pid, thread: answer.thread, close: /\r\nconnection: *close/.test(head) };
   }
 }
 
