@@ -63,6 +63,8 @@ export class Server {
   #postHook: Hook | undefined;
   #closing: Promise<{ readonly cut: number }> | undefined;
   #threads: ThreadPool | undefined;
+  /** Where the application is, once it has loaded; undefined for one that was given as an object. */
+  file: string | undefined;
   #exhaust: (() => void) | undefined;
   /** Resolves when it has had its `maxRequests`; it goes on serving until it is closed. Threads are replaced instead. */
   readonly exhausted = new Promise<void>((resolve) => {
@@ -209,7 +211,9 @@ export class Server {
     const { ThreadPool, requireImportString } = await import('./threads/pool.js');
     const application = requireImportString(this.#setup.application);
     this.#threads = new ThreadPool({ ...this.#setup, application });
-    return { threads: this.#threads, description: await this.#threads.load() };
+    const { description, file } = await this.#threads.load();
+    this.file = file;
+    return { threads: this.#threads, description };
   }
 
   /** The light Response comes first: an application takes the global one while its modules load. */
@@ -226,6 +230,8 @@ export class Server {
       cwd: process.cwd(),
       arguments: this.#setup.arguments,
     });
+    // The loader has put it there, as a Node program sees it.
+    if (application !== undefined) this.file = process.argv[1];
     const chosen = options.interface === 'auto' ? (parts?.interface ?? 'auto') : options.interface;
     const handler = await createHandler(loaded.application, { interface: chosen });
     return { handler: this.#counted(handler), description: loaded.description };
