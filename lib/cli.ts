@@ -3,8 +3,10 @@ import { listBackends } from './backends/registry.js';
 import { parseCommand } from './config.js';
 import { ChaussetteError } from './errors.js';
 import { helpText, versionText } from './help.js';
+import { createLife, findNotifier, type Life } from './life.js';
 import { Log } from './log.js';
 import { reportUncaught, Server } from './server.js';
+import type { Notifier } from './sockets/notify.js';
 
 /** The exit codes, which `--help` lists as well (lib/help.ts): those of 2 to 6 are in lib/errors.ts. */
 const clean = 0;
@@ -30,22 +32,40 @@ async function run(argv: readonly string[]): Promise<number> {
   if (options.listBackends) return await print(await backendsText());
 
   const log = new Log(options);
-  const server = new Server({ ...command, log });
-  if (options.check) return await print(`${(await server.check()).join('\n')}\nNothing was bound: --check\n`);
+  if (options.check) {
+    const lines = await new Server({ ...command, log }).check();
+    return await print(`${lines.join('\n')}\nNothing was bound: --check\n`);
+  }
+  const notifier = await findNotifier(log);
+  const server = await createLife(command, log);
 
   process.on('uncaughtException', (error) => reportUncaught(error, log, server.throwingExchange()));
   process.on('unhandledRejection', (reason) => reportUncaught(reason, log));
   process.once('exit', () => server.unlink());
-  const ended = endOnSignal(server, log, options.gracefulTimeout);
+  const ended = endOnSignal(server, log, options.gracefulTimeout, notifier);
+  notifier?.watch(() => server.respond());
   // A signal ends the start as well; an application may take for ever to load.
-  const started = server.start().then(() => ended);
-  return await Promise.race([started, ended]);
+  const started = server.start().then(() => {
+    notifier?.ready(server.addresses);
+    return ended;
+  });
+  const exited = 'exited' in server ? [server.exited] : [];
+  return await Promise.race([...exited, started, ended]);
 }
 
 /** Wait for the signals that end a server. SIGPIPE is ignored by Node itself.
  *  @returns The exit status. */
-function endOnSignal(server: Server, log: Log, gracefulTimeout: number): Promise<number> {
-  process.on('SIGHUP', () => server.reopenLogs());
+function endOnSignal(
+  server: Life,
+  log: Log,
+  gracefulTimeout: number,
+  notifier: Notifier | undefined,
+): Promise<number> {
+  process.on('SIGHUP', () => {
+    notifier?.reloading();
+    server.reopenLogs();
+    notifier?.ready(server.addresses);
+  });
   process.on('SIGUSR2', () => {
     server.snapshot().then((lines) => {
       for (const line of lines) log.info(line);
@@ -63,6 +83,7 @@ function endOnSignal(server: Server, log: Log, gracefulTimeout: number): Promise
         return;
       }
       log.info(`Stopping (${signal})`);
+      notifier?.stopping();
       server.close().then(({ cut }) => {
         if (cut > 0) {
           const what = cut === 1 ? '1 request was' : `${cut} requests were`;

@@ -64,6 +64,8 @@ export class Server {
   #postHook: Hook | undefined;
   #closing: Promise<{ readonly cut: number }> | undefined;
   #threads: ThreadPool | undefined;
+  /** Where the application is, once it has loaded; undefined for one that was given as an object. */
+  file: string | undefined;
   #exhaust: (() => void) | undefined;
   /** Resolves when it has had its `maxRequests`; it goes on serving until it is closed. Threads are replaced instead. */
   readonly exhausted = new Promise<void>((resolve) => {
@@ -210,7 +212,9 @@ export class Server {
     const { ThreadPool, requireImportString } = await import('./threads/pool.js');
     const application = requireImportString(this.#setup.application);
     this.#threads = new ThreadPool({ ...this.#setup, application });
-    return { threads: this.#threads, description: await this.#threads.load() };
+    const { description, file } = await this.#threads.load();
+    this.file = file;
+    return { threads: this.#threads, description };
   }
 
   /** The light Response comes first: an application takes the global one while its modules load. */
@@ -223,6 +227,8 @@ export class Server {
       return { handler: this.#counted(mounted.handler), description: mounted.description };
     }
     const loaded = await loadOne(application, options, this.#setup.arguments);
+    // The loader has put it there, as a Node program sees it.
+    if (typeof application === 'string') this.file = process.argv[1];
     return { handler: this.#counted(handlerFor(loaded.application)), description: loaded.description };
   }
 

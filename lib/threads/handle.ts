@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { BackendStats, ListeningSocket } from '../backends/backend.js';
 import { ChaussetteError } from '../errors.js';
 import { describeError } from '../log.js';
-import { type News, type Order, type Report, type ThreadData, unpackError } from './messages.js';
+import { type Loaded, type News, type Order, type Report, type ThreadData, unpackError } from './messages.js';
 
 /** What a thread tells without being asked. */
 export interface ThreadEvents {
@@ -16,8 +16,8 @@ export interface ThreadEvents {
  *  Lifetime: from `new` until `ended`; a successor is another handle. */
 export class ThreadHandle {
   readonly number: number;
-  /** The description of the application. Rejects when it cannot be loaded. */
-  readonly loaded: Promise<string>;
+  /** Rejects when the application cannot be loaded. */
+  readonly loaded: Promise<Loaded>;
   readonly serving: Promise<void>;
   /** With the number of requests that were cut. */
   readonly ended: Promise<{ readonly cut: number }>;
@@ -31,7 +31,7 @@ export class ThreadHandle {
   #gone = false;
   #error: unknown;
   #settle: {
-    loaded?: (description: string) => void;
+    loaded?: (loaded: Loaded) => void;
     serving?: () => void;
     failed?: (error: unknown) => void;
     ended?: (result: { readonly cut: number }) => void;
@@ -43,7 +43,7 @@ export class ThreadHandle {
     const failed = new Promise<never>((_, reject) => {
       this.#settle.failed = reject;
     });
-    this.loaded = Promise.race([failed, new Promise<string>((done) => (this.#settle.loaded = done))]);
+    this.loaded = Promise.race([failed, new Promise<Loaded>((done) => (this.#settle.loaded = done))]);
     this.serving = Promise.race([failed, new Promise<void>((done) => (this.#settle.serving = done))]);
     this.ended = new Promise((done) => (this.#settle.ended = done));
     // Whoever waits for one of them is told; nobody has to.
@@ -91,7 +91,7 @@ export class ThreadHandle {
   #onNews(news: News): void {
     switch (news.type) {
       case 'loaded':
-        return this.#settle.loaded?.(news.description);
+        return this.#settle.loaded?.(news);
       case 'serving':
         this.#served = true;
         return this.#settle.serving?.();

@@ -27,9 +27,15 @@ export interface Report {
   readonly open: readonly OpenRequest[];
 }
 
+export interface Loaded {
+  readonly description: string;
+  /** Where the application is. */
+  readonly file: string | undefined;
+}
+
 /** From a worker thread. */
 export type News =
-  | { readonly type: 'loaded'; readonly description: string }
+  | ({ readonly type: 'loaded' } & Loaded)
   | { readonly type: 'serving' }
   /** It could not start. */
   | { readonly type: 'failed'; readonly error: CarriedError }

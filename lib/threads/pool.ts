@@ -4,7 +4,7 @@ import { describeError, type Log } from '../log.js';
 import { descriptors } from '../native/binding.js';
 import type { Options } from '../options.js';
 import { ThreadHandle } from './handle.js';
-import type { ThreadData } from './messages.js';
+import type { Loaded, ThreadData } from './messages.js';
 
 /** What every thread is started with. */
 export interface ThreadPoolSetup {
@@ -53,11 +53,11 @@ export class ThreadPool implements BackendServer {
     for (let number = 1; number <= options.threads; number++) this.#threads.set(number, this.#start(number));
   }
 
-  /** @returns The description of the application, when every thread has loaded it.
+  /** @returns What the first thread has loaded, when every one has.
    *  @throws {ChaussetteError} What the first one that failed says. */
-  async load(): Promise<string> {
-    const descriptions = await Promise.all([...this.#threads.values()].map(({ loaded }) => loaded));
-    return descriptions[0] ?? '';
+  async load(): Promise<Loaded> {
+    const all = await Promise.all([...this.#threads.values()].map(({ loaded }) => loaded));
+    return all[0] ?? { description: '', file: undefined };
   }
 
   /** Serve on `sockets`, which belong to the pool from here on. */

@@ -17,12 +17,12 @@ function main(port: MessagePort, data: ThreadData): void {
   const given = new Promise<readonly ListeningSocket[]>((resolve) => {
     give = resolve;
   });
-  const server = new Server({
+  const server: Server = new Server({
     ...data,
     log,
     quiet: true,
     sockets: async (description) => {
-      tell({ type: 'loaded', description });
+      tell({ type: 'loaded', description, file: server.file });
       return (await given).map(duplicate);
     },
   });

@@ -63,6 +63,7 @@ describe('listenTcp', () => {
         type: 'stream',
         bound: true,
         listening: true,
+        reusePort: false,
         address,
       });
       assert.equal(flags(fd) & (nonblock | cloexec), nonblock | cloexec);
@@ -85,6 +86,7 @@ describe('listenUnix and probeUnix', () => {
       type: 'stream',
       bound: true,
       listening: true,
+      reusePort: false,
       path,
     });
     assert.equal(statSync(path).mode & 0o777, 0o640);
