@@ -83,6 +83,7 @@ constexpr Entry kEntries[] = {
     {"WantFlushed", kWantFlushed},
     {"NodeHead", kNodeHead},
     {"NoDate", kNoDate},
+    {"NoReason", kNoReason},
     {"HasBody", kHasBody},
     {"ControlHandled", kControlHandled},
     {"ControlCommandBytes", kControlCommandBytes},

@@ -21,10 +21,13 @@ export async function frameworkOf(application: unknown): Promise<Framework | und
   if (hasFunctions(app, 'getHttpAdapter', 'init', 'getHttpServer')) return nest(app);
   if (hasFunctions(app, 'ready', 'routing', 'inject', 'register')) return fastify(app);
   if (hasFunctions(app, 'callback', 'use') && isObject(app['context'])) return koa(app);
+  if (hasFunctions(app, 'handler', 'find', 'use', 'onNoMatch')) return polka(app);
   // Not before here: it is a tenth of a start, and fetch and wsgi do without.
   const { Server } = await import('node:http');
   if (hasFunctions(app, 'initialize', 'inject', 'route') && app['listener'] instanceof Server)
     return hapi(app);
+  if (hasFunctions(app, 'pre', 'use', 'listen') && app['server'] instanceof Server)
+    return nodeServer('Restify', app['server']);
   if (application instanceof Server) return nodeServer('http.Server', application);
   return undefined;
 }
@@ -55,6 +58,10 @@ function fastify(app: Members): Framework {
       return { listener: app['routing'] as NodeFunction };
     },
   };
+}
+
+function polka(app: Members): Framework {
+  return { name: 'Polka', prepare: async () => ({ listener: app['handler'] as NodeFunction }) };
 }
 
 /** Nest runs on Express or on Fastify; theirs is what serves. */

@@ -95,8 +95,8 @@ function isClass(value: object): boolean {
 }
 
 const shapes = {
-  auto: 'a function, an object with a fetch function, or an application of Express, Koa, Fastify, Nest, Hapi or Hono',
-  node: 'a function (req, res), or an application of Express, Koa, Fastify, Nest or Hapi',
+  auto: 'a function, an object with a fetch function, or an application of Express, Koa, Fastify, Nest, Hapi, Polka, Restify or Hono',
+  node: 'a function (req, res), or an application of Express, Koa, Fastify, Nest, Hapi, Polka or Restify',
   fetch: 'a function (request) => Response, or an object with such a fetch function',
   wsgi: 'a function (environ, startResponse) => iterable of strings or bytes',
 } as const;

@@ -99,6 +99,7 @@ export const wantDrain = number('WantDrain');
 export const wantFlushed = number('WantFlushed');
 export const nodeHead = number('NodeHead');
 export const noDate = number('NoDate');
+export const noReason = number('NoReason');
 export const hasBodyFlag = number('HasBody');
 
 export const controlHandled = number('ControlHandled');

@@ -1,6 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import type { Handler } from '../exchange.js';
+import { defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { abortRequest, initRequest, NativeRequest } from './request.js';
 import './request-fields.js';
@@ -12,6 +13,10 @@ import type { PairFactory } from './turn.js';
 /** Node's own, taken before the preload puts others in their place. */
 const nodeRequest = IncomingMessage.prototype;
 const nodeResponse = ServerResponse.prototype;
+
+// `constructor` and its name are looked at: by programs, by util.inspect and in stack traces.
+defineValues(NativeRequest.prototype, { constructor: IncomingMessage });
+defineValues(NativeResponse.prototype, { constructor: ServerResponse });
 
 type RequestClass = new (exchange: NativeExchange) => NativeRequest;
 type ResponseClass = new (exchange: NativeExchange, request: NativeRequest) => NativeResponse;
@@ -91,20 +96,26 @@ function rerootModules(): void {
   }
 }
 
-// Functions, not classes: the prototype of a class cannot be chosen.
+// Functions, not classes: the prototype of a class cannot be chosen. And without a name of their own: then a stack
+// trace shows that of the `constructor`.
 
 function requestClass(prototype: object): RequestClass {
-  function Request(this: NativeRequest, exchange: NativeExchange): void {
+  return withPrototype(function (this: NativeRequest, exchange: NativeExchange): void {
     initRequest(this, exchange);
-  }
-  Request.prototype = prototype;
-  return Request as unknown as RequestClass;
+  }, prototype);
 }
 
 function responseClass(prototype: object): ResponseClass {
-  function Response(this: NativeResponse, exchange: NativeExchange, request: NativeRequest): void {
+  return withPrototype(function (
+    this: NativeResponse,
+    exchange: NativeExchange,
+    request: NativeRequest,
+  ): void {
     initResponse(this, exchange, request);
-  }
-  Response.prototype = prototype;
-  return Response as unknown as ResponseClass;
+  }, prototype);
+}
+
+function withPrototype<Class>(construct: { prototype: object }, prototype: object): Class {
+  construct.prototype = prototype;
+  return construct as Class;
 }

@@ -56,6 +56,12 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
   closed() {
     return this[kState] === closed || this[kCloseTold];
   },
+  _hasBody() {
+    return this.req.method !== 'HEAD';
+  },
+  useChunkedEncodingByDefault() {
+    return this.req.httpVersion !== '1.0';
+  },
   socket() {
     return this[kState] >= finished ? null : this[kExchange].socket;
   },
@@ -92,10 +98,10 @@ defineValues(NativeResponse.prototype, {
   _last: false,
   chunkedEncoding: false,
   shouldKeepAlive: true,
-  useChunkedEncodingByDefault: true,
   sendDate: true,
   strictContentLength: false,
-  _hasBody: true,
+  _contentLength: null,
+  _removedContLen: false,
   _trailer: '',
   errored: null,
   [kBytes]: 0,

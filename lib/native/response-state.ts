@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { HeaderList } from '../exchange.js';
-import { noDate } from './layout.js';
+import { noDate, noReason } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import { isAwaited, kExchange, type NativeRequest } from './request.js';
@@ -85,12 +85,13 @@ export function startStream(response: NativeResponse): void {
   if (response[kState] !== headSet) return;
   response[kState] = streaming;
   const exchange = response[kExchange];
-  exchange.respondHeadNode(
-    statusOf(response),
-    reasonOf(response),
-    fieldsOf(response),
-    response.sendDate ? 0 : noDate,
-  );
+  exchange.respondHeadNode(statusOf(response), reasonOf(response), fieldsOf(response), headFlags(response));
+}
+
+/** How the core is to write the head. writeHead(200, '') of those who copy the statusText of a Response means it so. */
+export function headFlags(response: NativeResponse): number {
+  const withoutReason = response.statusMessage === '' && response[kStatus] !== undefined;
+  return (response.sendDate ? 0 : noDate) | (withoutReason ? noReason : 0);
 }
 
 export function failWrite(response: NativeResponse, error: Error, callback: Callback | undefined): void {

@@ -2,7 +2,6 @@ import { AsyncResource } from 'node:async_hooks';
 import { ServerResponse, STATUS_CODES } from 'node:http';
 import { bareBase, defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
-import { noDate } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import type { NativeRequest } from './request.js';
@@ -18,6 +17,7 @@ import {
   failWrite,
   fieldsOf,
   finished,
+  headFlags,
   headSet,
   kBytes,
   kCloseTold,
@@ -230,7 +230,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     }
     if (this[kState] === headSet && this[kTrailers] === undefined) {
       this[kState] = ended;
-      exchange.respondNode(statusOf(this), reasonOf(this), fieldsOf(this), body, this.sendDate ? 0 : noDate);
+      exchange.respondNode(statusOf(this), reasonOf(this), fieldsOf(this), body, headFlags(this));
     } else {
       startStream(this);
       if (body !== null) exchange.write(body);

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import { defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { addon } from './layout.js';
 import { socketEncoding } from './node-errors.js';
@@ -31,7 +32,9 @@ let isSocket = false;
 function becomeSocket(): void {
   if (isSocket) return;
   isSocket = true;
-  Object.setPrototypeOf(NativeSocket.prototype, loadNet().Socket.prototype);
+  const { Socket } = loadNet();
+  Object.setPrototypeOf(NativeSocket.prototype, Socket.prototype);
+  defineValues(NativeSocket.prototype, { constructor: Socket });
 }
 
 function loadNet(): typeof import('node:net') {

@@ -109,6 +109,7 @@ enum CommandFlag : uint32_t {
   kNodeHead = 16,      // connection fields as node:http writes them
   kNoDate = 32,        // the application asked for no Date field
   kHasBody = 64,       // respond: a body was given, even if of 0 bytes
+  kNoReason = 128,     // the reason phrase is empty, not the standard one
 };
 
 // Words of the control block.

@@ -168,12 +168,13 @@ void AppendNumber(OutQueue* out, BlockPool* pool, uint64_t number) {
   out->Append(pool, p, static_cast<size_t>(digits + sizeof(digits) - p));
 }
 
+// With no reason phrase (nullptr) the standard one is written.
 void AppendStatusLine(
     OutQueue* out, BlockPool* pool, uint32_t status, const char* reason, uint32_t reason_length) {
-  if (status == 200 && reason_length == 0) {
+  if (status == 200 && reason == nullptr) {
     return AppendText(out, pool, "HTTP/1.1 200 OK\r\n");
   }
-  if (reason_length == 0) {
+  if (reason == nullptr) {
     reason = ReasonOf(status);
     reason_length = static_cast<uint32_t>(strlen(reason));
   }
@@ -262,7 +263,8 @@ void AppendHead(OutQueue* out,
                 const GivenHead& head,
                 const HeadFindings& findings,
                 const HeadFraming& framing) {
-  AppendStatusLine(out, pool, head.status, head.reason, head.reason_length);
+  const bool standard = head.reason_length == 0 && !framing.no_reason;
+  AppendStatusLine(out, pool, head.status, standard ? nullptr : head.reason, head.reason_length);
   const bool special =
       findings.has_connection || findings.has_content_length || findings.has_transfer_encoding;
   const char* p = head.fields;
@@ -293,7 +295,7 @@ void AppendHead(OutQueue* out,
 
 void AppendPlainResponse(
     OutQueue* out, BlockPool* pool, const DateCache& date, uint32_t status, const char* text) {
-  AppendStatusLine(out, pool, status, "", 0);
+  AppendStatusLine(out, pool, status, nullptr, 0);
   AppendText(out, pool, "Content-Type: text/plain; charset=utf-8\r\n");
   out->Append(pool, date.line, date.length);
   AppendText(out, pool, "Connection: close\r\nContent-Length: ");
@@ -305,7 +307,7 @@ void AppendPlainResponse(
 }
 
 void AppendBareRefusal(OutQueue* out, BlockPool* pool, uint32_t status, bool chunked) {
-  AppendStatusLine(out, pool, status, "", 0);
+  AppendStatusLine(out, pool, status, nullptr, 0);
   AppendText(out, pool, "Connection: close\r\n");
   if (chunked) AppendText(out, pool, "Transfer-Encoding: chunked\r\n\r\n0\r\n");
   AppendText(out, pool, "\r\n");

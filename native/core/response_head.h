@@ -48,6 +48,7 @@ struct HeadFraming {
   bool keep = true;  // the connection is kept
   bool http10 = false;
   bool node_style = false;          // write the connection fields as node:http does
+  bool no_reason = false;           // an empty reason phrase is meant
   const DateCache* date = nullptr;  // nullptr: no Date field
   bool add_length = false;
   bool keep_given_length = true;

@@ -128,6 +128,7 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e,
   HeadFraming f;
   f.http10 = e->http10;
   f.node_style = (flags & kNodeHead) != 0;
+  f.no_reason = (flags & kNoReason) != 0;
   f.date = (flags & kNoDate) != 0 ? nullptr : &date_;
   f.keep_alive_seconds = c->server->limits.keep_alive_ms / 1000;
   f.keep = DecideKeep(*e, findings);

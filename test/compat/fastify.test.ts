@@ -1,42 +1,5 @@
-import { createReadStream } from 'node:fs';
-import fastify from 'fastify';
-import { compareBackends, streamedFile } from './scenario.js';
+import * as application from './apps/fastify.js';
+import { compareBackends, compareServers } from './scenario.js';
 
-compareBackends('Fastify', () => {
-  const app = fastify();
-  app.addContentTypeParser(
-    'application/x-www-form-urlencoded',
-    { parseAs: 'string' },
-    async (_req: unknown, body: unknown) => body,
-  );
-  app.get('/', async () => 'Hello, World!');
-  app.get<{ Params: { id: string }; Querystring: { q: string } }>('/users/:id', async (request) => ({
-    id: request.params.id,
-    q: request.query.q,
-  }));
-  app.post('/json', async (request) => request.body);
-  app.put('/echo', async (request) => request.body);
-  app.delete('/empty', async (_request, reply) => reply.code(204).send());
-  app.get('/redirect', async (_request, reply) => reply.redirect('/'));
-  app.get('/headers', async (request, reply) => {
-    reply.header('set-cookie', 'a=1').header('set-cookie', 'b=2').header('x-two', ['one', 'two']);
-    return reply.code(201).send(request.headers['x-ask']);
-  });
-  app.get('/file', async (_request, reply) =>
-    reply.type('application/json').send(createReadStream(streamedFile)),
-  );
-  app.get('/throw', () => {
-    throw new Error('thrown');
-  });
-  app.get('/reject', async () => {
-    throw new Error('rejected');
-  });
-  app.get('/later', async () => {
-    await new Promise(setImmediate);
-    return 'later';
-  });
-  app.setErrorHandler<Error & { statusCode?: number }>((error, _request, reply) => {
-    reply.code(error.statusCode ?? 500).send(`handled: ${error.message}`);
-  });
-  return app;
-});
+compareServers(application);
+compareBackends(application);
