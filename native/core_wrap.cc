@@ -11,6 +11,7 @@
 #include "core/core.h"
 #include "host_wrap.h"
 #include "layout_export.h"
+#include "tls_wrap.h"
 
 namespace chaussette {
 namespace {
@@ -110,14 +111,16 @@ void SetNodeStyle(const Napi::CallbackInfo& info) {
   ServerOf(info)->node_style = info[1].As<Napi::Boolean>().Value();
 }
 
-// writeConnection(number, bytes): past the exchanges.
-void WriteConnection(const Napi::CallbackInfo& info) {
+// writeConnection(number, bytes): past the exchanges; whether there is room for more.
+Napi::Value WriteConnection(const Napi::CallbackInfo& info) {
   Core* core = CoreOf(info);
   core->RunCommands();
   Connection* connection = core->FindConnection(Uint32Of(info, 0));
   const auto bytes = info[1].As<Napi::Uint8Array>();
-  if (connection == nullptr) return;
-  core->WriteRaw(connection, reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength());
+  const bool room =
+      connection == nullptr ||
+      core->WriteRaw(connection, reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength());
+  return Napi::Boolean::New(info.Env(), room);
 }
 
 // endConnection(number, cut).
@@ -256,6 +259,34 @@ Napi::Value TakeOver(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// tunnel(index, generation): the bytes behind the request, or undefined.
+Napi::Value Tunnel(const Napi::CallbackInfo& info) {
+  Core* core = CoreOf(info);
+  core->RunCommands();
+  Exchange* exchange = core->exchanges().Find(Uint32Of(info, 0), Uint32Of(info, 1));
+  std::string head;
+  if (exchange == nullptr || !core->Tunnel(exchange, &head)) return info.Env().Undefined();
+  return Napi::Buffer<char>::Copy(info.Env(), head.data(), head.size());
+}
+
+// setTls(tag, options): empty, or what is wrong with the options.
+Napi::Value SetTls(const Napi::CallbackInfo& info) {
+  std::string problem;
+  std::unique_ptr<TlsContext> context = MakeTlsContext(info[1].As<Napi::Object>(), &problem);
+  if (context != nullptr) CoreOf(info)->SetTls(ServerOf(info), std::move(context));
+  return Napi::String::New(info.Env(), problem);
+}
+
+// tlsSession(number): what was agreed on, or undefined.
+Napi::Value TlsSessionOf(const Napi::CallbackInfo& info) {
+  const Connection* connection = CoreOf(info)->FindConnection(Uint32Of(info, 0));
+  TlsSession session;
+  if (connection == nullptr || !CoreOf(info)->DescribeTls(*connection, &session)) {
+    return info.Env().Undefined();
+  }
+  return ExportTlsSession(info.Env(), session);
+}
+
 }  // namespace
 
 void InitCore(Napi::Env env, Napi::Object exports) {
@@ -280,6 +311,9 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("stats", Napi::Function::New(env, Stats));
   exports.Set("openExchanges", Napi::Function::New(env, OpenExchanges));
   exports.Set("takeOver", Napi::Function::New(env, TakeOver));
+  exports.Set("tunnel", Napi::Function::New(env, Tunnel));
+  exports.Set("setTls", Napi::Function::New(env, SetTls));
+  exports.Set("tlsSession", Napi::Function::New(env, TlsSessionOf));
   exports.Set("endpoint", Napi::Function::New(env, Endpoint));
 }
 

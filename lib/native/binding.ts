@@ -81,6 +81,46 @@ export type NativeLimits = [
   bodyBytesMax: number,
 ];
 
+/** What OpenSSL is given; certificates and keys in PEM. See native/core/tls_context.h. */
+export interface NativeTls {
+  /** [chain, key, chain, key, …] */
+  readonly identities: readonly string[];
+  readonly passphrase: string;
+  readonly authorities: string;
+  readonly ciphers: string;
+  readonly cipherSuites: string;
+  readonly groups: string;
+  /** 80 bytes, or none for random ones. */
+  readonly ticketKeys: Buffer;
+  /** ALPN, in wire format. */
+  readonly protocols: Buffer;
+  /** 0x0303 or 0x0304; 0 for the default (TLS 1.2 and newer). */
+  readonly versionMin: number;
+  readonly versionMax: number;
+  readonly preferOwnCiphers: boolean;
+  readonly requestCertificate: boolean;
+  readonly requireCertificate: boolean;
+  /** [pattern, options, pattern, options, …]: by the name that the client asks for. */
+  readonly names: readonly (string | NativeTls)[];
+}
+
+/** What client and server have agreed on. */
+export interface NativeTlsSession {
+  readonly protocol: string;
+  readonly cipher: string;
+  readonly cipherStandard: string;
+  readonly cipherVersion: string;
+  /** By ALPN; empty: none. */
+  readonly application: string;
+  /** By SNI; empty: none. */
+  readonly serverName: string;
+  readonly resumed: boolean;
+  /** X509_V_ERR_*; 0: the certificate is believed, or there is none. */
+  readonly verifyError: number;
+  /** Of the client, DER; empty: none. */
+  readonly certificate: Buffer;
+}
+
 /** Functions of the core; one core for each thread. Ids that are stale do nothing. */
 export interface CoreFunctions {
   /** The numbers of native/core/layout.h by name, and the names of the known header fields. */
@@ -104,8 +144,9 @@ export interface CoreFunctions {
   addListener(tag: number, fd: number, shared: boolean): number;
   /** Refuse without a body, and take a client that has shut down its side for gone, as node:http does. */
   setNodeStyle(tag: number, on: boolean): void;
-  /** Send bytes past the exchanges. @param connection Its number. */
-  writeConnection(connection: number, bytes: Uint8Array): void;
+  /** Send bytes past the exchanges. @param connection Its number. @returns Whether there is room for more; in a
+   *  tunnel a drain event tells of it later. */
+  writeConnection(connection: number, bytes: Uint8Array): boolean;
   /** Close a connection when what is queued is sent. @param cut Do not wait for that. */
   endConnection(connection: number, cut: boolean): void;
   /** Close the connections that are idle at the next flush. */
@@ -122,6 +163,13 @@ export interface CoreFunctions {
   /** The descriptor of a connection that changes its protocol, which is the caller's from here on, and the bytes that
    *  came behind the request. @returns undefined when the exchange cannot be taken over. */
   takeOver(index: number, generation: number): [number, Buffer] | undefined;
+  /** As takeOver where the descriptor stays with the core (TLS): bytes of the other protocol come as body bytes of the
+   *  exchange, and writeConnection and endConnection answer. @returns The bytes behind the request. */
+  tunnel(index: number, generation: number): Buffer | undefined;
+  /** Speak TLS with connections from now on. @returns Empty, or what OpenSSL refuses. */
+  setTls(tag: number, options: NativeTls): string;
+  /** @returns undefined for plain connections. */
+  tlsSession(connection: number): NativeTlsSession | undefined;
   /** Address, port and family of one end of the connection of an exchange. */
   endpoint(
     index: number,

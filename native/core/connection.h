@@ -51,8 +51,9 @@ struct Exchange {
   bool response_chunked = false;
   bool response_has_length = false;
   bool response_body_allowed = false;
-  bool close = false;  // the connection ends with this response
-  bool cut = false;    // ... without its regular end
+  bool close = false;   // the connection ends with this response
+  bool cut = false;     // ... without its regular end
+  bool tunnel = false;  // another protocol: bytes as they are, both ways
   bool want_drain = false;
   bool want_flushed = false;
 };

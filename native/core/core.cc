@@ -12,6 +12,14 @@
 #include "core/response_writer.h"
 
 namespace chaussette {
+namespace {
+
+uint64_t EpollData(const Connection& c) {
+  return (static_cast<uint64_t>(c.generation) << 32) | c.index;
+}
+
+}  // namespace
+
 Core::Core(Host* host, const LlhttpFunctions* llhttp, const SharedMemory& memory)
     : host_(host),
       memory_(memory),
@@ -59,6 +67,7 @@ bool Core::Turn() {
   if (dispatching_ || dead_) return false;
   UpdateNow();
   turns_++;
+  if (!unread_.empty()) ReadUnread();
   epoll_event events[kEventsPerTurnMax];
   const int count = epoll_wait(epoll_.get(), events, static_cast<int>(kEventsPerTurnMax), 0);
   for (int i = 0; i < count && !dead_; i++) {
@@ -90,7 +99,10 @@ void Core::HandleEvent(uint64_t data, uint32_t events) {
   }
   Connection* c = connections_.Find(index, mark);
   if (c == nullptr || c->state == ConnectionState::kClosed) return;
-  if ((events & EPOLLOUT) != 0) Touch(c);
+  if ((events & EPOLLOUT) != 0) {
+    Touch(c);
+    if (c->channel.wants_write) events |= EPOLLIN;
+  }
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
   const bool reads =
       c->state == ConnectionState::kLingering || (!c->read_paused && !c->peer_closed);
@@ -105,6 +117,17 @@ void Core::HandleEvent(uint64_t data, uint32_t events) {
     if (!HasReadRoom(*c)) return;  // for events that come first: read next turn
   }
   reader_->Read(c);
+}
+
+void Core::ReadUnread() {
+  std::vector<uint64_t> unread;
+  unread.swap(unread_);
+  for (const uint64_t data : unread) HandleEvent(data, EPOLLIN);
+}
+
+void Core::ReadAgain(Connection* c) {
+  unread_.push_back(EpollData(*c));
+  Wake();
 }
 
 void Core::Settle() {
@@ -263,7 +286,7 @@ void Core::Watch(Connection* c, uint32_t events) {
   if (c->epoll_events == events || c->state == ConnectionState::kClosed) return;
   epoll_event event{};
   event.events = events;
-  event.data.u64 = (static_cast<uint64_t>(c->generation) << 32) | c->index;
+  event.data.u64 = EpollData(*c);
   c->epoll_events = events;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, c->channel.fd, &event) == 0) return;
   // Somebody in this process has closed the descriptor (epoll_ctl(2): EBADF,
@@ -308,10 +331,14 @@ Connection* Core::FindConnection(uint32_t serial) {
   return nullptr;
 }
 
-void Core::WriteRaw(Connection* c, const char* data, size_t length) {
-  if (!c->open()) return;
+bool Core::WriteRaw(Connection* c, const char* data, size_t length) {
+  if (!c->open()) return true;
   c->out.Append(&blocks_, data, length);
   Touch(c);
+  if (c->out.bytes() <= kWriteWindowBytes || c->first_exchange == kNoIndex) return true;
+  Exchange* e = exchanges_.at(c->first_exchange);
+  e->want_drain = e->want_drain || e->tunnel;
+  return !e->tunnel;
 }
 
 void Core::End(Connection* c, bool cut) {

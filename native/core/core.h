@@ -16,6 +16,7 @@
 #include "core/server.h"
 #include "core/slab.h"
 #include "core/timer_wheel.h"
+#include "core/tls_transport.h"
 #include "core/transport.h"
 #include "core/unique_fd.h"
 
@@ -86,6 +87,8 @@ class Core {
   // Takes the descriptor. Returns 0 or a negated errno. `shared`: what waits in
   // the queue of the socket is not lost when this process closes it.
   [[nodiscard]] int AddListener(Server* server, int fd, bool shared = false);
+  // For connections from now on; what is connected keeps what it has.
+  void SetTls(Server* server, std::unique_ptr<TlsContext> context);
   // Stop accepting; close what is idle and the rest after its response.
   void Drain(Server* server);
   // Close the connections that are idle at the next flush.
@@ -96,7 +99,8 @@ class Core {
   // By its number; nullptr when it has ended. Searches all of them.
   Connection* FindConnection(uint32_t serial);
   // Bytes past the exchanges, as they are.
-  void WriteRaw(Connection* connection, const char* data, size_t length);
+  // False when there is enough: kEventDrain tells of room in a tunnel.
+  bool WriteRaw(Connection* connection, const char* data, size_t length);
   // Close when what is queued is sent; `cut` does not wait. The connection stays
   // valid until the end of the turn.
   void End(Connection* connection, bool cut);
@@ -112,6 +116,12 @@ class Core {
   // behind the request. False when the exchange asked for no upgrade, is not
   // alone on its connection, or has an answer.
   [[nodiscard]] bool TakeOver(Exchange* exchange, int* fd, std::string* head);
+  // The same where the bytes have to stay with the transport: from here on body
+  // bytes of the exchange are those of the other protocol, up to the end of the
+  // stream, and WriteRaw and End answer.
+  [[nodiscard]] bool Tunnel(Exchange* exchange, std::string* head);
+  // What is known of a connection's TLS session; false when there is none.
+  bool DescribeTls(const Connection& connection, TlsSession* session) const;
   // Only write: called by JavaScript when the command memory is full.
   void RunCommands();
   // Judge deadlines, kTickMs apart or more.
@@ -151,6 +161,11 @@ class Core {
   void Touch(Connection* connection);
   void Resume(Connection* connection);
   void Watch(Connection* connection, uint32_t events);
+  // Read it in the next turn without waiting for epoll.
+  void ReadAgain(Connection* connection);
+  // Its transport did not understand the client: what is sent from here on is
+  // plain.
+  void MakePlain(Connection* connection);
   // A new exchange behind those of the connection.
   Exchange* AddExchange(Connection* connection);
   void FreeExchange(Exchange* exchange);
@@ -179,6 +194,8 @@ class Core {
   void PauseAccept(Listener* listener, Server* server);
   void WatchListener(Listener* listener, Server* server, bool watch);
   void HandleEvent(uint64_t data, uint32_t events);
+  void ReadUnread();
+  bool CanTakeOver(Exchange* exchange);
   void Settle();
   void Wake();
   void Dispatch();
@@ -202,6 +219,7 @@ class Core {
   UniqueFd epoll_;
   UniqueFd wake_;  // eventfd(2), watched by epoll_
   PlainTransport plain_;
+  std::unique_ptr<TlsTransport> tls_;  // from the first server with TLS on
   RequestTable table_;
   BodyBlocks body_blocks_;
   BlockPool blocks_;
@@ -216,6 +234,7 @@ class Core {
   std::vector<uint32_t> resumed_;
   std::vector<uint32_t> closed_;
   std::vector<uint32_t> due_;
+  std::vector<uint64_t> unread_;  // epoll data of connections for ReadAgain
   std::unique_ptr<RequestReader> reader_;
   std::unique_ptr<ResponseWriter> writer_;
   uint64_t now_ms_ = 0;

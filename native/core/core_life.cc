@@ -93,12 +93,17 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
   c->index = index;
   c->channel.fd = fd;
   c->transport = &plain_;
+  if (server->tls != nullptr) {
+    c->transport = tls_.get();
+    tls_->Begin(*server->tls, &c->channel);
+  }
   c->server = server;
   c->serial = ++connection_serial_;
   epoll_event event{};
   event.events = c->epoll_events = EPOLLIN;
   event.data.u64 = (static_cast<uint64_t>(c->generation) << 32) | index;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    c->transport->Release(&c->channel);
     close(fd);
     connections_.Give(index);
     PauseAccept(listener, server);
@@ -174,13 +179,18 @@ uint32_t Core::Cut(Server* server) {
   return in_flight;
 }
 
-bool Core::TakeOver(Exchange* e, int* fd, std::string* head) {
+// The responses in front of it leave first. The exchange is gone when the
+// connection turns out to be broken.
+bool Core::CanTakeOver(Exchange* e) {
   Connection* c = ConnectionOf(*e);
   if (!e->upgrade || !e->request_complete || e->response_started) return false;
-  // The responses in front of it leave first. The exchange is gone when the
-  // connection turns out to be broken.
   if (!c->out.empty()) writer_->Write(c);
-  if (!c->open() || c->in_flight != 1 || !c->out.empty()) return false;
+  return c->open() && c->in_flight == 1 && c->out.empty();
+}
+
+bool Core::TakeOver(Exchange* e, int* fd, std::string* head) {
+  Connection* c = ConnectionOf(*e);
+  if (c->transport != &plain_ || !CanTakeOver(e)) return false;
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, c->channel.fd, nullptr);
   *fd = c->channel.fd;
   c->channel.fd = -1;
@@ -189,6 +199,31 @@ bool Core::TakeOver(Exchange* e, int* fd, std::string* head) {
   FreeExchange(e);
   Close(c);
   return true;
+}
+
+bool Core::Tunnel(Exchange* e, std::string* head) {
+  Connection* c = ConnectionOf(*e);
+  if (!CanTakeOver(e)) return false;
+  if (c->spill != nullptr) *head = std::move(c->spill->bytes);
+  c->spill.reset();
+  e->tunnel = e->body_wanted = e->response_started = true;
+  e->request_complete = false;
+  reader_->ResumeReading(c);
+  return true;
+}
+
+void Core::SetTls(Server* server, std::unique_ptr<TlsContext> context) {
+  if (tls_ == nullptr) tls_ = std::make_unique<TlsTransport>();
+  server->tls = std::move(context);
+}
+
+bool Core::DescribeTls(const Connection& c, TlsSession* session) const {
+  return c.channel.session != nullptr && tls_->Describe(c.channel, session);
+}
+
+void Core::MakePlain(Connection* c) {
+  c->transport->Release(&c->channel);
+  c->transport = &plain_;
 }
 
 void Core::ReportIdle(Server* server) {

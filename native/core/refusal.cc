@@ -33,6 +33,7 @@ constexpr RefusalEntry kTable[] = {
     {501, "The method is not known.", "RFC 9110 §9.1"},
     {501, "The transfer coding is not known.", "RFC 9112 §6.1"},
     {505, "Only HTTP/1.0 and HTTP/1.1 are served.", "RFC 9110 §15.6.6"},
+    {400, "Plain HTTP came to a port that speaks TLS: use https.", "RFC 9110 §4.2.2"},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == static_cast<size_t>(Refusal::kCount));
 

@@ -35,6 +35,7 @@ enum class Refusal : uint8_t {
   kMethod,
   kTransferCoding,
   kVersion,
+  kPlainOnTls,
   kCount,
 };
 

@@ -17,6 +17,10 @@ uint32_t FlagIf(bool condition, RecordFlag flag) {
 
 }  // namespace
 
+bool RequestReader::IsTunnel(const Connection& c) {
+  return c.first_exchange != kNoIndex && core_->exchanges().at(c.first_exchange)->tunnel;
+}
+
 size_t RequestReader::ReadRoom(const Connection& connection) {
   // Trailers are stored behind the bytes that they came with.
   return kReadBytesMax + kBodyBlockReadMax + kTrailerBytesMax +
@@ -34,12 +38,16 @@ void RequestReader::Read(Connection* c) {
   in_block_ = base != nullptr && n >= static_cast<ssize_t>(kBodyBlockShareMin);
   if (base == nullptr) {
     base = table.tail();
-    n = c->transport->Read(&c->channel, base + spilled, kReadBytesMax);
+    n = Receive(c, base + spilled, kReadBytesMax);
   } else if (!in_block_ && n > 0) {
     base = static_cast<char*>(memcpy(table.tail(), base, static_cast<size_t>(n)));
   }
   if (n == kWouldBlock) return;
   if (n == kBroken) return core_->Kill(c);
+  if (n == kForeign) {
+    core_->MakePlain(c);
+    return Refuse(c, Refusal::kPlainOnTls);
+  }
   if (n == 0) return OnEndOfStream(c);
   c->server->bytes_in += static_cast<uint64_t>(n);
   size_t parsed = 0;
@@ -48,6 +56,7 @@ void RequestReader::Read(Connection* c) {
     parsed = c->spill->parsed;
   }
   c->spill.reset();
+  if (IsTunnel(*c)) return PassOn(c, base, base + n);
   Parse(c, base, base + parsed, base + spilled + n);
 }
 
@@ -58,14 +67,33 @@ char* RequestReader::ReadBlock(Connection* c, ssize_t* length) {
   char* to = blocks.Tail();
   if (to == nullptr) return nullptr;
   const size_t room = blocks.room() < kBodyBlockReadMax ? blocks.room() : kBodyBlockReadMax;
-  *length = c->transport->Read(&c->channel, to, room);
+  *length = Receive(c, to, room);
   return to;
+}
+
+// As Transport::Read; what the transport waits for is seen to.
+ssize_t RequestReader::Receive(Connection* c, char* to, size_t room) {
+  const ssize_t n = c->transport->Read(&c->channel, to, room);
+  if (c->channel.more) core_->ReadAgain(c);
+  if (c->channel.wants_write) core_->Watch(c, c->epoll_events | EPOLLOUT);
+  return n;
+}
+
+// Bytes of another protocol go to whoever has taken the exchange over.
+void RequestReader::PassOn(Connection* c, const char* from, const char* end) {
+  kept_ = start_ = from;
+  limit_ = end;
+  Exchange* e = core_->exchanges().at(c->first_exchange);
+  AddBody(e, from, static_cast<size_t>(end - from));
+  e->unconsumed_bytes += static_cast<uint32_t>(end - from);
+  if (e->unconsumed_bytes > kBodyWindowBytes) c->read_paused = true;
+  core_->table().Keep(kept_);
 }
 
 void RequestReader::ReadLingering(Connection* c) {
   // The arena's free end serves as a place to throw bytes at.
   char* to = core_->table().tail();
-  const ssize_t n = c->transport->Read(&c->channel, to, kReadBytesMax);
+  const ssize_t n = Receive(c, to, kReadBytesMax);
   if (n == kWouldBlock) return;
   c->linger_bytes += n > 0 ? static_cast<uint32_t>(n) : 0;
   if (n <= 0 || c->linger_bytes > kLingerBytesMax) core_->Kill(c);
@@ -75,6 +103,10 @@ void RequestReader::OnEndOfStream(Connection* c) {
   c->peer_closed = true;
   c->no_more_requests = true;
   core_->Watch(c, c->epoll_events & ~static_cast<uint32_t>(EPOLLIN));
+  if (IsTunnel(*c)) {
+    BodyRecord(core_->exchanges().at(c->first_exchange))[kRecordFlags] |= kFlagBodyComplete;
+    return;
+  }
   if (c->in_message()) {
     if (c->parser->in_head()) return Refuse(c, Refusal::kIncomplete);
     return core_->Kill(c);
@@ -269,7 +301,9 @@ Refusal RequestReader::OnHead(const Head& head) {
 
 void RequestReader::ResumeReading(Connection* c) {
   c->read_paused = false;
-  if (c->open() && !c->peer_closed) core_->Watch(c, c->epoll_events | EPOLLIN);
+  if (!c->open() || c->peer_closed) return;
+  core_->Watch(c, c->epoll_events | EPOLLIN);
+  if (c->channel.more) core_->ReadAgain(c);
 }
 
 void RequestReader::Refuse(Connection* c, Refusal refusal) {

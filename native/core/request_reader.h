@@ -33,6 +33,7 @@ class RequestReader final : public RequestSink {
   void DropBody(Exchange* exchange);
   // Nobody will read the rest of the body: throw it away up to a limit.
   void DiscardBody(Exchange* exchange);
+  void ResumeReading(Connection* connection);
 
   // Answer with the refusal's status and close.
   void Refuse(Connection* connection, Refusal refusal);
@@ -41,6 +42,7 @@ class RequestReader final : public RequestSink {
   Refusal OnHead(const Head& head) override;
   Refusal OnBody(const char* at, size_t length) override;
 
+  ssize_t Receive(Connection* connection, char* to, size_t room);
   void ReadLingering(Connection* connection);
   void OnEndOfStream(Connection* connection);
   void Parse(Connection* connection, const char* base, const char* from, const char* end);
@@ -48,6 +50,7 @@ class RequestReader final : public RequestSink {
   void OnMessageComplete(Connection* connection);
   void AddTrailers(Connection* connection, Exchange* exchange, uint32_t* record);
   const char* SkipEmptyLines(Connection* connection, const char* from, const char* end);
+  bool IsTunnel(const Connection& connection);
   void Discard(Connection* connection, size_t bytes);
   void Keep(const char* end);
   uint32_t KeepHead(const Head& head);
@@ -58,7 +61,7 @@ class RequestReader final : public RequestSink {
   uint32_t* BodyRecord(Exchange* exchange);
   uint32_t* NewBodyRecord(Exchange* exchange);
   void AddBody(Exchange* exchange, const char* at, size_t length);
-  void ResumeReading(Connection* connection);
+  void PassOn(Connection* connection, const char* from, const char* end);
 
   Core* core_;
   Connection* current_ = nullptr;  // whose bytes are being parsed

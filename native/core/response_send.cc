@@ -47,7 +47,8 @@ void ResponseWriter::Write(Connection* c) {
     if (!c->out.empty()) break;
     FinishFront(c);
   }
-  const uint32_t out_bit = c->out.empty() ? 0 : static_cast<uint32_t>(EPOLLOUT);
+  const bool out = !c->out.empty() || c->channel.wants_write;
+  const uint32_t out_bit = out ? static_cast<uint32_t>(EPOLLOUT) : 0;
   core_->Watch(c, (c->epoll_events & ~static_cast<uint32_t>(EPOLLOUT)) | out_bit);
   if (c->out.empty()) {
     if (c->close_after_flush) return c->cut ? core_->Kill(c) : core_->Linger(c);

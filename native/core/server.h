@@ -8,6 +8,7 @@
 
 #include "core/limits.h"
 #include "core/refusal.h"
+#include "core/tls_context.h"
 #include "core/unique_fd.h"
 
 namespace chaussette {
@@ -46,6 +47,7 @@ struct Server {
   uint32_t tag = 0;
   ServerLimits limits;
   std::vector<std::unique_ptr<Listener>> listeners;
+  std::unique_ptr<TlsContext> tls;  // nullptr: plain
   uint32_t connections = 0;
   uint32_t in_flight = 0;
   bool draining = false;

@@ -13,11 +13,17 @@ namespace chaussette {
 struct Channel {
   int fd = -1;
   void* session = nullptr;
+  // Of the last Read: it stopped with bytes at hand that epoll knows nothing of;
+  // it goes on when the socket takes bytes.
+  bool more = false;
+  bool wants_write = false;
 };
 
 // Results of Read and Write below 0 that are not an errno.
 constexpr ssize_t kWouldBlock = -1;
 constexpr ssize_t kBroken = -2;
+// What came is not of the transport's protocol.
+constexpr ssize_t kForeign = -3;
 
 // How bytes get to the peer and back. Five verbs; TLS is another implementation.
 // Owner:    Core, one instance of each kind; stateless, the state is in Channel.
@@ -26,7 +32,8 @@ constexpr ssize_t kBroken = -2;
 // Never:    blocks, or raises SIGPIPE.
 class Transport {
  public:
-  // Returns the bytes read, 0 at the end of the stream, kWouldBlock or kBroken.
+  // Returns the bytes read, 0 at the end of the stream, kWouldBlock, kBroken or
+  // kForeign.
   virtual ssize_t Read(Channel* channel, char* to, size_t room) = 0;
   // Returns the bytes taken, kWouldBlock or kBroken.
   virtual ssize_t Write(Channel* channel, const iovec* parts, int count) = 0;

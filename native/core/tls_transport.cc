@@ -1,0 +1,225 @@
+#include "core/tls_transport.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/check.h"
+#include "core/tls_context.h"
+
+namespace chaussette {
+namespace {
+
+// The most plain bytes of one record (RFC 8446 §5.1).
+constexpr size_t kRecordBytes = SSL3_RT_MAX_PLAIN_LENGTH;
+
+// What Channel::session points to.
+struct Session {
+  SSL* ssl;
+  const Channel* channel;
+  // The last recv(2) filled less than it could: the socket is empty, and epoll
+  // tells when it is not.
+  bool drained;
+};
+
+Session* SessionOf(const Channel& channel) {
+  return static_cast<Session*>(channel.session);
+}
+
+// OpenSSL's own socket BIO calls write(2), which raises SIGPIPE.
+int BioWrite(BIO* bio, const char* data, int length) {
+  const auto* session = static_cast<const Session*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  ssize_t n;
+  do {
+    n = send(session->channel->fd, data, static_cast<size_t>(length), MSG_NOSIGNAL);
+  } while (n < 0 && errno == EINTR);
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_retry_write(bio);
+  return static_cast<int>(n);
+}
+
+int BioRead(BIO* bio, char* to, int room) {
+  auto* session = static_cast<Session*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  if (session->drained) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  ssize_t n;
+  do {
+    n = recv(session->channel->fd, to, static_cast<size_t>(room), 0);
+  } while (n < 0 && errno == EINTR);
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_retry_read(bio);
+  session->drained = n < 0 || (n > 0 && n < room);
+  return static_cast<int>(n);
+}
+
+long BioControl(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+// Plain HTTP where a record should be.
+bool IsPlainHttp() {
+  const unsigned long code = ERR_peek_error();
+  return ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST;
+}
+
+}  // namespace
+
+TlsTransport::TlsTransport()
+    : method_(BIO_meth_new(BIO_TYPE_SOURCE_SINK, "chaussette")),
+      record_(std::make_unique<char[]>(kRecordBytes)) {
+  CHECK(method_ != nullptr);
+  BIO_meth_set_write(method_, BioWrite);
+  BIO_meth_set_read(method_, BioRead);
+  BIO_meth_set_ctrl(method_, BioControl);
+}
+
+TlsTransport::~TlsTransport() {
+  BIO_meth_free(method_);
+}
+
+void TlsTransport::Begin(const TlsContext& context, Channel* channel) {
+  SSL* ssl = SSL_new(context.get());
+  BIO* bio = BIO_new(method_);
+  CHECK(ssl != nullptr && bio != nullptr);
+  auto* session = new Session{ssl, channel, false};
+  BIO_set_data(bio, session);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl, bio, bio);
+  SSL_set_accept_state(ssl);
+  channel->session = session;
+}
+
+// Reads until `room` is full or the socket is empty, since epoll knows nothing of
+// what OpenSSL has taken already.
+ssize_t TlsTransport::Read(Channel* channel, char* to, size_t room) {
+  Session* session = SessionOf(*channel);
+  channel->more = false;
+  channel->wants_write = false;
+  session->drained = false;
+  size_t total = 0;
+  while (total < room) {
+    ERR_clear_error();
+    size_t n = 0;
+    if (SSL_read_ex(session->ssl, to + total, room - total, &n) == 1) {
+      total += n;
+      continue;
+    }
+    const int error = SSL_get_error(session->ssl, 0);
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
+      channel->wants_write = error == SSL_ERROR_WANT_WRITE;
+      return total > 0 ? static_cast<ssize_t>(total) : kWouldBlock;
+    }
+    if (total > 0) break;  // the end comes up again
+    if (error == SSL_ERROR_ZERO_RETURN) return 0;
+    return IsPlainHttp() ? kForeign : kBroken;
+  }
+  channel->more = true;
+  return static_cast<ssize_t>(total);
+}
+
+// Returns as Write.
+ssize_t TlsTransport::WriteRecord(Channel* channel, const char* data, size_t length) {
+  SSL* ssl = SessionOf(*channel)->ssl;
+  // It would wait for the client's half of the handshake.
+  if (!SSL_is_init_finished(ssl)) return kBroken;
+  ERR_clear_error();
+  size_t n = 0;
+  if (SSL_write_ex(ssl, data, length, &n) == 1) return static_cast<ssize_t>(n);
+  return SSL_get_error(ssl, 0) == SSL_ERROR_WANT_WRITE ? kWouldBlock : kBroken;
+}
+
+// Small parts become one record. A record that could not be sent is offered again
+// with the same bytes in front, as OpenSSL demands: output is only added behind.
+ssize_t TlsTransport::Write(Channel* channel, const iovec* parts, int count) {
+  ssize_t total = 0;
+  int i = 0;
+  size_t offset = 0;  // in parts[i]
+  while (i < count) {
+    const char* data = static_cast<const char*>(parts[i].iov_base) + offset;
+    size_t length = parts[i].iov_len - offset;
+    if (length < kRecordBytes && i + 1 < count) {
+      size_t filled = 0;
+      for (int k = i; k < count && filled < kRecordBytes; k++) {
+        const size_t skip = k == i ? offset : 0;
+        const size_t left = parts[k].iov_len - skip;
+        const size_t n = left < kRecordBytes - filled ? left : kRecordBytes - filled;
+        memcpy(record_.get() + filled, static_cast<const char*>(parts[k].iov_base) + skip, n);
+        filled += n;
+      }
+      data = record_.get();
+      length = filled;
+    }
+    const ssize_t n = WriteRecord(channel, data, length);
+    if (n < 0) return total > 0 && n == kWouldBlock ? total : n;
+    total += n;
+    offset += static_cast<size_t>(n);
+    while (i < count && offset >= parts[i].iov_len) offset -= parts[i++].iov_len;
+  }
+  return total;
+}
+
+ssize_t TlsTransport::SendFile(Channel* channel, int file, off_t offset, size_t length) {
+  const size_t most = length < kRecordBytes ? length : kRecordBytes;
+  ssize_t n;
+  do {
+    n = pread(file, record_.get(), most, offset);
+  } while (n < 0 && errno == EINTR);
+  if (n <= 0) return kBroken;
+  return WriteRecord(channel, record_.get(), static_cast<size_t>(n));
+}
+
+// The closing alert is one record; when the socket has no room even for that, the
+// end of the stream has to do.
+void TlsTransport::ShutdownWrite(Channel* channel) {
+  SSL* ssl = SessionOf(*channel)->ssl;
+  ERR_clear_error();
+  if (SSL_is_init_finished(ssl)) SSL_shutdown(ssl);
+  ERR_clear_error();
+  shutdown(channel->fd, SHUT_WR);
+}
+
+void TlsTransport::Release(Channel* channel) {
+  Session* session = SessionOf(*channel);
+  if (session == nullptr) return;
+  channel->session = nullptr;
+  channel->more = channel->wants_write = false;
+  SSL_free(session->ssl);
+  delete session;
+  ERR_clear_error();
+}
+
+bool TlsTransport::Describe(const Channel& channel, TlsSession* to) const {
+  const SSL* ssl = SessionOf(channel)->ssl;
+  if (!SSL_is_init_finished(ssl)) return false;
+  to->protocol = SSL_get_version(ssl);
+  const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl);
+  to->cipher = SSL_CIPHER_get_name(cipher);
+  to->cipher_standard = SSL_CIPHER_standard_name(cipher);
+  to->cipher_version = SSL_CIPHER_get_version(cipher);
+  const unsigned char* protocol = nullptr;
+  unsigned int length = 0;
+  SSL_get0_alpn_selected(ssl, &protocol, &length);
+  to->application.assign(reinterpret_cast<const char*>(protocol), length);
+  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  to->server_name = name != nullptr ? name : "";
+  to->resumed = SSL_session_reused(ssl) == 1;
+  to->verify_error = SSL_get_verify_result(ssl);
+  X509* certificate = SSL_get1_peer_certificate(ssl);
+  if (certificate == nullptr) return true;
+  unsigned char* der = nullptr;
+  const int size = i2d_X509(certificate, &der);
+  if (size > 0) to->certificate.assign(reinterpret_cast<char*>(der), static_cast<size_t>(size));
+  OPENSSL_free(der);
+  X509_free(certificate);
+  return true;
+}
+
+}  // namespace chaussette

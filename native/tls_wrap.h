@@ -1,0 +1,22 @@
+#ifndef NATIVE_TLS_WRAP_H_
+#define NATIVE_TLS_WRAP_H_
+
+#include <napi.h>
+
+#include <memory>
+#include <string>
+
+#include "core/tls_context.h"
+#include "core/tls_transport.h"
+
+namespace chaussette {
+
+// Reads the options that lib/native/tls.ts has checked. nullptr when OpenSSL
+// refuses something: `problem` says what.
+std::unique_ptr<TlsContext> MakeTlsContext(const Napi::Object& options, std::string* problem);
+
+Napi::Value ExportTlsSession(Napi::Env env, const TlsSession& session);
+
+}  // namespace chaussette
+
+#endif  // NATIVE_TLS_WRAP_H_
