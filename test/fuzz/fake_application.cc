@@ -63,6 +63,7 @@ bool FakeApplication::Dispatch(uint32_t first, uint32_t count) {
 
 void FakeApplication::OnRequest(const uint32_t* record) {
   const uint32_t index = record[kRecordIndex];
+  requests_++;
   const uint64_t head_end = uint64_t{record[kRecordHeadOffset]} + record[kRecordHeadLength];
   if (head_end > kArenaBytes) Fail("a head outside of the arena");
   const char* head = memory_.arena + record[kRecordHeadOffset];

@@ -39,6 +39,8 @@ class FakeApplication final : public Host {
   // Nothing may be left.
   void CheckEnd() const;
   bool idle() const { return idle_; }
+  // How many requests have come so far.
+  uint32_t requests() const { return requests_; }
 
  private:
   struct Entry {
@@ -75,6 +77,7 @@ class FakeApplication final : public Host {
   uint8_t Decide() { return decisions_[next_decision_++ % decision_count_]; }
   uint32_t Slot(size_t bytes);
 
+  uint32_t requests_ = 0;
   std::unique_ptr<char[]> arena_;
   std::unique_ptr<uint32_t[]> records_;
   std::unique_ptr<uint32_t[]> headers_;
