@@ -63,7 +63,7 @@ function endOnSignal(
 ): Promise<number> {
   process.on('SIGHUP', () => {
     notifier?.reloading();
-    server.reopenLogs();
+    server.reload();
     notifier?.ready(server.addresses);
   });
   process.on('SIGUSR2', () => {

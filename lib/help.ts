@@ -42,7 +42,7 @@ export function helpText(): string {
     'Signals:',
     ...row('SIGTERM, SIGINT', 'stop accepting, answer what is in flight, end'),
     ...row('SIGQUIT, SIGINT twice', 'stop now'),
-    ...row('SIGHUP', 'open the log file again'),
+    ...row('SIGHUP', 'open the log file and read the certificates again'),
     ...row('SIGUSR2', 'log what is in flight, and counters'),
     '',
     'Exit codes:',

@@ -23,6 +23,8 @@ import { BoundSockets } from './sockets/bind.js';
 import { adoptAll, checkAll, placesOf } from './sockets/places.js';
 import { takeActivation } from './sockets/systemd.js';
 import type { ThreadPool } from './threads/pool.js';
+import type { TlsSettings } from './tls.js';
+import { renewTls, tlsOf } from './tls-options.js';
 
 /** What `serve` takes: the options of the command in camelCase, durations in seconds, sizes in bytes. */
 export interface ServeOptions
@@ -43,6 +45,8 @@ export interface ServerSetup {
   readonly sockets?: (description: string) => Promise<readonly ListeningSocket[]>;
   /** A worker thread leaves the lines of the start to the main thread. */
   readonly quiet?: true;
+  /** What session tickets are made of where no option says: the same in all threads. */
+  readonly ticketSecret?: Uint8Array | undefined;
 }
 
 export type ServerState = 'idle' | 'starting' | 'serving' | 'draining' | 'closed';
@@ -106,10 +110,12 @@ export class Server {
     await this.#threads?.respond();
   }
 
-  /** After logrotate(8). */
-  reopenLogs(): void {
-    this.#setup.log.reopen();
-    this.#threads?.reopenLogs();
+  /** Open the log file and read the certificates again: after logrotate(8), or a renewal. */
+  reload(): void {
+    const { log, options, ticketSecret } = this.#setup;
+    log.reopen();
+    if (this.#threads !== undefined) this.#threads.reload();
+    else if (this.#backend !== undefined) void renewTls(this.#backend, options, log, ticketSecret);
   }
 
   /** Load, bind and serve. After an error nothing is left open that we opened.
@@ -127,11 +133,12 @@ export class Server {
       await this.#runPreHook();
       await this.#bound.bind(places, options);
       const { backend, note } = await resolving;
+      const tls = await tlsOf(options, log, this.#setup.ticketSecret);
       const given = await provided?.(loaded.description);
       this.#sockets = given ?? [...inherited, ...this.#bound.sockets];
       this.#backend =
         'handler' in loaded
-          ? await startBackend(backend, this.#sockets, loaded.handler, options, log)
+          ? await startBackend(backend, this.#sockets, loaded.handler, options, log, tls)
           : await loaded.threads.serve(this.#sockets);
       this.#bound.sockets.length = 0; // The backend's own from here on.
       this.#state = 'serving';
@@ -159,6 +166,7 @@ export class Server {
     checkAll(places, options);
     const { description } = await this.#load();
     if (options.preHook !== undefined) await loadHook('--pre-hook', options.preHook, options);
+    await tlsOf(options, this.#setup.log);
     const { backend, note } = await resolveBackend(options.backend);
     const lines = [`Application is ${description}`, `Backend is ${backend.name}`];
     return note === undefined ? lines : [...lines, note];
@@ -294,9 +302,15 @@ async function startBackend(
   handler: Handler,
   options: Options,
   log: Log,
+  tls: TlsSettings | undefined,
 ): Promise<BackendServer> {
+  if (tls !== undefined && !backend.capabilities.includes('tls')) {
+    throw new ChaussetteError('CHAUSSETTE_ERR_USAGE', `the backend ${backend.name} has no TLS`, {
+      hint: 'Leave --tls-cert out, or choose another backend: chaussette --list-backends.',
+    });
+  }
   try {
-    return await backend.start(sockets, handler, limitsOf(options), reporterTo(log));
+    return await backend.start(sockets, handler, limitsOf(options), reporterTo(log), tls);
   } catch (error) {
     if (error instanceof ChaussetteError || !sockets.some(({ listen }) => listen !== undefined)) throw error;
     // Degraded mode: Node has just tried to open the sockets, and says in its own words what went wrong.

@@ -94,7 +94,7 @@ export class Reloader {
     this.#bound.unlink();
   }
 
-  reopenLogs(): void {
+  reload(): void {
     this.#log.reopen();
     this.#current?.signal('SIGHUP');
   }

@@ -1,5 +1,6 @@
 import type { ListenOptions } from 'node:net';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
+import type { TlsSettings } from '../tls.js';
 
 /** A listening socket, validated, non-blocking, on a descriptor above 2. The backend accepts on it; it closes its
  *  copy of the descriptor when it stops, and never shuts it down or unlinks it. */
@@ -74,6 +75,9 @@ export interface BackendServer {
    *  @param drainMs After so many milliseconds what is left is cut; 0 cuts at once.
    *  @returns Resolves after the last connection closed, with the number of requests that were cut. */
   close(drainMs: number): Promise<{ readonly cut: number }>;
+  /** Certificates and rules for connections from now on; only of a server that was started with some.
+   *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE when they cannot be used; the old ones stay. */
+  setTls?(settings: TlsSettings): void;
   stats(): BackendStats;
   /** The open exchange whose handler runs as, or has started, the async resource of that id (node:async_hooks). */
   exchangeOf(asyncId: number): Exchange | undefined;
@@ -81,7 +85,7 @@ export interface BackendServer {
   openRequests?(): readonly OpenRequest[] | Promise<readonly OpenRequest[]>;
 }
 
-export type Capability = 'http/1.1' | 'http/2' | 'unix' | 'inherited-fd' | 'upgrade' | 'trailers';
+export type Capability = 'http/1.1' | 'http/2' | 'unix' | 'inherited-fd' | 'upgrade' | 'trailers' | 'tls';
 
 export interface Backend {
   readonly name: string;
@@ -91,5 +95,6 @@ export interface Backend {
     handler: Handler,
     limits: Limits,
     reporter: Reporter,
+    tls?: TlsSettings,
   ): Promise<BackendServer>;
 }

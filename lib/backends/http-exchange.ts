@@ -44,7 +44,7 @@ export class HttpExchange implements Exchange {
   readonly res: ServerResponse;
   readonly method: string;
   readonly target: string;
-  readonly scheme = 'http';
+  readonly scheme: 'http' | 'https';
   readonly hasBody: boolean;
   /** Of the async resource that its handler runs in. */
   readonly asyncId = executionAsyncId();
@@ -85,6 +85,7 @@ export class HttpExchange implements Exchange {
     this.#switch = change;
     this.#keepAlive = res.shouldKeepAlive;
     this.method = req.method ?? '';
+    this.scheme = 'encrypted' in req.socket ? 'https' : 'http';
     this.target = req.url ?? '';
     this.hasBody = hasBody(req);
     res.on('finish', () => this.#finished());

@@ -8,6 +8,7 @@ import { createServer as createNetServer, type Server as NetServer, type Socket 
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
 import { TakenSockets } from '../native/taken-sockets.js';
+import type { TlsSettings } from '../tls.js';
 import type {
   Backend,
   BackendServer,
@@ -20,6 +21,7 @@ import { afterPoll, HttpConnection, type HttpOwner } from './http-connection.js'
 import { HttpExchange } from './http-exchange.js';
 import { refusalOfError, refusalOfHead } from './http-rules.js';
 import { HttpSwitch, watchSwitches } from './http-switch.js';
+import type { TlsFront } from './http-tls.js';
 
 /** More than any kernel allows: it clamps the number to net.core.somaxconn (listen(2)). */
 const backlogMax = 65_535;
@@ -38,9 +40,13 @@ export function httpBackend(): Backend {
 
 const backend: Backend = {
   name: 'http',
-  capabilities: ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers'],
-  async start(sockets, handler, limits, reporter) {
+  capabilities: ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers', 'tls'],
+  async start(sockets, handler, limits, reporter, tls) {
+    const module = tls === undefined ? undefined : await import('./http-tls.js');
     const server = new HttpBackendServer(handler, limits, reporter);
+    if (tls !== undefined && module !== undefined) {
+      server.tls = new module.TlsFront(tls, limits.headMs, (socket) => server.begin(socket));
+    }
     try {
       for (const socket of sockets) await server.listen(socket);
     } catch (error) {
@@ -54,6 +60,8 @@ const backend: Backend = {
 class HttpBackendServer implements BackendServer, HttpOwner {
   readonly limits: Limits;
   readonly reporter: Reporter;
+  /** Between the acceptors and the parser. */
+  tls: TlsFront | undefined;
   draining = false;
   readonly #handler: Handler;
   /** Parses; never listens itself, so that one server serves several sockets. */
@@ -145,6 +153,10 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     });
   }
 
+  setTls(settings: TlsSettings): void {
+    this.tls?.use(settings);
+  }
+
   stats(): BackendStats {
     return { connections: this.#connections.size, inFlight: this.#inFlight, requests: this.#requests };
   }
@@ -219,6 +231,12 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   }
 
   #serve(socket: Socket): void {
+    if (this.tls === undefined) this.begin(socket);
+    else this.tls.handshake(socket);
+  }
+
+  /** Parse what comes. */
+  begin(socket: Socket): void {
     const connection = new HttpConnection(socket, this);
     this.#connections.set(socket, connection);
     this.serveAgain(connection);
@@ -322,6 +340,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
 
   async #close(gracefully: boolean): Promise<{ readonly cut: number }> {
     this.draining = true;
+    this.tls?.drain();
     for (const connection of this.#connections.values()) connection.drain();
     this.#taken.drain();
     if (gracefully && this.#ownsQueue) await this.#emptyQueues();
@@ -352,6 +371,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
 
   #cutAll(): void {
     this.#cutting = true;
+    this.tls?.cut();
     this.#cut += this.#inFlight;
     for (const socket of this.#connections.keys()) socket.destroy();
     this.#taken.cut();

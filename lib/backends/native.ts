@@ -2,6 +2,7 @@ import { ChaussetteError } from '../errors.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
 import { loadAddon } from '../native/binding.js';
 import type { PairFactory } from '../native/turn.js';
+import type { TlsSettings } from '../tls.js';
 import type { Backend, BackendServer, Limits, ListeningSocket } from './backend.js';
 
 /** The C++ core. Its tables are opened with the first server of a thread.
@@ -18,19 +19,31 @@ export function nativeBackend(): { readonly backend: Backend } | { readonly reas
   return { backend: { name: 'native', capabilities, start } };
 }
 
-const capabilities = ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers'] as const;
+const capabilities = ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers', 'tls'] as const;
 
 async function start(
   sockets: readonly ListeningSocket[],
   handler: Handler,
   limits: Limits,
   reporter: Reporter,
+  tls?: TlsSettings,
 ): Promise<BackendServer> {
-  const [{ NativeServer }, createPair] = await Promise.all([
+  // All is loaded before the socket is watched: nobody may be accepted without TLS.
+  const [{ NativeServer }, createPair, tlsModule] = await Promise.all([
     import('../native/turn.js'),
     pairFactory(handler),
+    tls === undefined ? undefined : import('../native/tls.js'),
   ]);
-  return new NativeServer(sockets, handler, limits, reporter, createPair);
+  const server = new NativeServer(sockets, handler, limits, reporter, createPair);
+  if (tls === undefined || tlsModule === undefined) return server;
+  const setTls = (settings: TlsSettings): void => server.useTls(tlsModule.nativeTls(settings));
+  try {
+    setTls(tls);
+  } catch (error) {
+    await server.close(0);
+    throw error;
+  }
+  return Object.assign(server, { setTls });
 }
 
 /** The pairs are made of node:http, which the other interfaces do not need: it is a tenth of a start. */

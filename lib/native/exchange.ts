@@ -35,6 +35,7 @@ import {
 import type { NativePair } from './node-pair.js';
 import { type NativeSocket, openSocket, socketOf } from './socket.js';
 import { checkFinalStatus, checkInfoStatus } from './status.js';
+import { TunnelSocket } from './tunnel-socket.js';
 import type { NativeServer } from './turn.js';
 
 /** The exchanges that the core knows, by index. */
@@ -76,6 +77,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
   #local: Endpoint | undefined;
   #pair: NativePair | undefined;
   #socket: NativeSocket | undefined;
+  #tunnel: TunnelSocket | undefined;
 
   /** @param r Index of the first word of its record. */
   constructor(server: NativeServer, turn: TurnText, r: number) {
@@ -118,7 +120,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
   }
 
   get scheme(): 'http' | 'https' {
-    return 'http';
+    return this.server.secure ? 'https' : 'http';
   }
 
   get headers(): HeaderView {
@@ -287,11 +289,24 @@ export class NativeExchange extends AsyncResource implements Exchange {
 
   takeOver(): { socket: Socket; head: Buffer } | undefined {
     if (!this.upgrade || this.#ended || this.#headSent) return undefined;
+    if (this.server.secure) return this.#openTunnel();
     const taken = addon.takeOver(this.index, this.generation);
     if (taken === undefined) return undefined;
     this.#finish();
     const [fd, head] = taken;
     return { socket: this.server.taken.add(openSocket(fd), this), head };
+  }
+
+  #openTunnel(): { readonly socket: Socket; readonly head: Buffer } | undefined {
+    const { remote, local } = this;
+    const head = addon.tunnel(this.index, this.generation);
+    if (head === undefined) return undefined;
+    this.#body = new RequestBody(this.index, this.generation, false);
+    this.#tunnel = new TunnelSocket(this.connection, this.#body, remote, local);
+    this.#finish();
+    // It has what users of a taken socket use.
+    const socket = this.#tunnel as unknown as Socket;
+    return { socket: this.server.taken.add(socket, this), head };
   }
 
   onDrain(callback: (() => void) | undefined): void {
@@ -333,7 +348,8 @@ export class NativeExchange extends AsyncResource implements Exchange {
 
   /** The core has nothing more to tell, unless body bytes or the flush are still to come. */
   #forget(): void {
-    if (this.#ended && this.bodyComplete && !this.watchFlush) exchanges[this.index] = undefined;
+    if (this.#tunnel === undefined && this.#ended && this.bodyComplete && !this.watchFlush)
+      exchanges[this.index] = undefined;
   }
 
   // What the core tells, one record each.
@@ -351,6 +367,10 @@ export class NativeExchange extends AsyncResource implements Exchange {
     this.#aborted = !this.#ended || this.watchFlush;
     this.#ended = true;
     this.server.admission?.leave(this);
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.gone();
+      return;
+    }
     if (!this.bodyComplete) {
       this.#body?.fail(
         new ChaussetteError('CHAUSSETTE_ERR_ABORTED', 'the client left before the request body was complete'),
@@ -378,6 +398,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
 
   /** @internal */
   drainRecord(): void {
+    this.#tunnel?.drained();
     this.#unacked = 0;
     this.#needDrain = false;
     this.#drainCallback?.();

@@ -2,7 +2,7 @@ import type { BackendServer, Limits, ListeningSocket, OpenRequest } from '../bac
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
 import { Admission } from './admission.js';
-import type { NativeLimits, NativeStats } from './binding.js';
+import type { NativeLimits, NativeStats, NativeTls } from './binding.js';
 import { bodyBlocks } from './body.js';
 import { slots } from './commands.js';
 import { exchanges, NativeExchange } from './exchange.js';
@@ -70,6 +70,8 @@ export class NativeServer implements BackendServer {
   readonly handler: Handler;
   readonly admission: Admission | undefined;
   readonly dropIn: DropIn | undefined;
+  /** It speaks TLS. */
+  secure = false;
   readonly #tag: number;
   /** Connections that speak other protocols now. */
   readonly taken: TakenSockets;
@@ -146,6 +148,14 @@ export class NativeServer implements BackendServer {
 
   closeIdle(): void {
     addon.closeIdle(this.#tag);
+  }
+
+  /** Speak TLS with connections from now on.
+   *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE when OpenSSL refuses something of it. */
+  useTls(settings: NativeTls): void {
+    const problem = addon.setTls(this.#tag, settings);
+    if (problem !== '') throw new ChaussetteError('CHAUSSETTE_ERR_USAGE', `TLS cannot be set up: ${problem}`);
+    this.secure = true;
   }
 
   setLimits(limits: Limits): void {

@@ -67,8 +67,8 @@ export class ThreadHandle {
     this.#order({ type: 'close', drainMs });
   }
 
-  reopenLog(): void {
-    this.#order({ type: 'reopen' });
+  reload(): void {
+    this.#order({ type: 'reload' });
   }
 
   /** @returns Not resolved while the thread is blocked. */

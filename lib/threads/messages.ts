@@ -9,6 +9,8 @@ export interface ThreadData {
   readonly options: Options;
   readonly application: string | undefined;
   readonly arguments: readonly string[];
+  /** For session tickets that every thread can read; with TLS only. */
+  readonly ticketSecret: Uint8Array | undefined;
 }
 
 /** From the main thread. */
@@ -17,8 +19,8 @@ export type Order =
   | { readonly type: 'serve'; readonly sockets: readonly ListeningSocket[] }
   /** Drain; only when it serves. */
   | { readonly type: 'close'; readonly drainMs: number }
-  /** Open the log file again. */
-  | { readonly type: 'reopen' }
+  /** Open the log file and read the certificates again. */
+  | { readonly type: 'reload' }
   /** Answered with a report. */
   | { readonly type: 'report' };
 

@@ -3,6 +3,7 @@ import { ChaussetteError } from '../errors.js';
 import { describeError, type Log } from '../log.js';
 import { descriptors } from '../native/binding.js';
 import type { Options } from '../options.js';
+import { randomSecret } from '../tls-options.js';
 import { ThreadHandle } from './handle.js';
 import type { Loaded, ThreadData } from './messages.js';
 
@@ -49,7 +50,8 @@ export class ThreadPool implements BackendServer {
     this.#log = log;
     this.#drainMs = options.gracefulTimeout * 1000;
     const own: Options = { ...options, threads: 1, preHook: undefined, postHook: undefined };
-    this.#data = { options: own, application, arguments: args };
+    const ticketSecret = options.tlsCert === undefined ? undefined : randomSecret();
+    this.#data = { options: own, application, arguments: args, ticketSecret };
     for (let number = 1; number <= options.threads; number++) this.#threads.set(number, this.#start(number));
   }
 
@@ -92,8 +94,8 @@ export class ThreadPool implements BackendServer {
     return undefined;
   }
 
-  reopenLogs(): void {
-    for (const thread of this.#all) thread.reopenLog();
+  reload(): void {
+    for (const thread of this.#all) thread.reload();
   }
 
   close(drainMs: number): Promise<{ readonly cut: number }> {

@@ -28,7 +28,7 @@ function main(port: MessagePort, data: ThreadData): void {
   });
   port.on('message', (order: Order) => {
     if (order.type === 'serve') give?.(order.sockets);
-    else if (order.type === 'reopen') log.reopen();
+    else if (order.type === 'reload') server.reload();
     else if (order.type === 'report') void report(server, tell);
     else server.close({ drainMs: order.drainMs }).then(({ cut }) => tell({ type: 'closed', cut }));
   });

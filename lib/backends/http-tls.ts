@@ -1,0 +1,105 @@
+import type { Socket } from 'node:net';
+import { createSecureContext, createServer, type Server } from 'node:tls';
+import { ChaussetteError } from '../errors.js';
+import { identityFor, nodeTls, type TlsSettings } from '../tls.js';
+import { refusalBytes } from './http-rules.js';
+
+/** First byte of a TLS connection: a handshake record (RFC 8446 §5.1). */
+const handshakeRecord = 0x16;
+
+/** As in http-connection.ts: a draining server gives who has not asked yet so long, and who was refused so long to
+ *  read why. */
+const drainHandshakeMs = 500;
+const lingerMs = 1000;
+
+const plainOnTls = { status: 400, text: 'Plain HTTP came to a port that speaks TLS: use https.' };
+
+/** TLS between the acceptors and the parser of the http backend.
+ *
+ *  Lifetime: that of its server. */
+export class TlsFront {
+  readonly #server: Server;
+  readonly #handshakeMs: number;
+  readonly #shaking = new Set<Socket>();
+  #settings: TlsSettings;
+
+  /** @param handshakeMs From accept to the end of the handshake; 0 for no limit.
+   *  @param begin Told of each connection that is ready.
+   *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE when the settings cannot be used. */
+  constructor(settings: TlsSettings, handshakeMs: number, begin: (socket: Socket) => void) {
+    this.#settings = settings;
+    this.#handshakeMs = handshakeMs;
+    const server = made(() =>
+      createServer({
+        ...nodeTls(settings),
+        allowHalfOpen: true,
+        handshakeTimeout: handshakeMs > 0 ? handshakeMs : 2 ** 31 - 1,
+        SNICallback: (name, callback) => callback(null, this.#contextFor(name)),
+      }),
+    );
+    server.on('secureConnection', begin);
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.#server = server;
+  }
+
+  /** For connections from now on. @throws as the constructor; the old settings stay. */
+  use(settings: TlsSettings): void {
+    made(() => {
+      for (const { identity } of settings.names) createSecureContext({ ...nodeTls(settings), ...identity });
+      this.#server.setSecureContext(nodeTls(settings));
+    });
+    this.#settings = settings;
+  }
+
+  /** Look at the first byte, then shake hands. */
+  handshake(socket: Socket): void {
+    this.#shaking.add(socket);
+    const timer = this.#handshakeMs > 0 ? setTimeout(() => socket.destroy(), this.#handshakeMs) : undefined;
+    socket.once('close', () => {
+      clearTimeout(timer);
+      this.#shaking.delete(socket);
+    });
+    socket.on('error', () => {}); // 'close' follows
+    socket.once('data', (first: Buffer) => {
+      clearTimeout(timer);
+      socket.pause();
+      if (first[0] === handshakeRecord) {
+        socket.unshift(first);
+        this.#server.emit('connection', socket);
+      } else {
+        socket.end(refusalBytes(plainOnTls));
+        socket.resume();
+        setTimeout(() => socket.destroy(), lingerMs);
+      }
+    });
+    socket.once('end', () => {
+      if (timer !== undefined && socket.bytesRead === 0) socket.destroy();
+    });
+    socket.resume();
+  }
+
+  /** Who has not asked anything yet gets a little longer. */
+  drain(): void {
+    setTimeout(() => this.cut(), drainHandshakeMs).unref();
+  }
+
+  cut(): void {
+    for (const socket of this.#shaking) socket.destroy();
+  }
+
+  #contextFor(name: string): ReturnType<typeof createSecureContext> | undefined {
+    const identity = identityFor(this.#settings, name);
+    return identity === undefined
+      ? undefined
+      : createSecureContext({ ...nodeTls(this.#settings), ...identity });
+  }
+}
+
+function made<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ChaussetteError('CHAUSSETTE_ERR_USAGE', `TLS cannot be set up: ${why}`, { cause });
+  }
+}

@@ -1,0 +1,188 @@
+import { createPrivateKey, hkdfSync, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { TlsOptions } from 'node:tls';
+import { ChaussetteError } from './errors.js';
+import type { Options } from './options.js';
+
+/** A certificate with the chain that leads to its root, and its private key; PEM. */
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What a server with TLS shows, and what it asks of its clients. Files are read already. */
+export interface TlsSettings {
+  readonly identity: TlsIdentity;
+  /** By the name that the client asks for (SNI, RFC 6066 §3): a host name, or `*.` and the rest of one. */
+  readonly names: readonly { readonly pattern: string; readonly identity: TlsIdentity }[];
+  /** Who signs the certificates of clients; PEM. */
+  readonly ca: string | undefined;
+  readonly verify: 'none' | 'optional' | 'required';
+  /** In OpenSSL's format, suites of TLS 1.3 among them; undefined for Node's default. */
+  readonly ciphers: string | undefined;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** What the keys of session tickets are made of: the same in all workers; undefined for keys of our own. */
+  readonly ticketSecret: Uint8Array | undefined;
+}
+
+type TlsFlags = Pick<
+  Options,
+  'tlsCert' | 'tlsKey' | 'tlsCa' | 'tlsVerify' | 'tlsSni' | 'tlsCiphers' | 'tlsMinVersion' | 'tlsTicketKey'
+>;
+
+const soonMs = 14 * 24 * 3600 * 1000;
+
+/** Read the files that the options name.
+ *  @param warn Told of a certificate that has ended, or ends within 14 days.
+ *  @returns undefined without `--tls-cert`.
+ *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE, naming option, file and what is wrong with it. */
+export function readTls(options: TlsFlags, warn: (message: string) => void): TlsSettings | undefined {
+  const { tlsCert, tlsKey, tlsCa, tlsVerify, tlsSni } = options;
+  if (tlsCert === undefined) {
+    const orphan = tlsKey ?? tlsCa ?? tlsSni[0] ?? tlsVerify;
+    if (orphan === undefined) return undefined;
+    throw usage(`${orphan} belongs to TLS, which needs a certificate`, 'Add --tls-cert FILE.');
+  }
+  if (tlsVerify !== undefined && tlsVerify !== 'none' && tlsCa === undefined) {
+    throw usage(
+      `--tls-verify ${tlsVerify} needs to know who signs the certificates of clients`,
+      'Add --tls-ca FILE.',
+    );
+  }
+  return {
+    identity: readIdentity('--tls-cert', tlsCert, '--tls-key', tlsKey, warn),
+    names: tlsSni.map((text) => readName(text, warn)),
+    ca: tlsCa === undefined ? undefined : readAuthorities(tlsCa),
+    verify: tlsVerify ?? (tlsCa === undefined ? 'none' : 'required'),
+    ciphers: options.tlsCiphers,
+    minVersion: options.tlsMinVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
+    ticketSecret: options.tlsTicketKey === undefined ? undefined : readSecret(options.tlsTicketKey),
+  };
+}
+
+/** The settings as node:tls takes them. */
+export function nodeTls(settings: TlsSettings): TlsOptions {
+  const { identity, ca, verify, ciphers, minVersion, ticketSecret } = settings;
+  return {
+    ...identity,
+    minVersion,
+    ALPNProtocols: ['http/1.1'],
+    requestCert: verify !== 'none',
+    rejectUnauthorized: verify === 'required',
+    ...(ca === undefined ? {} : { ca }),
+    ...(ciphers === undefined ? {} : { ciphers }),
+    ...(ticketSecret === undefined ? {} : { ticketKeys: ticketKeys(ticketSecret, 48) }),
+  };
+}
+
+/** Bytes for the keys of session tickets. */
+export function ticketKeys(secret: Uint8Array, bytes: number): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, '', 'chaussette session tickets', bytes));
+}
+
+/** The identity for a name that a client asks for; undefined: the server's own. */
+export function identityFor(settings: TlsSettings, name: string): TlsIdentity | undefined {
+  const wanted = name.toLowerCase();
+  const rest = wanted.slice(wanted.indexOf('.'));
+  const fits = (pattern: string): boolean =>
+    pattern.startsWith('*.') ? wanted.includes('.') && pattern.slice(1) === rest : pattern === wanted;
+  return settings.names.find(({ pattern }) => fits(pattern))?.identity;
+}
+
+/** `HOST=CERT,KEY`. */
+function readName(text: string, warn: (message: string) => void): TlsSettings['names'][number] {
+  const match = /^([^=,]+)=([^,]+)(?:,(.+))?$/.exec(text);
+  const [, pattern = '', cert = '', key] = match ?? [];
+  if (!/^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i.test(pattern)) {
+    throw usage(
+      `--tls-sni ${text} is not of the form HOST=CERT,KEY`,
+      'For example --tls-sni www.example.com=/etc/ssl/www.pem,/etc/ssl/www.key.',
+    );
+  }
+  const label = `--tls-sni ${pattern}`;
+  return { pattern: pattern.toLowerCase(), identity: readIdentity(label, cert, label, key, warn) };
+}
+
+/** Without a key of its own, the file of the certificate must hold it. */
+function readIdentity(
+  certFlag: string,
+  certPath: string,
+  keyFlag: string,
+  keyPath: string | undefined,
+  warn: (message: string) => void,
+): TlsIdentity {
+  const cert = readText(certFlag, certPath);
+  const certificate = parse(certFlag, certPath, 'a certificate in PEM', () => new X509Certificate(cert));
+  if (keyPath === undefined && !cert.includes('PRIVATE KEY-----')) {
+    throw usage(`${certFlag} ${certPath} holds no private key`, 'Name its file too, such as --tls-key FILE.');
+  }
+  const keyFile = keyPath ?? certPath;
+  const key = keyPath === undefined ? cert : readText(keyFlag, keyPath);
+  const parsed = parse(keyFlag, keyFile, 'a private key in PEM without a passphrase', () =>
+    createPrivateKey(key),
+  );
+  if (!certificate.checkPrivateKey(parsed)) {
+    throw usage(
+      `${keyFlag} ${keyFile} is not the private key of ${certPath}`,
+      'See whether both are of the same pair.',
+    );
+  }
+  const left = Date.parse(certificate.validTo) - Date.now();
+  if (left < 0) warn(`the certificate in ${certPath} is no longer valid: it ended at ${certificate.validTo}`);
+  else if (left < soonMs) warn(`the certificate in ${certPath} ends soon: at ${certificate.validTo}`);
+  return { cert, key };
+}
+
+function readAuthorities(path: string): string {
+  const ca = readText('--tls-ca', path);
+  parse('--tls-ca', path, 'a certificate in PEM', () => new X509Certificate(ca));
+  return ca;
+}
+
+function readSecret(path: string): Buffer {
+  const secret = readFile('--tls-ticket-key', path);
+  if (secret.length >= 32) return secret;
+  throw usage(
+    `--tls-ticket-key ${path} holds ${secret.length} bytes: too few to be a secret`,
+    'Make one with: openssl rand -out FILE 48.',
+  );
+}
+
+function readText(flag: string, path: string): string {
+  return readFile(flag, path).toString('utf8');
+}
+
+function readFile(flag: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw usage(
+      `${flag} ${path} cannot be read: ${messageOf(cause)}`,
+      'See the path and its permissions.',
+      cause,
+    );
+  }
+}
+
+function parse<T>(flag: string, path: string, what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw usage(
+      `${flag} ${path} is not ${what}: ${messageOf(cause)}`,
+      'Look at it with: openssl x509 -text.',
+      cause,
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function usage(message: string, hint: string, cause?: unknown): ChaussetteError {
+  return new ChaussetteError('CHAUSSETTE_ERR_USAGE', message, {
+    hint,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
