@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import type { Limits } from '../../lib/backends/backend.js';
+import { testTls } from '../helpers/certificates.js';
 import { escapeBytes, type Fixture } from '../helpers/fixture.js';
 import { startBackend } from '../helpers/start-backend.js';
 import { FixtureApplication } from './application.js';
@@ -8,11 +9,15 @@ import { drive, type Mode, modesOf, type Outcome } from './drive.js';
 import { judge } from './judge.js';
 import { loadFixtures } from './load-fixtures.js';
 
-/** Every fixture runs on each of these. `resetAllowed`: see docs/server-behavior.md, "Differences". */
+/** Every fixture runs on each of these. `resetAllowed`: see docs/server-behavior.md, "Differences". What TLS adds is
+ *  below the framing: there a fixture runs whole, byte by byte and in a few of the splits. */
 const backends = [
-  { name: 'native', resetAllowed: false },
-  { name: 'http', resetAllowed: true },
+  { name: 'native', resetAllowed: false, secure: false },
+  { name: 'http', resetAllowed: true, secure: false },
+  { name: 'native', resetAllowed: false, secure: true },
+  { name: 'http', resetAllowed: true, secure: true },
 ] as const;
+const secureModesMax = 6;
 
 /** Connections of one fixture that are open at the same time. */
 const connectionsMax = 64;
@@ -30,9 +35,10 @@ class Servers {
   readonly application = new FixtureApplication();
   readonly #started = new Map<string, Promise<Started>>();
 
-  get(backend: string, limits: Partial<Limits>): Promise<Started> {
+  get(backend: string, limits: Partial<Limits>, secure: boolean): Promise<Started> {
     const key = JSON.stringify(limits);
-    const known = this.#started.get(key) ?? startBackend(backend, this.application, limits);
+    const tls = secure ? testTls() : undefined;
+    const known = this.#started.get(key) ?? startBackend(backend, this.application, limits, tls);
     this.#started.set(key, known);
     return known;
   }
@@ -72,13 +78,14 @@ async function runFixture(
   servers: Servers,
 ): Promise<void> {
   const expectation = fixture.differences.get(backend.name)?.expect ?? fixture.expect;
-  const { port } = await servers.get(backend.name, fixture.limits);
+  const { port } = await servers.get(backend.name, fixture.limits, backend.secure);
   const runOne = async (mode: Mode): Promise<string | undefined> => {
-    const outcome = await drive(port, servers.application, fixture, expectation, mode);
+    const outcome = await drive(port, servers.application, fixture, expectation, mode, backend.secure);
     const problems = judge(outcome, expectation, backend.resetAllowed);
     return problems.length > 0 ? report(fixture, mode, backend.name, outcome, problems) : undefined;
   };
   const modes = modesOf(fixture).filter((mode) => mode.name.startsWith(onlyMode));
+  if (backend.secure) modes.splice(0, modes.length, ...spread(modes, secureModesMax));
   // What fails whole would fail everywhere: the first one goes alone, the others side by side.
   let group: Mode[] = modes.splice(0, 1);
   while (group.length > 0) {
@@ -89,11 +96,17 @@ async function runFixture(
   }
 }
 
+/** So many of them, the first two included. */
+function spread(modes: readonly Mode[], count: number): Mode[] {
+  const step = Math.max(1, Math.ceil((modes.length - 2) / (count - 2)));
+  return modes.filter((_, index) => index < 2 || (index - 2) % step === 0);
+}
+
 const fixtures = loadFixtures();
 
 for (const backend of backends) {
   if (onlyBackend !== undefined && onlyBackend !== backend.name) continue;
-  describe(`conformance: ${backend.name}`, () => {
+  describe(`conformance: ${backend.name}${backend.secure ? ' over TLS' : ''}`, () => {
     const servers = new Servers();
     after(() => servers.close());
     for (const fixture of fixtures) {

@@ -77,8 +77,9 @@ export async function drive(
   fixture: Fixture,
   expectation: Expectation,
   mode: Mode,
+  secure: boolean,
 ): Promise<Outcome> {
-  const client = await RawClient.open(port);
+  const client = await RawClient.open(port, secure);
   application.expect(client.localPort);
   const heads = expectation.responses.filter((one) => (one.statuses[0] ?? 0) >= 200).map((one) => one.toHead);
   const parse = () => parseResponses(client.received, heads, client.serverEnd !== 'open');

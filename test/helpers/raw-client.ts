@@ -1,4 +1,6 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { testAuthority } from './certificates.js';
 
 /** How the server ended its side: not yet, with FIN, or with RST. */
 export type ServerEnd = 'open' | 'fin' | 'reset';
@@ -36,12 +38,16 @@ export class RawClient {
     socket.on('close', () => this.#ended('reset'));
   }
 
-  /** @returns Resolves when the connection is established; rejects when it is refused. */
-  static open(port: number): Promise<RawClient> {
+  /** @param secure Speak TLS, with a server whose certificate is one of the tests'.
+   *  @returns Resolves when the connection is established; rejects when it is refused. */
+  static open(port: number, secure = false): Promise<RawClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      const to = { port, host: '127.0.0.1', allowHalfOpen: true };
+      const socket = secure
+        ? connectTls({ ...to, ca: testAuthority().cert, servername: 'localhost' })
+        : connect(to);
       socket.once('error', reject);
-      socket.once('connect', () => {
+      socket.once(secure ? 'secureConnect' : 'connect', () => {
         socket.removeListener('error', reject);
         resolve(new RawClient(socket));
       });

@@ -10,6 +10,7 @@ import {
 import { resolveBackend } from '../../lib/backends/registry.js';
 import type { Exchange, Handler, Reporter } from '../../lib/exchange.js';
 import { loadAddon } from '../../lib/native/binding.js';
+import type { TlsSettings } from '../../lib/tls.js';
 
 /** What an application got wrong, as the backend reported it. */
 export interface Reported {
@@ -34,6 +35,7 @@ export async function startBackend(
   name: string,
   handler: Handler,
   limits: Partial<Limits> = {},
+  tls?: TlsSettings,
 ): Promise<StartedBackend> {
   const { backend } = await resolveBackend(name);
   const errors: Reported[] = [];
@@ -44,7 +46,7 @@ export async function startBackend(
     warn: (message) => void warnings.push(message),
   };
   const { socket, port } = await openSocket(backend);
-  const server = await backend.start([socket], handler, { ...defaultLimits, ...limits }, reporter);
+  const server = await backend.start([socket], handler, { ...defaultLimits, ...limits }, reporter, tls);
   return {
     port,
     close: (drainMs = 0) => server.close(drainMs),
