@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { ChaussetteError } from '../errors.js';
 import type { Exchange, Handler } from '../exchange.js';
 import { describe } from './describe.js';
@@ -228,7 +229,8 @@ class WsgiCall {
       throw protocolError(`the headers are ${describe(headers)}, not an array of pairs`);
     const list: string[] = [];
     for (const pair of headers) {
-      const [name, value] = pair;
+      const name = pair[0];
+      const value = pair[1];
       if (typeof name !== 'string' || typeof value !== 'string') {
         throw protocolError(
           `the header ${describe(name)} has ${describe(value)} as its value: both are strings`,
@@ -315,7 +317,10 @@ function parseStatus(status: unknown): { readonly code: number; readonly text: s
   if (known !== undefined) return known;
   const match = typeof status === 'string' ? /^([2-9]\d\d)(?: (.*))?$/.exec(status) : null;
   if (match === null) throw protocolError(`the status is ${describe(status)}: it has the form "200 OK"`);
-  const parsed = { code: Number(match[1]), text: match[2] ?? '' };
+  const code = Number(match[1]);
+  const text = match[2] ?? '';
+  // Without the usual phrase, which every backend knows, the native one writes the fields of the last response.
+  const parsed = { code, text: text === STATUS_CODES[code] ? '' : text };
   if (statuses.size < statusesMax) statuses.set(status as string, parsed);
   return parsed;
 }

@@ -4,8 +4,9 @@ import { lowerCase } from './node-headers.js';
 
 export type HeaderValue = number | string | readonly string[];
 
-const checkedNames = new Set<string>();
-const checkedNamesMax = 1000;
+/** Names that are valid, each with the value that it came with first: most applications send the same. */
+const checked = new Map<string, unknown>();
+const checkedMax = 1000;
 
 /** The fields of a response, in the order in which they were first set. Few fields: a scan beats a map, and one flat
  *  list is what the core takes.
@@ -14,8 +15,9 @@ const checkedNamesMax = 1000;
 export class ResponseHeaders {
   /** Name and value in turn; values as they were given. */
   readonly #list: HeaderValue[] = [];
-  /** Whether all values are strings. */
+  /** Whether all values are strings, and whether some are lists. */
   #plain = true;
+  #lists = false;
 
   /** @throws {TypeError} ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR, ERR_HTTP_INVALID_HEADER_VALUE, as node:http. */
   set(name: string, value: HeaderValue): void {
@@ -25,7 +27,10 @@ export class ResponseHeaders {
 
   #put(name: string, value: HeaderValue): void {
     const at = this.#find(name);
-    if (typeof value !== 'string') this.#plain = false;
+    if (typeof value !== 'string') {
+      this.#plain = false;
+      if (typeof value === 'object') this.#lists = true;
+    }
     if (at < 0) {
       this.#list.push(name, value);
     } else {
@@ -74,6 +79,12 @@ export class ResponseHeaders {
   /** Name and value in turn; a list becomes several fields. */
   toList(): HeaderList {
     if (this.#plain) return this.#list as string[];
+    if (!this.#lists) {
+      // A copy costs less than a list that grows.
+      const copy = this.#list.slice() as string[];
+      for (let i = 1; i < copy.length; i += 2) copy[i] = String(copy[i]);
+      return copy;
+    }
     const list: string[] = [];
     for (let i = 0; i < this.#list.length; i += 2) {
       const name = this.#list[i] as string;
@@ -105,12 +116,13 @@ function isPlain(value: string): boolean {
 }
 
 function check(name: string, value: unknown): void {
-  if (!checkedNames.has(name)) {
-    validateHeaderName(name);
-    if (checkedNames.size < checkedNamesMax) checkedNames.add(name);
+  const known = checked.get(name);
+  if (known === undefined) validateHeaderName(name);
+  else if (known === value) return;
+  if (typeof value === 'number' || (typeof value === 'string' && isPlain(value))) {
+    if (known === undefined && checked.size < checkedMax) checked.set(name, value);
+    return;
   }
-  if (typeof value === 'string' && isPlain(value)) return;
-  if (typeof value === 'number') return;
   if (Array.isArray(value)) {
     for (const one of value) validateHeaderValue(name, one as string);
   } else {

@@ -4,11 +4,9 @@
 
 namespace chaussette {
 
-char* BodyBlocks::Tail() {
-  if (Fits()) return tail_;
-  if (block_ != nullptr) newest_++;
-  block_ = tail_ = host_->NewBlock(slot());
-  return tail_;
+char* BodyBlocks::Take() {
+  if (block_ == nullptr) block_ = host_->NewBlock(slot());
+  return block_;
 }
 
 void BodyBlocks::Reset() {

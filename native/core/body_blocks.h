@@ -14,22 +14,24 @@ class Host;
 // Buffer and hands parts of it to the application, so that no byte is copied.
 // Owner:    Core; the memory belongs to JavaScript, whose collector frees it when
 //           neither we nor the application hold a part of it.
-// Lifetime: that of the core; a block is given up in the dispatch that filled it.
+// Lifetime: that of the core; a block is given up after the dispatch that has it.
 // Limits:   kBodyBlocksMax blocks of kBodyBlockBytes in one dispatch.
-// Never:    used twice: the application may hold any part of it.
+// Never:    writes to a block that JavaScript was given a part of: the application
+//           may hold it, or have transferred it to another thread.
 class BodyBlocks {
  public:
   explicit BodyBlocks(Host* host) : host_(host) {}
 
-  // Whether Tail() has something to give.
-  bool HasRoom() const { return Fits() || newest_ - oldest_ < kBodyBlocksMax; }
-  // The free end of a block, with room for kBodyBlockReadMin bytes or more;
-  // nullptr without memory.
-  char* Tail();
-  size_t room() const { return static_cast<size_t>(block_ + kBodyBlockBytes - tail_); }
+  // Whether Take() may be called.
+  bool HasBlock() const { return block_ != nullptr || newest_ - oldest_ < kBodyBlocksMax; }
+  // A block that nobody has seen yet; nullptr without memory.
+  char* Take();
 
-  // Everything before `end` is referenced by a record.
-  void Keep(const char* end) { tail_ = block_ + (end - block_); }
+  // A record refers to the block: it is JavaScript's from here on.
+  void Give() {
+    block_ = nullptr;
+    newest_++;
+  }
   uint32_t slot() const { return newest_ % kBodyBlocksMax; }
   uint32_t OffsetOf(const char* at) const { return static_cast<uint32_t>(at - block_); }
   char* At(uint32_t offset) { return block_ + offset; }
@@ -38,12 +40,9 @@ class BodyBlocks {
   void Reset();
 
  private:
-  bool Fits() const { return block_ != nullptr && room() >= kBodyBlockReadMin; }
-
   Host* host_;
   char* block_ = nullptr;  // number newest_
-  char* tail_ = nullptr;
-  uint32_t oldest_ = 0;  // blocks oldest_ to newest_ are in their slots
+  uint32_t oldest_ = 0;    // those from here on are in their slots
   uint32_t newest_ = 0;
 };
 

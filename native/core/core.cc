@@ -79,7 +79,7 @@ bool Core::Turn() {
 
 bool Core::HasReadRoom(const Connection& c) {
   return HasMessageRoom() && table_.HasBytes(RequestReader::ReadRoom(c)) &&
-         (!c.bulk || body_blocks_.HasRoom());
+         (!c.bulk || body_blocks_.HasBlock());
 }
 
 void Core::HandleEvent(uint64_t data, uint32_t events) {

@@ -12,19 +12,15 @@ namespace chaussette {
 constexpr uint32_t kReadBytesMax = 64 * 1024;
 
 // A connection whose request has a large body, announced or in chunks, is read
-// into blocks that JavaScript sees as Buffers. A block is kept alive by any part
-// of it that the application keeps, so less than kBodyBlockShareMin in one recv(2)
-// is copied instead.
-constexpr uint32_t kBodyBlockReadMax = 256 * 1024;
+// into blocks that JavaScript sees as Buffers, one for each recv(2). A block is
+// kept alive by any part of it that the application keeps, so less than
+// kBodyBlockShareMin is copied instead.
+constexpr uint32_t kBodyBlockBytes = 256 * 1024;
 constexpr uint32_t kBodyBlocksMax = 16;
 #ifdef CHAUSSETTE_FUZZ  // inputs are short, and must get there too
-constexpr uint32_t kBodyBlockBytes = 288 * 1024;
-constexpr uint32_t kBodyBlockReadMin = 287 * 1024;
 constexpr uint32_t kBodyBlockShareMin = 64;
 constexpr uint32_t kBulkBodyBytesMin = 32;
 #else
-constexpr uint32_t kBodyBlockBytes = 512 * 1024;
-constexpr uint32_t kBodyBlockReadMin = 64 * 1024;
 constexpr uint32_t kBodyBlockShareMin = 16 * 1024;
 constexpr uint32_t kBulkBodyBytesMin = 32 * 1024;
 #endif
@@ -126,8 +122,8 @@ constexpr uint32_t kWheelSlots = 256;
 constexpr uint32_t kBatchBuckets = 13;
 
 static_assert((1u << (kBatchBuckets - 1)) >= kRecordsMax);
-static_assert(kBodyBlockReadMax >= kReadBytesMax);
-static_assert(kArenaBytes >= kHeadBytesCap + kReadBytesMax + kBodyBlockReadMax + kTrailerBytesMax);
+static_assert(kBodyBlockBytes >= kReadBytesMax);
+static_assert(kArenaBytes >= kHeadBytesCap + kReadBytesMax + kBodyBlockBytes + kTrailerBytesMax);
 static_assert(kHeadersMax >= 2 * kHeadersPerRequestMax);
 static_assert(kRecordsMax >= 2 * kPipelinedRequestsMax);
 static_assert(kCommandBytes >= 8 * kCopyBytesMax);

@@ -23,7 +23,7 @@ bool RequestReader::IsTunnel(const Connection& c) {
 
 size_t RequestReader::ReadRoom(const Connection& connection) {
   // Trailers are stored behind the bytes that they came with.
-  return kReadBytesMax + kBodyBlockReadMax + kTrailerBytesMax +
+  return kReadBytesMax + kBodyBlockBytes + kTrailerBytesMax +
          (connection.spill != nullptr ? connection.spill->bytes.size() : 0);
 }
 
@@ -63,11 +63,8 @@ void RequestReader::Read(Connection* c) {
 // Into memory that JavaScript may keep. nullptr when there is none.
 char* RequestReader::ReadBlock(Connection* c, ssize_t* length) {
   BodyBlocks& blocks = core_->body_blocks();
-  if (!blocks.HasRoom()) return nullptr;
-  char* to = blocks.Tail();
-  if (to == nullptr) return nullptr;
-  const size_t room = blocks.room() < kBodyBlockReadMax ? blocks.room() : kBodyBlockReadMax;
-  *length = Receive(c, to, room);
+  char* to = blocks.HasBlock() ? blocks.Take() : nullptr;
+  if (to != nullptr) *length = Receive(c, to, kBodyBlockBytes);
   return to;
 }
 
@@ -162,7 +159,7 @@ void RequestReader::Parse(Connection* c, const char* base, const char* from, con
     OnMessageComplete(c);
   }
   if (in_block_) {
-    core_->body_blocks().Keep(kept_);
+    if (kept_ != start_) core_->body_blocks().Give();
   } else {
     core_->table().Keep(kept_);
   }

@@ -35,7 +35,8 @@ class Slab {
     free_.pop_back();
     T* object = at(*index);
     const uint32_t generation = object->generation;
-    *object = T{};
+    std::destroy_at(object);
+    std::construct_at(object);
     object->generation = generation;
     object->in_use = true;
     return object;

@@ -141,7 +141,7 @@ void FakeApplication::OnBody(Entry* entry, const uint32_t* record) {
     if (slot >= kBodyBlocksMax || blocks_[slot] == nullptr) Fail("a body in a block that is gone");
   }
   entry->waiting_bytes += length;
-  if (entry->waiting_bytes > kBodyWindowBytes + 2 * kBodyBlockReadMax) Fail("a body beyond its window");
+  if (entry->waiting_bytes > kBodyWindowBytes + 2 * kBodyBlockBytes) Fail("a body beyond its window");
   if ((record[kRecordFlags] & kFlagBodyComplete) != 0) {
     entry->body_complete = true;
     const uint32_t* trailer = memory_.headers + record[kRecordHeaderFirst] * kHeaderWords;
