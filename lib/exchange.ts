@@ -91,8 +91,9 @@ export interface Exchange {
   write(chunk: string | Uint8Array): boolean;
   /** Send the rest of a regular file, from its position on, without reading it into the process (sendfile(2)). Only
    *  where the backend can.
-   *  @param fd An open descriptor; it may be closed when the call returns. */
-  writeFile?(fd: number): void;
+   *  @param fd An open descriptor; it may be closed when the call returns.
+   *  @param start @param length In bytes: this part instead, which must be there. */
+  writeFile?(fd: number, start?: number, length?: number): void;
   /** @param trailers Name and value in turn, for a chunked response. */
   end(trailers?: HeaderList): void;
   /** Cut the connection: the response cannot be completed. */

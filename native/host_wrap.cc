@@ -20,9 +20,9 @@ int CoreHandle::Open(Napi::Object holder,
     return UV_EINVAL;
   }
   const int error = uv_poll_init(loop, &poll_, epoll);
-  if (error != 0 || napi_add_async_cleanup_hook(env_, OnCleanup, this, &hook_) != napi_ok) {
+  if (error != 0) {
     napi_async_destroy(env_, context_);
-    return error != 0 ? error : UV_EINVAL;
+    return error;
   }
   uv_prepare_init(loop, &prepare_);
   uv_timer_init(loop, &timer_);
@@ -37,6 +37,7 @@ int CoreHandle::Open(Napi::Object holder,
   slots_ = Napi::Reference<Napi::Array>::New(slots, 1);
   blocks_ = Napi::Reference<Napi::Array>::New(blocks, 1);
   on_turn_ = Napi::Persistent(on_turn);
+  napi_add_async_cleanup_hook(env_, OnCleanup, this, &hook_);
   return 0;
 }
 

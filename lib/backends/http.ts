@@ -4,8 +4,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
-import { ChaussetteError } from '../errors.js';
+import type { Socket } from 'node:net';
 import type { Handler, Reporter } from '../exchange.js';
 import { TakenSockets } from '../native/taken-sockets.js';
 import type { TlsSettings } from '../tls.js';
@@ -19,12 +18,10 @@ import type {
 } from './backend.js';
 import { afterPoll, HttpConnection, type HttpOwner } from './http-connection.js';
 import { HttpExchange } from './http-exchange.js';
+import { acceptOn } from './http-listen.js';
 import { refusalOfError, refusalOfHead } from './http-rules.js';
 import { HttpSwitch, watchSwitches } from './http-switch.js';
 import type { TlsFront } from './http-tls.js';
-
-/** More than any kernel allows: it clamps the number to net.core.somaxconn (listen(2)). */
-const backlogMax = 65_535;
 
 /** What a draining server takes from the queues of its own sockets; as much as the kernel queues by default. */
 const drainAcceptsMax = 4096;
@@ -66,7 +63,8 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   readonly #handler: Handler;
   /** Parses; never listens itself, so that one server serves several sockets. */
   readonly #http: Server;
-  readonly #acceptors: NetServer[] = [];
+  /** What ends accepting, for each socket. */
+  readonly #stops: (() => Promise<void>)[] = [];
   /** Closing the socket resets what waits in its queue. */
   #ownsQueue = false;
   #accepted = 0;
@@ -124,33 +122,10 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   }
 
   /** Accept on one socket. @throws {ChaussetteError} CHAUSSETTE_ERR_BIND. */
-  listen(socket: ListeningSocket): Promise<void> {
-    const acceptor = createNetServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
-    acceptor.on('connection', (accepted) => this.#onAccept(accepted));
-    this.#acceptors.push(acceptor);
+  async listen(socket: ListeningSocket): Promise<void> {
     if (socket.shared !== true) this.#ownsQueue = true;
-    return new Promise((resolve, reject) => {
-      acceptor.once('error', (cause) => {
-        const hint = 'See whether another process uses the address, and whether this one may.';
-        reject(
-          new ChaussetteError('CHAUSSETTE_ERR_BIND', `cannot listen on ${socket.display}: ${cause.message}`, {
-            cause,
-            hint,
-          }),
-        );
-      });
-      const options = socket.listen ?? { fd: socket.fd };
-      const done = (): void => {
-        acceptor
-          .removeAllListeners('error')
-          .on('error', (error) => this.reporter.warn(`accept: ${error.message}`));
-        resolve();
-      };
-      // node:net calls listen(2) on a descriptor although it listens already, with a backlog of 511 unless one is
-      // given as an argument of its own; a smaller one would shrink the queue that parent and siblings share.
-      if (options.fd !== undefined) acceptor.listen({ fd: options.fd }, backlogMax, done);
-      else acceptor.listen(options, done);
-    });
+    const onSocket = (accepted: Socket): void => this.#onAccept(accepted);
+    this.#stops.push(await acceptOn(socket, onSocket, (message) => this.reporter.warn(message)));
   }
 
   setTls(settings: TlsSettings): void {
@@ -344,8 +319,8 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     for (const connection of this.#connections.values()) connection.drain();
     this.#taken.drain();
     if (gracefully && this.#ownsQueue) await this.#emptyQueues();
-    const closing = this.#acceptors.map((acceptor) => new Promise((resolve) => acceptor.close(resolve)));
-    // node:net takes a backlog of accepted sockets along: those that wait here are served.
+    const closing = this.#stops.map((stop) => stop());
+    // Those that wait here are served.
     for (const socket of this.#held.splice(0)) this.#serve(socket);
     const gone = new Promise<void>((resolve) => {
       this.#allGone = resolve;

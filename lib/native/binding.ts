@@ -40,7 +40,18 @@ export interface DescriptorFunctions {
   /** Send one datagram to a Unix socket, without waiting. @param path A path, or `@name`. @returns 0. */
   sendDatagram(path: string, text: string): number;
   close(fd: number): number;
+  /** Accept on a listening socket, whose descriptor is taken in any case. @param onReadable Called while connections
+   *  wait. @returns A negated errno when that cannot be. */
+  openAcceptor(fd: number, onReadable: () => void): AcceptorFunctions | number;
 }
+
+/** `accept` returns a descriptor or a negated errno. None may be called after `stop`. */
+export type AcceptorFunctions = [
+  accept: () => number,
+  pause: () => void,
+  resume: () => void,
+  stop: () => void,
+];
 
 /** Memory that the core and JavaScript share; the sizes are in the layout. */
 export interface SharedMemory {

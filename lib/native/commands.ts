@@ -19,6 +19,7 @@ import {
   copyBytesMax,
   hasBodyFlag,
   opEnd,
+  opFile,
   withReference,
   commandWords as words,
 } from './layout.js';
@@ -270,6 +271,19 @@ export function putEnd(index: number, generation: number, trailers: HeaderList, 
   words[w + commandB] = trailers.length >>> 1;
   words[w + commandD] = flags;
   commit(at, p);
+}
+
+/** opFile. @param start -1 for the position of the descriptor; then `length` has no meaning. */
+export function putFile(index: number, generation: number, fd: number, start: number, length: number): void {
+  const size = (commandHead + 4) * 4;
+  const at = reserve(size);
+  const w = putHead(opFile, at, index, generation);
+  words[w + commandA] = fd;
+  words[w + commandHead] = start; // The low 32 bits.
+  words[w + commandHead + 1] = Math.floor(start / 2 ** 32);
+  words[w + commandHead + 2] = length;
+  words[w + commandHead + 3] = Math.floor(length / 2 ** 32);
+  commit(at, at + size);
 }
 
 /** opAbort, opConsume, opReadBody or opDiscardBody. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
 import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
 import { RequestBody } from './body.js';
-import { putChunk, putEnd, putResponse, putShort } from './commands.js';
+import { putChunk, putEnd, putFile, putResponse, putShort } from './commands.js';
 import { localEnd, remoteEnd } from './endpoints.js';
 import { NativeHead, type TurnText } from './head.js';
 import {
@@ -15,7 +15,6 @@ import {
   nodeHead,
   opAbort,
   opChunk,
-  opFile,
   opInfo,
   opRespond,
   opWatchEnd,
@@ -254,9 +253,9 @@ export class NativeExchange extends AsyncResource implements Exchange {
     return !full;
   }
 
-  writeFile(fd: number): void {
+  writeFile(fd: number, start = -1, length = 0): void {
     if (this.#ended) return;
-    putShort(opFile, this.index, this.generation, fd);
+    putFile(this.index, this.generation, fd, start, length);
     // The core has a descriptor of its own from here on, and the caller may close this one.
     addon.runCommands();
   }

@@ -4,6 +4,7 @@ import { bareBase, defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
+import { sendPipedFile } from './piped-file.js';
 import type { NativeRequest } from './request.js';
 import { kExchange } from './request.js';
 import { closeCut, emitClose, emitFinish, justEnded, kNextEnd } from './response-end.js';
@@ -297,6 +298,12 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   // The stream.
 
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    const told = super.emit(event, ...args);
+    if (event === 'pipe' && this[kExchange] !== undefined) sendPipedFile(this, args[0], ownWrite, ownEnd);
+    return told;
+  }
+
   override destroy(error?: Error): this {
     if (this[kExchange] === undefined) return pass(this, 'destroy', [error]);
     if (this.destroyed) return this;
@@ -344,6 +351,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     emitClose(this);
   }
 }
+
+const { write: ownWrite, end: ownEnd } = NativeResponse.prototype;
 
 function encode(chunk: Chunk, encoding: unknown): Chunk {
   if (typeof chunk !== 'string' || typeof encoding !== 'string') return chunk;

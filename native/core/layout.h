@@ -95,7 +95,7 @@ enum CommandOp : uint32_t {
   kOpEnd,
   kOpAbort,
   kOpConsume,      // JavaScript took so many bytes of the request body
-  kOpFile,         // the rest of the open file with descriptor kCommandA
+  kOpFile,         // of the open file with descriptor kCommandA, two words each: start, length
   kOpReadBody,     // somebody asks for the request body
   kOpDiscardBody,  // nobody reads the rest of the request body
   kOpWatchEnd,     // tell of the end of its connection with kEventClosed

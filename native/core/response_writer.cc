@@ -216,7 +216,7 @@ bool ResponseWriter::BeginBody(Exchange* e, uint64_t* length) {
   return true;
 }
 
-// The rest of an open file, from its position on. The core has a descriptor of
+// A part of an open file, or the rest of it from its position on. The core has a descriptor of
 // its own from here on; what is not a regular file ends the response.
 void ResponseWriter::File(const uint32_t* words, Exchange* e) {
   if (!e->response_started || e->response_complete) return;
@@ -224,12 +224,17 @@ void ResponseWriter::File(const uint32_t* words, Exchange* e) {
   UniqueFd file(fcntl(static_cast<int>(words[kCommandA]), F_DUPFD_CLOEXEC, 3));
   struct stat about;
   const bool regular = file.valid() && fstat(file.get(), &about) == 0 && S_ISREG(about.st_mode);
-  const off_t position = regular ? lseek(file.get(), 0, SEEK_CUR) : -1;
-  if (position < 0) {
+  const uint32_t* part = words + kCommandHead;
+  off_t position = static_cast<off_t>(part[0] | static_cast<uint64_t>(part[1]) << 32);
+  uint64_t length = part[2] | static_cast<uint64_t>(part[3]) << 32;
+  if (regular && position < 0) {
+    position = lseek(file.get(), 0, SEEK_CUR);
+    length = about.st_size > position ? static_cast<uint64_t>(about.st_size - position) : 0;
+  }
+  if (!regular || position < 0) {
     e->close = e->cut = true;
     return Complete(e);
   }
-  uint64_t length = about.st_size > position ? static_cast<uint64_t>(about.st_size - position) : 0;
   core_->Touch(core_->ConnectionOf(*e));
   if (!BeginBody(e, &length)) return;
   OutQueue* out = QueueOf(e);

@@ -329,7 +329,7 @@ void FakeApplication::File(Entry* e) {
   // Longer than announced now and then, or cut short while it is being sent.
   static constexpr off_t kSizes[] = {11, 50'000, 0, 200'000};
   if (ftruncate(file, kSizes[Decide() & 3]) != 0) Fail("no file");
-  Put(kOpFile, *e, {static_cast<uint32_t>(file), 0, 0, kWantDrain}, "");
+  Put(kOpFile, *e, {static_cast<uint32_t>(file), 0, 0, kWantDrain}, std::string(16, '\xff'));
 }
 
 void FakeApplication::End(Entry* e, const std::string& trailers) {

@@ -1,0 +1,51 @@
+import { createServer, type Socket } from 'node:net';
+import { ChaussetteError } from '../errors.js';
+import { Acceptor } from '../native/acceptor.js';
+import { loadAddon } from '../native/binding.js';
+import type { ListeningSocket } from './backend.js';
+
+/** More than any kernel allows: it clamps the number to net.core.somaxconn (listen(2)). */
+const backlogMax = 65_535;
+
+/** Accept on one socket.
+ *  @param onSocket Called with each connection, paused. @param warn For the log.
+ *  @returns What stops it. @throws {ChaussetteError} CHAUSSETTE_ERR_BIND. */
+export async function acceptOn(
+  socket: ListeningSocket,
+  onSocket: (socket: Socket) => void,
+  warn: (message: string) => void,
+): Promise<() => Promise<void>> {
+  if (socket.listen === undefined && 'addon' in loadAddon()) {
+    const acceptor = new Acceptor(onSocket, warn);
+    const error = acceptor.start(socket.fd);
+    if (error !== 0) throw cannotListen(socket, `errno ${-error}`, undefined);
+    return async () => acceptor.close();
+  }
+  return listenWithNode(socket, onSocket, warn);
+}
+
+/** node:net calls listen(2) on a descriptor although it listens already, with a backlog of 511 unless one is given as
+ *  an argument of its own; a smaller one would shrink the queue that parent and siblings share. */
+function listenWithNode(
+  socket: ListeningSocket,
+  onSocket: (socket: Socket) => void,
+  warn: (message: string) => void,
+): Promise<() => Promise<void>> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
+  server.on('connection', onSocket);
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => reject(cannotListen(socket, cause.message, cause)));
+    const options = socket.listen ?? { fd: socket.fd };
+    const done = (): void => {
+      server.removeAllListeners('error').on('error', (error) => warn(`accept: ${error.message}`));
+      resolve(() => new Promise((closed) => server.close(() => closed())));
+    };
+    if (options.fd !== undefined) server.listen({ fd: options.fd }, backlogMax, done);
+    else server.listen(options, done);
+  });
+}
+
+function cannotListen({ display }: ListeningSocket, why: string, cause: unknown): ChaussetteError {
+  const hint = 'See whether another process uses the address, and whether this one may.';
+  return new ChaussetteError('CHAUSSETTE_ERR_BIND', `cannot listen on ${display}: ${why}`, { cause, hint });
+}
