@@ -20,20 +20,15 @@ export async function loadOne(given: unknown, options: Options, argv?: readonly 
   }
   const parts = given === undefined ? undefined : splitInterface(given);
   const wanted = options.interface === 'auto' ? (parts?.interface ?? 'auto') : options.interface;
-  const where = { modulePaths: options.modulePath, cwd: process.cwd() };
+  const paths = { modulePaths: options.modulePath, cwd: process.cwd() };
+  const where = argv === undefined ? paths : { ...paths, arguments: argv };
   const uri = pasteUri(parts?.spec);
   if (uri !== undefined) {
     const { loadPaste } = await import('./paste.js');
     return loadPaste(uri, wanted, where);
   }
-  const loaded = await loadApplication(
-    parts?.spec,
-    argv === undefined ? where : { ...where, arguments: argv },
-  );
-  return {
-    application: await resolveApplication(loaded.application, wanted),
-    description: loaded.description,
-  };
+  const { application, description } = await loadApplication(parts?.spec, where);
+  return { application: await resolveApplication(application, wanted), description };
 }
 
 function nameOf(application: unknown): string {

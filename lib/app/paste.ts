@@ -16,6 +16,9 @@ export async function loadPaste(
 ): Promise<{ readonly application: Application; readonly description: string }> {
   const loader = new ConfigLoader(options);
   const config = loader.open(uri.file, options.cwd);
+  if (options.arguments !== undefined) {
+    process.argv.splice(1, Number.POSITIVE_INFINITY, config.ini.path, ...options.arguments);
+  }
   const application = await makeApplication(config, uri.name, wanted);
   const shown = relative(options.cwd, config.ini.path);
   const name = uri.name === undefined ? '' : `#${uri.name}`;

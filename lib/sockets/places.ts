@@ -39,7 +39,10 @@ export function checkAll(places: readonly Address[], options: Options): void {
   for (const { fd } of places.filter(isFd)) checkInherited(fd, options);
 }
 
-function refuseMistakes(places: readonly Address[], { socketType }: Options): void {
+function refuseMistakes(places: readonly Address[], { socketType, addressFamily }: Options): void {
+  if (addressFamily === 'AF_UNIX' && places.some(({ kind }) => kind === 'tcp')) {
+    throw usage('--address-family is AF_UNIX: give a socket for it, such as --host unix:/run/web.sock');
+  }
   const fds = places.filter(isFd).map(({ fd }) => fd);
   const twice = fds.find((fd, index) => fds.indexOf(fd) !== index);
   if (twice !== undefined) throw usage(`fd ${twice} is given twice: once is enough`);

@@ -57,6 +57,37 @@ const arguments_: readonly BadInput[] = [
     status: 2,
     sentence: /^--port is "web": it must be a whole number from 0 to 65535$/,
   },
+  {
+    what: 'AF_UNIX without a Unix socket',
+    args: ['--address-family', 'AF_UNIX'],
+    status: 2,
+    sentence: /^--address-family is AF_UNIX: give a socket for it, such as --host unix:/,
+  },
+  {
+    what: 'a mount without an application',
+    args: ['--mount', '/blog='],
+    status: 2,
+    sentence: /^--mount is "\/blog=": it names no application$/,
+    remedy: /^Write --mount \/blog=blog\.app/,
+  },
+  {
+    what: 'a mount that is no path',
+    args: ['--mount', 'blog=blog.app'],
+    status: 2,
+    sentence: /^--mount is "blog=blog\.app": "blog" is not a path: it must begin with \/$/,
+  },
+  {
+    what: 'a paste file that is not there',
+    args: ['paste:none.ini'],
+    status: 3,
+    sentence: /^none\.ini: it cannot be read: ENOENT/,
+  },
+  {
+    what: 'a section that is not in a paste file',
+    args: ['paste:examples/paste/site.ini#shop'],
+    status: 3,
+    sentence: /^examples\/paste\/site\.ini: there is no section \[app:shop\]; there is main, home, blog, /,
+  },
   { what: 'a port that is too high', args: ['--port', '65536'], status: 2, sentence: /"65536".* 65535$/ },
   {
     what: 'an unknown interface',
