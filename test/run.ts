@@ -113,6 +113,8 @@ function record(tally: Tally, type: string, data: EventData): void {
     tally.output.set(file, (tally.output.get(file) ?? '') + (data.message ?? ''));
   } else if (type === 'test:pass') {
     recordPass(tally, data, file);
+  } else if (type === 'test:diagnostic' && (data.nesting ?? 0) > 0) {
+    console.log(data.message); // Numbers that a test is asked to show.
   } else if (type === 'test:fail') {
     const error = data.details?.error;
     if (kindOf(error) === 'subtestsFailed') return; // Its subtests have been counted.

@@ -7,7 +7,10 @@ What it does as Circus does (seen with circus 0.19):
   - a worker with `use_sockets = True` inherits all of them, without it none;
   - the environment is empty unless `copy_env = True`; standard input is /dev/null;
   - `$(circus.sockets.NAME)` and `((circus.sockets.NAME))` become the descriptor; what is unknown stays as it is;
-  - `so_reuseport = True` gives each worker a listening socket of its own;
+  - `so_reuseport = True` gives each worker a listening socket of its own, which the parent lets go after the fork; the
+    parent itself does not listen then (here it holds the port, so that the tests can ask for any);
+  - `reload` starts as many new workers and stops the old ones at once, `reload --sequential` stops one, waits for its
+    end, and starts the next, and with `send_hup = True` both send SIGHUP instead;
   - stop is SIGTERM (`stop_signal`), SIGKILL after `graceful_timeout` (30 s);
   - a worker that ends is started again, at most one start a second for each.
 
@@ -38,7 +41,7 @@ def truth(section, key):
     return section.get(key, "").strip().lower() in ("true", "1", "yes", "on")
 
 
-def open_socket(section):
+def open_socket(section, listen=True):
     """Bind and listen as circus.sockets does. Every descriptor is inheritable."""
     if "path" in section:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -52,7 +55,8 @@ def open_socket(section):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, int(section.get("port", "0"))))
     sock.setblocking(truth(section, "blocking"))
-    sock.listen(int(section.get("backlog", "2048")))
+    if listen:
+        sock.listen(int(section.get("backlog", "2048")))
     sock.set_inheritable(True)
     return sock
 
@@ -63,9 +67,8 @@ def address_of(sock):
 
 
 class Worker:
-    def __init__(self, process, own_socket):
+    def __init__(self, process):
         self.process = process
-        self.own_socket = own_socket
         self.kill_at = None
 
 
@@ -95,11 +98,11 @@ class Watcher:
         return text
 
     def spawn(self):
-        sockets, own = dict(self.sockets), None
+        sockets, own = dict(self.sockets), []
         for name, section in self.socket_sections.items():
             if truth(section, "so_reuseport"):
-                own = open_socket({**section, "port": str(self.sockets[name].getsockname()[1])})
-                sockets[name] = own
+                sockets[name] = open_socket({**section, "port": str(self.sockets[name].getsockname()[1])})
+                own.append(sockets[name])
         command = " ".join([self.section["cmd"], self.section.get("args", "")])
         environment = dict(os.environ) if truth(self.section, "copy_env") else {}
         for pair in filter(None, self.section.get("env", "").split(",")):
@@ -113,7 +116,9 @@ class Watcher:
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
         )
-        self.workers.append(Worker(process, own))
+        for sock in own:
+            sock.close()
+        self.workers.append(Worker(process))
         tell("spawned", watcher=self.name, pid=process.pid)
 
     def stop(self, worker):
@@ -129,8 +134,6 @@ class Watcher:
                     worker.process.kill()
                 continue
             self.workers.remove(worker)
-            if worker.own_socket is not None:
-                worker.own_socket.close()
             tell("exited", watcher=self.name, pid=worker.process.pid, status=status)
 
     def running(self):
@@ -149,7 +152,7 @@ class Parent:
     def __init__(self, config):
         named = lambda kind: {n.split(":", 1)[1]: dict(config[n]) for n in config.sections() if n.startswith(kind + ":")}
         sections = {name.lower(): section for name, section in named("socket").items()}
-        self.sockets = {name: open_socket(section) for name, section in sections.items()}
+        self.sockets = {n: open_socket(s, not truth(s, "so_reuseport")) for n, s in sections.items()}
         for name, sock in self.sockets.items():
             tell("listening", socket=name, fd=sock.fileno(), **address_of(sock))
         self.watchers = [Watcher(n, s, self.sockets, sections) for n, s in named("watcher").items()]
@@ -168,16 +171,19 @@ class Parent:
     def command(self, line):
         for watcher in self.watchers:
             old = watcher.running()
-            if line == "reload":  # All new ones first, then all old ones at once, before the new have booted.
+            if line.startswith("reload") and truth(watcher.section, "send_hup"):
+                for worker in old:
+                    worker.process.send_signal(signal.SIGHUP)
+            elif line == "reload":  # All new ones first, then all old ones at once, before the new have booted.
                 for _ in old:
                     watcher.spawn()
                 for worker in old:
                     watcher.stop(worker)
             elif line == "reload-sequential":
                 for worker in old:
-                    watcher.spawn()
                     watcher.stop(worker)
                     self.wait(lambda: worker not in watcher.workers)
+                    watcher.spawn()
             elif line == "restart":
                 for worker in old:
                     watcher.stop(worker)

@@ -98,6 +98,11 @@ export class Load {
     return `${this.answered} answered (${pids}), ${this.repeated} repeated, ${this.failures.length} failed (${failed})`;
   }
 
+  /** For people: nothing was lost when the last one is 0. */
+  get numbers(): string {
+    return `${this.answered} answered by ${this.byPid.size} processes, ${this.repeated} repeated, ${this.failures.length} failed`;
+  }
+
   private async loop(keepAlive: boolean): Promise<void> {
     let again: string | undefined;
     while (!this.stopped || again !== undefined) {
