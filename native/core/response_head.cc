@@ -189,8 +189,9 @@ void AppendConnection(OutQueue* out,
                       BlockPool* pool,
                       const HeadFindings& findings,
                       const HeadFraming& framing) {
+  // The application's own was written.
+  if (findings.has_connection && (framing.keep || findings.says_close)) return;
   if (!framing.keep) return AppendText(out, pool, "Connection: close\r\n");
-  if (findings.has_connection) return;  // the application's own was written
   if (framing.node_style || framing.http10) {
     AppendText(out, pool, "Connection: keep-alive\r\n");
   }
@@ -249,7 +250,11 @@ HeadFindings Examine(const GivenHead& head) {
         }
         f.has_content_length = true;
         break;
-      case Own::kTransfer: f.has_transfer_encoding = true; break;
+      case Own::kTransfer:
+        f.says_chunked =
+            !f.has_transfer_encoding && value_length == 7 && EqualsIgnoreCase(value, 7, "chunked");
+        f.has_transfer_encoding = true;
+        break;
       case Own::kKeepAlive: f.has_keep_alive = true; break;
       case Own::kNo: break;
     }
@@ -272,7 +277,9 @@ void AppendHead(OutQueue* out,
     const uint32_t name_length = head.lengths[2 * i];
     const uint32_t value_length = head.lengths[2 * i + 1];
     const Own own = special ? OwnField(p, name_length) : Own::kNo;
-    const bool skip = own == Own::kTransfer || (own == Own::kConnection && !framing.keep) ||
+    // What says the same as the core would is left as it was written.
+    const bool skip = (own == Own::kTransfer && !(framing.add_chunked && findings.says_chunked)) ||
+                      (own == Own::kConnection && !framing.keep && !findings.says_close) ||
                       (own == Own::kLength && !framing.keep_given_length);
     if (!skip) {
       AppendField(out, pool, p, name_length, p + name_length, value_length);
@@ -284,7 +291,7 @@ void AppendHead(OutQueue* out,
   }
   AppendConnection(out, pool, findings, framing);
   if (framing.add_chunked) {
-    AppendText(out, pool, "Transfer-Encoding: chunked\r\n");
+    if (!findings.says_chunked) AppendText(out, pool, "Transfer-Encoding: chunked\r\n");
   } else if (framing.add_length) {
     AppendText(out, pool, "Content-Length: ");
     AppendNumber(out, pool, framing.length);

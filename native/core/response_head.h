@@ -27,6 +27,7 @@ struct HeadFindings {
   bool has_keep_alive = false;
   bool has_content_length = false;
   bool has_transfer_encoding = false;
+  bool says_chunked = false;  // in one Transfer-Encoding field, and nothing else
   uint64_t content_length = 0;
 };
 
