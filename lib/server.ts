@@ -23,8 +23,8 @@ import { BoundSockets } from './sockets/bind.js';
 import { adoptAll, checkAll, placesOf } from './sockets/places.js';
 import { takeActivation } from './sockets/systemd.js';
 import type { ThreadPool } from './threads/pool.js';
-import type { TlsSettings } from './tls.js';
-import { renewTls, tlsOf } from './tls-options.js';
+import { renewTls, tlsOf } from './tls/options.js';
+import type { TlsSettings } from './tls/settings.js';
 
 /** What `serve` takes: the options of the command in camelCase, durations in seconds, sizes in bytes. */
 export interface ServeOptions

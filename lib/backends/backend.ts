@@ -1,6 +1,6 @@
 import type { ListenOptions } from 'node:net';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
-import type { TlsSettings } from '../tls.js';
+import type { TlsSettings } from '../tls/settings.js';
 
 /** A listening socket, validated, non-blocking, on a descriptor above 2. The backend accepts on it; it closes its
  *  copy of the descriptor when it stops, and never shuts it down or unlinks it. */

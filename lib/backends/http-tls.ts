@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type Server } from 'node:tls';
 import { ChaussetteError } from '../errors.js';
-import { identityFor, nodeTls, type TlsSettings } from '../tls.js';
+import { identityFor, nodeTls, type TlsSettings } from '../tls/settings.js';
 import { refusalBytes } from './http-rules.js';
 
 /** First byte of a TLS connection: a handshake record (RFC 8446 §5.1). */

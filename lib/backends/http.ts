@@ -7,7 +7,7 @@ import {
 import type { Socket } from 'node:net';
 import type { Handler, Reporter } from '../exchange.js';
 import { TakenSockets } from '../native/taken-sockets.js';
-import type { TlsSettings } from '../tls.js';
+import type { TlsSettings } from '../tls/settings.js';
 import type {
   Backend,
   BackendServer,

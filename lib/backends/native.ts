@@ -2,7 +2,7 @@ import { ChaussetteError } from '../errors.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
 import { loadAddon } from '../native/binding.js';
 import type { PairFactory } from '../native/turn.js';
-import type { TlsSettings } from '../tls.js';
+import type { TlsSettings } from '../tls/settings.js';
 import type { Backend, BackendServer, Limits, ListeningSocket } from './backend.js';
 
 /** The C++ core. Its tables are opened with the first server of a thread.

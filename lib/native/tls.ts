@@ -1,5 +1,5 @@
 import { DEFAULT_CIPHERS } from 'node:tls';
-import { type TlsIdentity, type TlsSettings, ticketKeys } from '../tls.js';
+import { type TlsIdentity, type TlsSettings, ticketKeys } from '../tls/settings.js';
 import type { NativeTls } from './binding.js';
 
 /** Bytes of OpenSSL's ticket keys: a name, and two keys. */

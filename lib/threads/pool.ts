@@ -3,7 +3,7 @@ import { ChaussetteError } from '../errors.js';
 import { describeError, type Log } from '../log.js';
 import { descriptors } from '../native/binding.js';
 import type { Options } from '../options.js';
-import { randomSecret } from '../tls-options.js';
+import { randomSecret } from '../tls/options.js';
 import { ThreadHandle } from './handle.js';
 import type { Loaded, ThreadData } from './messages.js';
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TlsIdentity, TlsSettings } from '../../lib/tls.js';
+import type { TlsIdentity, TlsSettings } from '../../lib/tls/settings.js';
 
 // Certificates for the tests, made by openssl(1) once per process: none is kept in the tree, where it would end one day.
 

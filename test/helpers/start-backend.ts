@@ -10,7 +10,7 @@ import {
 import { resolveBackend } from '../../lib/backends/registry.js';
 import type { Exchange, Handler, Reporter } from '../../lib/exchange.js';
 import { loadAddon } from '../../lib/native/binding.js';
-import type { TlsSettings } from '../../lib/tls.js';
+import type { TlsSettings } from '../../lib/tls/settings.js';
 
 /** What an application got wrong, as the backend reported it. */
 export interface Reported {

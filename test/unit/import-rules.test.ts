@@ -64,14 +64,25 @@ test('interfaces/ know exchange and errors, and no backend', () => {
 });
 
 test('backends/ know exchange, errors and their own native half, and no interface', () => {
-  const allowed = /^lib\/(backends\/.+|native\/.+|exchange\.ts|errors\.ts)$/;
+  const allowed = /^lib\/(backends\/.+|native\/.+|tls\/settings\.ts|exchange\.ts|errors\.ts)$/;
   const stray = strays(/^lib\/backends\//, allowed);
-  assert.deepEqual(stray, [], 'lib/backends may import exchange, errors, lib/native and its own files');
+  assert.deepEqual(
+    stray,
+    [],
+    'lib/backends may import exchange, errors, TLS settings, lib/native and its own files',
+  );
 });
 
 test('native/ knows no interface, no socket and nothing of the command', () => {
-  const stray = strays(/^lib\/native\//, /^lib\/(native\/.+|backends\/backend\.ts|exchange\.ts|errors\.ts)$/);
-  assert.deepEqual(stray, [], 'lib/native may import exchange, errors, the Backend type and its own files');
+  const stray = strays(
+    /^lib\/native\//,
+    /^lib\/(native\/.+|backends\/backend\.ts|tls\/settings\.ts|exchange\.ts|errors\.ts)$/,
+  );
+  assert.deepEqual(
+    stray,
+    [],
+    'lib/native may import exchange, errors, the Backend type, TLS settings and its own files',
+  );
 });
 
 test('exchange.ts and errors.ts import nothing of ours', () => {

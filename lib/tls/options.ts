@@ -1,9 +1,9 @@
-import type { BackendServer } from './backends/backend.js';
-import { describeError, type Log } from './log.js';
-import type { Options } from './options.js';
-import type { TlsSettings } from './tls.js';
+import type { BackendServer } from '../backends/backend.js';
+import { describeError, type Log } from '../log.js';
+import type { Options } from '../options.js';
+import type { TlsSettings } from './settings.js';
 
-// lib/tls.ts is loaded here, and only when an option asks for it: node:crypto takes its time.
+// lib/tls/read.ts is loaded here, and only when an option asks for it: node:crypto takes its time.
 
 /** @param ticketSecret Where no option gives one.
  *  @returns undefined for a server without TLS. @throws as `readTls`. */
@@ -15,7 +15,7 @@ export async function tlsOf(
   const { tlsCert, tlsKey, tlsCa, tlsSni, tlsVerify } = options;
   const given = [tlsCert, tlsKey, tlsCa, tlsSni[0], tlsVerify];
   if (given.every((value) => value === undefined)) return undefined;
-  const { readTls } = await import('./tls.js');
+  const { readTls } = await import('./read.js');
   const settings = readTls(options, (message) => log.warning(message));
   return settings === undefined
     ? undefined
