@@ -113,7 +113,8 @@ function nodeMap(table: MountTable<OfInterface<'node'>>, notFound?: OfInterface<
     interface: 'node',
     call: (req, res) => {
       const url = req.url ?? '/';
-      const port = table.hasHosts && 'encrypted' in req.socket ? '443' : '80';
+      const port =
+        table.hasHosts && (req.socket as { encrypted?: unknown }).encrypted === true ? '443' : '80';
       const found = table.find(req.headers.host ?? '', port, withoutQuery(pathOf(url))) ?? notFound;
       if (found !== undefined) return found.call(req, res);
       res.statusCode = 404;

@@ -16,7 +16,7 @@ export class WsgiViolation extends Error {
 }
 
 /** Put between a server and an application, check that both keep to PEP 3333. It changes nothing of requests and
- *  responses, but that files are sent in blocks.
+ *  responses, but that files are sent in blocks, and that a single piece gets no Content-Length.
  *
  *  A violation is thrown where it happens, so that its stack leads to it: one of the application out of what it
  *  called or into the server, one of the server into the server. A result that the server never closed is told by

@@ -3,13 +3,12 @@ import express from 'express';
 import fastify from 'fastify';
 import { Hono } from 'hono';
 import Koa from 'koa';
+import type { PasteSettings as Settings, WsgiApplication, WsgiMiddleware } from '../../lib/index.js';
 import type { NodeFunction } from '../../lib/interfaces/node.js';
-import type { WsgiApplication } from '../../lib/interfaces/wsgi.js';
 
 // What test/compat/paste.ini names, and what is mounted by paste.test.ts. Every application answers with one line:
 // name, greeting, prefix, the rest of the path, method and body.
 
-type Settings = Readonly<Record<string, string>>;
 type FetchApp = { fetch(request: Request, environment: { baseUrl?: string }): Promise<Response> };
 
 function lineOf(
@@ -77,18 +76,17 @@ export function wsgiApp({ greeting = '' }: Settings, { name = '' }: Settings): W
   };
 }
 
-export function wsgiFilter(_globals: Settings, { name = '' }: Settings) {
-  return (next: WsgiApplication): WsgiApplication =>
-    (environ, startResponse) => {
-      if (environ['HTTP_X_STOP'] === name) {
-        startResponse('200 OK', [['Content-Type', 'text/plain']]);
-        return [`stopped by ${name}`];
-      }
-      return next(environ, (status, headers, excInfo) => {
-        const count = headers.filter(([key]) => /^x-/.test(key)).length;
-        return startResponse(status, [...headers, [`x-${name}`, String(count)]], excInfo);
-      });
-    };
+export function wsgiFilter(_globals: Settings, { name = '' }: Settings): WsgiMiddleware {
+  return (next) => (environ, startResponse) => {
+    if (environ['HTTP_X_STOP'] === name) {
+      startResponse('200 OK', [['Content-Type', 'text/plain']]);
+      return [`stopped by ${name}`];
+    }
+    return next(environ, (status, headers, excInfo) => {
+      const count = headers.filter(([key]) => /^x-/.test(key)).length;
+      return startResponse(status, [...headers, [`x-${name}`, String(count)]], excInfo);
+    });
+  };
 }
 
 export const node = nodeApp({ greeting: 'hi' }, { name: 'node' });

@@ -35,6 +35,8 @@ for (const backend of testedBackends) {
         ['/shopping', 'home hello [] [/shopping] GET '],
         ['/shop/cart', 'host hello [/shop] [/cart] GET ', 'shop.example'],
         ['/other', 'home hello [] [/other] GET ', 'shop.example:80'],
+        ['/shop/cart', 'host hello [/shop] [/cart] GET ', 'ported.example'],
+        ['/shop/cart', 'shop hello [/shop] [/cart] GET ', 'ported.example:81'],
       ];
       for (const [path, line, host = 'localhost'] of cases) {
         test(`${host}${path}`, async () => {
