@@ -51,8 +51,15 @@ for (const backend of testedBackends) {
       readOnlyBy(reads);
     });
 
-    test('a part of it, without a length, behind other bytes', async (t) => {
+    test('without a length: in the chunks of the stream', async (t) => {
+      const { body, reads } = await answer(t, (_req, res) => fs.createReadStream(path).pipe(res));
+      assert.equal(Buffer.compare(body, content), 0);
+      assert.ok(reads > 0);
+    });
+
+    test('a part of it, behind other bytes', async (t) => {
       const { body, reads } = await answer(t, (_req, res) => {
+        res.setHeader('Content-Length', 1_000_006);
         res.write('first ');
         fs.createReadStream(path, { start: 1_000_000, end: 1_999_999 }).pipe(res);
       });
@@ -71,6 +78,7 @@ for (const backend of testedBackends) {
     test('pipeline tells of the end', async (t) => {
       const errors: unknown[] = [];
       const { body, reads } = await answer(t, (_req, res) => {
+        res.setHeader('Content-Length', content.length);
         pipeline(fs.createReadStream(path), res, (error) => errors.push(error));
       });
       assert.equal(Buffer.compare(body, content), 0);
@@ -81,6 +89,7 @@ for (const backend of testedBackends) {
 
     test('two files, one behind the other', async (t) => {
       const { body } = await answer(t, (_req, res) => {
+        res.setHeader('Content-Length', 2 * content.length);
         const first = fs.createReadStream(path);
         first.on('end', () => fs.createReadStream(path).pipe(res)).pipe(res, { end: false });
       });
@@ -91,6 +100,7 @@ for (const backend of testedBackends) {
       [
         'a write that was put in place of ours',
         (_req, res) => {
+          res.setHeader('Content-Length', content.length);
           const write = res.write.bind(res) as (chunk: Buffer) => boolean;
           res.write = ((chunk: Buffer) =>
             write(Buffer.from(chunk.map((byte) => byte ^ 1)))) as ServerResponse['write'];
@@ -101,6 +111,7 @@ for (const backend of testedBackends) {
         'a listener beside the pipe',
         (_req, res) => {
           let seen = 0;
+          res.setHeader('Content-Length', content.length);
           const source = fs.createReadStream(path).on('data', (chunk) => {
             seen += chunk.length;
           });
@@ -115,7 +126,11 @@ for (const backend of testedBackends) {
             .pipe(new Transform({ transform: (chunk, _, done) => done(null, chunk) }))
             .pipe(res),
       ],
-      ['functions of its own', (_req, res) => fs.createReadStream(path, { fs: { ...fs } }).pipe(res)],
+      [
+        'functions of its own',
+        (_req, res) =>
+          fs.createReadStream(path, { fs: { ...fs } }).pipe(res.setHeader('Content-Length', content.length)),
+      ],
     ] satisfies [string, Application][]) {
       test(`${who} sees the bytes`, async (t) => {
         const { body, reads } = await answer(t, application);
@@ -143,6 +158,7 @@ for (const backend of testedBackends) {
       const closed: Promise<unknown>[] = [];
       const server = await serveApplication(t, backend, 'node', ((_req, res) => {
         const source = fs.createReadStream(path);
+        res.setHeader('Content-Length', content.length);
         closed.push(once(source, 'close'));
         res.on('close', () => source.destroy());
         source.pipe(res);
