@@ -164,6 +164,13 @@ function frameworks(): Row[] {
       than: 'express on node:http',
       limit: major >= 24 ? 0.4 : 0.15,
     },
+    {
+      name: 'middleware',
+      title: 'Express 5 with helmet, cors, compression, session, body-parser, static',
+      than: 'express on node:http',
+      limit: 0.5,
+    },
+    { name: 'koa', title: 'Koa, one route', than: 'koa on node:http', limit: 0.6 },
     { name: 'fastify', title: 'Fastify, one route', than: 'fastify on node:http', limit: 0.6 },
     { name: 'hono', title: 'Hono, one route', than: '@hono/node-server', limit: 0.45 },
   ];

@@ -11,5 +11,5 @@ if (name === 'fastify') {
   const { serve } = await import('@hono/node-server');
   serve({ fetch: app.fetch, hostname: at.host, port: at.port });
 } else {
-  createServer(app).listen(at);
+  createServer(name === 'koa' ? app.callback() : app).listen(at);
 }
