@@ -8,13 +8,21 @@ export interface Ready {
   readonly application: Application;
   /** What people read: `server.js:app`. */
   readonly description: string;
+  /** As the module exports it. */
+  readonly exported?: unknown;
 }
 
 /** Load one application, whatever way it is named, and find out how to call it.
  *  @param given An import string, `paste:file.ini`, the application itself, or undefined for the built-in one.
  *  @param argv Handed over in process.argv; undefined leaves that as it is.
+ *  @param beforeProgram As loadApplication.
  *  @throws {ChaussetteError} of loadApplication, loadPaste and resolveApplication. */
-export async function loadOne(given: unknown, options: Options, argv?: readonly string[]): Promise<Ready> {
+export async function loadOne(
+  given: unknown,
+  options: Options,
+  argv?: readonly string[],
+  beforeProgram?: (shown: string) => Promise<void>,
+): Promise<Ready> {
   if (given !== undefined && typeof given !== 'string') {
     return { application: await resolveApplication(given, options.interface), description: nameOf(given) };
   }
@@ -28,11 +36,14 @@ export async function loadOne(given: unknown, options: Options, argv?: readonly 
   }
   const loaded = await loadApplication(
     parts?.spec,
-    argv === undefined ? where : { ...where, arguments: argv },
+    argv === undefined
+      ? where
+      : { ...where, arguments: argv, ...(beforeProgram === undefined ? {} : { beforeProgram }) },
   );
   return {
     application: await resolveApplication(loaded.application, wanted),
     description: loaded.description,
+    exported: loaded.application,
   };
 }
 
