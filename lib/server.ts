@@ -1,7 +1,7 @@
 import { executionAsyncId, triggerAsyncId } from 'node:async_hooks';
 import { loadApplication } from './app/load.js';
 import { loadOne } from './app/load-one.js';
-import { type ListeningProgram, Program, type Settings } from './app/program.js';
+import { explainListening, type ListeningProgram, Program, type Settings } from './app/program.js';
 import type {
   Backend,
   BackendServer,
@@ -258,9 +258,10 @@ export class Server {
   /** What the module exports, or the program that listens: whichever is there first. */
   async #loadOrListen(resolving: Promise<{ backend: Backend }>): Promise<LoadedHandler | ListeningProgram> {
     const { programs, application, log, options } = this.#setup;
-    const mayListen = programs === true && typeof application === 'string' && !options.noMonkey;
+    const isSpec = programs === true && typeof application === 'string';
     const other = options.interface === 'fetch' || options.interface === 'wsgi';
-    if (!mayListen || other || splitInterface(application).interface !== undefined) return await this.#load();
+    if (!isSpec || other || splitInterface(application).interface !== undefined) return await this.#load();
+    if (options.noMonkey) return await this.#load().catch(explainListening);
     const program = new Program((message) => log.warning(message));
     this.#program = program;
     const loading = this.#load(async (shown) => {

@@ -181,3 +181,15 @@ function isMissing(error: unknown): boolean {
   const codes: readonly string[] = ['CHAUSSETTE_ERR_APP_NO_EXPORT', 'CHAUSSETTE_ERR_APP_INVALID'];
   return error instanceof ChaussetteError && codes.includes(error.code);
 }
+
+/** With --no-monkey: say of a module that exports no application when it has opened a socket instead.
+ *  @throws {ChaussetteError} always. */
+export async function explainListening(error: unknown): Promise<never> {
+  await new Promise(setImmediate); // listen() looks a name up first.
+  const listens = process.getActiveResourcesInfo().some((name) => /^(?:TCP|Pipe)Server/i.test(name));
+  if (!listens || !(error instanceof ChaussetteError) || !isMissing(error)) throw error;
+  throw new ChaussetteError(error.code, `${error.message}; it listens by itself`, {
+    cause: error,
+    hint: 'Leave --no-monkey out: then the first server of a program that listens gets the socket of chaussette.',
+  });
+}

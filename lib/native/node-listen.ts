@@ -1,10 +1,11 @@
 import type * as http from 'node:http';
 import { createRequire } from 'node:module';
 import type * as net from 'node:net';
-import type { BackendServer, BackendStats, ListeningSocket } from '../backends/backend.js';
+import type { BackendServer, BackendStats, Limits, ListeningSocket } from '../backends/backend.js';
 import type { Handler } from '../exchange.js';
 import { type ListenRequest, readListenArguments } from './listen.js';
 import { currentOffer } from './offer.js';
+import { nodeDefaults } from './server-options.js';
 
 // A program's own server of node:http on the sockets of the command.
 
@@ -30,15 +31,23 @@ export function listenNode(server: http.Server, args: readonly unknown[], listen
     return;
   }
   if (request.callback !== undefined) server.once('listening', request.callback);
-  void answer.then(({ sockets, counted, isAlias }) => {
+  void answer.then(({ sockets, limits, counted, isAlias }) => {
     if (isAlias) {
       process.nextTick(() => server.emit('listening'));
       return;
     }
+    applyLimits(server, limits);
     const program = new NodeProgram(server, listen, counted);
     server.once('listening', () => offer.serving(program));
     program.listen(sockets);
   }, ignore);
+}
+
+/** The limits of the command hold where the program has left Node's defaults; node:http has not all of them. */
+function applyLimits(server: http.Server, limits: Limits): void {
+  if (server.keepAliveTimeout === nodeDefaults.keepAliveTimeout) server.keepAliveTimeout = limits.keepAliveMs;
+  if (server.headersTimeout === nodeDefaults.headersTimeout) server.headersTimeout = limits.headMs;
+  if (!server.maxConnections && limits.connectionsMax > 0) server.maxConnections = limits.connectionsMax;
 }
 
 /** Whoever made the offer knows it, and ends the process. */
