@@ -1,4 +1,3 @@
-import { channel } from 'node:diagnostics_channel';
 import { unlinkSync } from 'node:fs';
 import type * as http from 'node:http';
 import { IncomingMessage, ServerResponse } from 'node:http';
@@ -11,13 +10,11 @@ import { addon } from './layout.js';
 import { type ListenRequest, openListener } from './listen.js';
 import { closeForProgram, describeListen, ignore } from './node-listen.js';
 import { createPairFactory } from './node-pair.js';
+import { isWatched, watch } from './observe.js';
 import { currentOffer } from './offer.js';
 import { nodeDefaults, type ServerSettings } from './server-options.js';
 import type { NativeSocket } from './socket.js';
 import { NativeServer } from './turn.js';
-
-const startChannel = channel('http.server.request.start');
-const finishChannel = channel('http.server.response.finish');
 
 /** What a Server has on the native core: its listener there, and the way from there to its events.
  *
@@ -90,21 +87,13 @@ export class ServerState {
     if (native.upgrade && this.#upgrade(native)) return;
     const server = this.#server;
     const { req, res } = native.node();
-    if (startChannel.hasSubscribers || finishChannel.hasSubscribers) this.#publish(native);
+    if (isWatched()) watch(native, server);
     if (this.settings.timeout > 0) native.socket.setTimeout(this.settings.timeout);
     if (native.expectsContinue && server.listenerCount('checkContinue') > 0) {
       server.emit('checkContinue', req, res);
     } else {
       server.emit('request', req, res);
     }
-  }
-
-  /** For diagnostics_channel, as node:http publishes. */
-  #publish(exchange: NativeExchange): void {
-    const { req: request, res: response } = exchange.node();
-    const message = { request, response, socket: exchange.socket, server: this.#server };
-    response.once('finish', () => finishChannel.publish(message));
-    startChannel.publish(message);
   }
 
   #upgrade(exchange: NativeExchange): boolean {
