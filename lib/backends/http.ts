@@ -4,6 +4,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { createRequire } from 'node:module';
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
@@ -89,6 +90,8 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   #gone = false;
 
   constructor(handler: Handler, limits: Limits, reporter: Reporter) {
+    // Instrumentation waits for a require() of it, which an application need not make.
+    createRequire(import.meta.url)('node:http');
     this.#handler = handler;
     this.limits = limits;
     this.reporter = reporter;

@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 import { type IncomingMessage, type RequestListener, Server, ServerResponse, STATUS_CODES } from 'node:http';
+import { createRequire } from 'node:module';
 import type { Exchange, Handler } from '../exchange.js';
 import type { NativeExchange } from './exchange.js';
 import { kExchange, type NativeRequest } from './request.js';
@@ -93,6 +94,8 @@ function hookObservers(): void {
 /** The handler of an application that has no server of node:http, with one for those who look for it: what wraps its
  *  emit() (OpenTelemetry does it for the class, others for the object) sees every request. */
 export function watchedHandler(handler: Handler): Handler {
+  // Instrumentation waits for a require() of it, which an application need not make.
+  createRequire(import.meta.url)('node:http');
   const server = Object.create(serverPrototype) as EventEmitter;
   (EventEmitter as unknown as (this: object) => void).call(server);
   const listener = ((req: IncomingMessage) =>
