@@ -6,6 +6,8 @@ import { listenNode, type NetListen } from './native/node-listen.js';
 import { NativeRequest } from './native/request.js';
 import { NativeResponse } from './native/response.js';
 
+export { patchCluster } from './native/cluster-listen.js';
+
 /** In place of http.Server: with `new`, without, as a base class, and for util.inherits. */
 function Server(
   this: unknown,

@@ -69,8 +69,9 @@ export class Program implements Offer {
     this.native = native;
     this.#hint = setTimeout(() => this.#tellHint(), hintMs).unref();
     makeOffer(this);
-    const { patchHttp, patchListen } = await import('../patch-http.js');
+    const { patchCluster, patchHttp, patchListen } = await import('../patch-http.js');
     if (!native || !patchHttp()) patchListen();
+    patchCluster();
   }
 
   get hasListened(): boolean {

@@ -10,7 +10,7 @@ import { nodeDefaults } from './server-options.js';
 // A program's own server of node:http on the sockets of the command.
 
 /** More than any kernel allows: it clamps the number to net.core.somaxconn (listen(2)). */
-const backlogMax = 65_535;
+export const backlogMax = 65_535;
 
 /** listen() of net.Server. */
 export type NetListen = (this: net.Server, ...args: unknown[]) => net.Server;

@@ -295,6 +295,28 @@ describe('what a module is', () => {
   });
 });
 
+test('workers of a cluster share the socket of the command, and end with it', async (t) => {
+  const text = `
+    const cluster = require('cluster');
+    if (cluster.isPrimary) {
+      cluster.fork(); cluster.fork();
+      cluster.on('exit', (worker, code, signal) => console.log('worker ended', code ?? signal));
+    } else require('http').createServer((req, res) => res.end('worker ' + process.pid)).listen(3000);`;
+  const cwd = directoryWith(t, { 'server.cjs': text });
+  const run = new FdParent(t, [{ fd: 7, kind: 'tcp' }], ['--fd', '7', './server.cjs'], { cwd });
+  const places = await run.parent.serving();
+  const { ports, pid } = await run.started();
+  assert.deepEqual(places, [`fd://7 (127.0.0.1:${ports[0]})`]);
+  const [one, two] = [await ask({ port: ports[0] }), await ask({ port: ports[0] })];
+  assert.match(one.text, /^worker \d+$/);
+  assert.notEqual(two.text, `worker ${pid}`);
+  assert.match(run.parent.stderr, /server\.cjs asked to listen on port 3000, with workers of node:cluster,/);
+  await run.signal('SIGTERM');
+  const { status } = await run.ended();
+  assert.equal(status, 0, run.parent.stderr);
+  assert.equal(run.parent.stdout.match(/^worker ended 0$/gm)?.length, 2);
+});
+
 test('the limits of the command hold where the program has set none', async (t) => {
   const listen = `.listen(3000);`;
   const plain = `require('http').createServer((req, res) => res.end('hello'))${listen}`;
