@@ -33,14 +33,18 @@ async function run(argv: readonly string[]): Promise<number> {
 
   const log = new Log(options);
   if (options.check) {
-    const lines = await new Server({ ...command, log }).check();
+    const lines = await new Server({ ...command, log, programs: true }).check();
     return await print(`${lines.join('\n')}\nNothing was bound: --check\n`);
   }
   const notifier = await findNotifier(log);
   const server = await createLife(command, log);
 
-  process.on('uncaughtException', (error) => reportUncaught(error, log, server.throwingExchange()));
-  process.on('unhandledRejection', (reason) => reportUncaught(reason, log));
+  process.on('uncaughtException', (error) => {
+    if (!endsStart(server, 'uncaughtException', error)) reportUncaught(error, log, server.throwingExchange());
+  });
+  process.on('unhandledRejection', (reason) => {
+    if (!endsStart(server, 'unhandledRejection', reason)) reportUncaught(reason, log);
+  });
   process.once('exit', () => server.unlink());
   const ended = endOnSignal(server, log, options.gracefulTimeout, notifier);
   notifier?.watch(() => server.respond());
@@ -51,6 +55,11 @@ async function run(argv: readonly string[]): Promise<number> {
   });
   const exited = 'exited' in server ? [server.exited] : [];
   return await Promise.race([...exited, started, ended]);
+}
+
+/** Whether nobody but the command handles an error of a program that does not listen yet. */
+function endsStart(server: Life, event: string, error: unknown): boolean {
+  return process.listenerCount(event) === 1 && server.failStart(error);
 }
 
 /** Wait for the signals that end a server. SIGPIPE is ignored by Node itself.
@@ -84,7 +93,8 @@ function endOnSignal(
       }
       log.info(`Stopping (${signal})`);
       notifier?.stopping();
-      server.close().then(({ cut }) => {
+      server.close().then(async ({ cut }) => {
+        if (server.isProgram && process.listenerCount(signal) > 1) await programEnds(gracefulTimeout);
         if (cut > 0) {
           const what = cut === 1 ? '1 request was' : `${cut} requests were`;
           log.error(`${what} cut at the end of the ${gracefulTimeout} s of --graceful-timeout`);
@@ -100,6 +110,18 @@ function endOnSignal(
     });
     process.on('SIGQUIT', stopNow);
     server.exhausted.then(() => stop('--max-requests'));
+    process.on('beforeExit', () => {
+      if (!server.isProgram || server.state !== 'serving') return;
+      server.abandon().then(() => resolve(Number(process.exitCode ?? clean)), reject);
+    });
+  });
+}
+
+/** A program that handles the signal itself may have more to do than to answer: it ends when nothing is left. */
+function programEnds(seconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('beforeExit', () => resolve());
+    setTimeout(resolve, seconds * 1000).unref();
   });
 }
 

@@ -10,9 +10,9 @@ export type Life = Server | Reloader;
 /** What only some starts need is loaded for those.
  *  @throws {ChaussetteError} CHAUSSETTE_ERR_SOCKET under the reloader. */
 export async function createLife(command: Command, log: Log): Promise<Life> {
-  if (!command.options.useReloader) return new Server({ ...command, log });
+  if (!command.options.useReloader) return new Server({ ...command, log, programs: true });
   const { ReloadedServer, variable } = await import('./app/reload-channel.js');
-  if (process.env[variable] !== undefined) return new ReloadedServer({ ...command, log });
+  if (process.env[variable] !== undefined) return new ReloadedServer({ ...command, log, programs: true });
   const { Reloader } = await import('./app/reloader.js');
   return new Reloader(command.options, log);
 }

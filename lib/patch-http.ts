@@ -2,8 +2,11 @@ import type * as http from 'node:http';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { nativeBackend } from './backends/native.js';
 import { initServer, Server as NativeServer } from './native/create-server.js';
+import { listenNode, type NetListen } from './native/node-listen.js';
 import { NativeRequest } from './native/request.js';
 import { NativeResponse } from './native/response.js';
+
+export { patchCluster } from './native/cluster-listen.js';
 
 /** In place of http.Server: with `new`, without, as a base class, and for util.inherits. */
 function Server(
@@ -62,6 +65,20 @@ export function patchHttp(): boolean {
   target['createServer'] = createServer;
   syncBuiltinESMExports();
   return true;
+}
+
+/** Let the first server of node:http that listens have the sockets of the command; for where node:http serves. */
+export function patchListen(): void {
+  const { prototype } = (createRequire(import.meta.url)('node:http') as typeof http).Server;
+  const { listen } = prototype as unknown as { listen: NetListen };
+  Object.defineProperty(prototype, 'listen', {
+    value(this: http.Server, ...args: unknown[]): http.Server {
+      listenNode(this, args, listen);
+      return this;
+    },
+    writable: true,
+    configurable: true,
+  });
 }
 
 /** A class like Node's with our prototype: what applications derive from it (Express' own request and response, which

@@ -1,6 +1,7 @@
 import { executionAsyncId, triggerAsyncId } from 'node:async_hooks';
 import { loadApplication } from './app/load.js';
 import { loadOne } from './app/load-one.js';
+import { explainListening, type ListeningProgram, Program, type Settings } from './app/program.js';
 import type {
   Backend,
   BackendServer,
@@ -14,7 +15,7 @@ import { resolveBackend } from './backends/registry.js';
 import { pasteLayers, readOptions } from './config.js';
 import { ChaussetteError } from './errors.js';
 import type { Exchange, Handler, Reporter } from './exchange.js';
-import { handlerFor, installLightResponse } from './interfaces/index.js';
+import { handlerFor, installLightResponse, splitInterface } from './interfaces/index.js';
 import { describeError, Log } from './log.js';
 import { countRequests } from './max-requests.js';
 import type { Options } from './options.js';
@@ -24,7 +25,6 @@ import { adoptAll, checkAll, placesOf } from './sockets/places.js';
 import { takeActivation } from './sockets/systemd.js';
 import type { ThreadPool } from './threads/pool.js';
 import { renewTls, tlsOf } from './tls/options.js';
-import type { TlsSettings } from './tls/settings.js';
 
 /** What `serve` takes: the options of the command in camelCase, durations in seconds, sizes in bytes. */
 export interface ServeOptions
@@ -47,6 +47,15 @@ export interface ServerSetup {
   readonly quiet?: true;
   /** What session tickets are made of where no option says: the same in all threads. */
   readonly ticketSecret?: Uint8Array | undefined;
+  /** Whether an import string may name a program that listens by itself: the whole process is the server's. */
+  readonly programs?: boolean;
+}
+
+interface LoadedHandler {
+  /** The application, as its module exports it. */
+  readonly exported: unknown;
+  readonly handler: Handler;
+  readonly description: string;
 }
 
 export type ServerState = 'idle' | 'starting' | 'serving' | 'draining' | 'closed';
@@ -66,6 +75,7 @@ export class Server {
   #sockets: readonly ListeningSocket[] = [];
   #backend: BackendServer | undefined;
   #postHook: Hook | undefined;
+  #program: Program | undefined;
   #closing: Promise<{ readonly cut: number }> | undefined;
   #threads: ThreadPool | undefined;
   /** Where the application is, once it has loaded; undefined for one that was given as an object. */
@@ -129,23 +139,33 @@ export class Server {
       const places =
         provided === undefined ? placesOf(options, takeActivation(process.env, process.pid)) : [];
       const inherited = adoptAll(places, options);
-      const loaded = options.threads > 1 ? await this.#loadInThreads() : await this.#load();
+      const loaded = options.threads > 1 ? await this.#loadInThreads() : await this.#loadOrListen(resolving);
       await this.#runPreHook();
       await this.#bound.bind(places, options);
       const { backend, note } = await resolving;
       const tls = await tlsOf(options, log, this.#setup.ticketSecret);
       const given = await provided?.(loaded.description);
       this.#sockets = given ?? [...inherited, ...this.#bound.sockets];
-      this.#backend =
-        'handler' in loaded
-          ? await startBackend(backend, this.#sockets, loaded.handler, options, log, tls)
-          : await loaded.threads.serve(this.#sockets);
+      const settings: Settings = {
+        limits: limitsOf(options),
+        tls,
+        counted: (handler) => this.#counted(handler),
+      };
+      const program = 'serve' in loaded ? await loaded.serve(this.#sockets, settings) : undefined;
+      if ('handler' in loaded) {
+        this.#program?.exports(loaded.exported, this.#sockets, settings);
+        const { handler } = loaded;
+        this.#backend = await startBackend(backend, this.#sockets, handler, settings, reporterTo(log));
+      } else {
+        this.#backend = program?.backend ?? (await this.#threads?.serve(this.#sockets));
+      }
       this.#bound.sockets.length = 0; // The backend's own from here on.
       this.#state = 'serving';
       if (quiet) return;
       log.info(`Application is ${loaded.description}`);
       log.info(`Serving on ${this.addresses.join(', ')}`);
-      log.info(`Using ${backend.name} as a backend`);
+      log.info(`Using ${program?.backendName ?? backend.name} as a backend`);
+      if (program !== undefined) log.info(program.note);
       if (options.threads > 1) log.info(`Running ${options.threads} threads`);
       if (note !== undefined) log.warning(note);
     } catch (error) {
@@ -164,7 +184,7 @@ export class Server {
     const { options } = this.#setup;
     const places = placesOf(options, takeActivation(process.env, process.pid));
     checkAll(places, options);
-    const { description } = await this.#load();
+    const { description } = await this.#loadOrListen(resolveBackend(options.backend));
     if (options.preHook !== undefined) await loadHook('--pre-hook', options.preHook, options);
     await tlsOf(options, this.#setup.log);
     const { backend, note } = await resolveBackend(options.backend);
@@ -225,19 +245,50 @@ export class Server {
     return { threads: this.#threads, description };
   }
 
+  /** Whether it is a program, which ends when it has nothing more to do. */
+  get isProgram(): boolean {
+    return this.#program?.hasListened === true;
+  }
+
+  /** Nobody has caught `error`. @returns Whether it ends the start of a program. */
+  failStart(error: unknown): boolean {
+    return this.#program?.failed(error) === true;
+  }
+
+  /** What the module exports, or the program that listens: whichever is there first. */
+  async #loadOrListen(resolving: Promise<{ backend: Backend }>): Promise<LoadedHandler | ListeningProgram> {
+    const { programs, application, log, options } = this.#setup;
+    const isSpec = programs === true && typeof application === 'string';
+    const other = options.interface === 'fetch' || options.interface === 'wsgi';
+    if (!isSpec || other || splitInterface(application).interface !== undefined) return await this.#load();
+    if (options.noMonkey) return await this.#load().catch(explainListening);
+    const program = new Program((message) => log.warning(message));
+    this.#program = program;
+    const loading = this.#load(async (shown) => {
+      const { backend } = await resolving;
+      await program.expect(shown, backend.name === 'native');
+    });
+    return await Promise.race([program.listened, loading.catch((error) => program.orListens(error))]);
+  }
+
   /** The light Response comes first: an application takes the global one while its modules load. */
-  async #load(): Promise<{ readonly handler: Handler; readonly description: string }> {
+  async #load(beforeProgram?: (shown: string) => Promise<void>): Promise<LoadedHandler> {
     const { options, application } = this.#setup;
     if (!options.noMonkey) installLightResponse();
     if (options.mount.length > 0) {
       const { loadMounted } = await import('./app/mounted.js');
       const mounted = await loadMounted(application, options, this.#setup.arguments);
-      return { handler: this.#counted(mounted.handler), description: mounted.description };
+      return {
+        exported: undefined,
+        handler: this.#counted(mounted.handler),
+        description: mounted.description,
+      };
     }
-    const loaded = await loadOne(application, options, this.#setup.arguments);
+    const loaded = await loadOne(application, options, this.#setup.arguments, beforeProgram);
     // The loader has put it there, as a Node program sees it.
     if (typeof application === 'string') this.file = process.argv[1];
-    return { handler: this.#counted(handlerFor(loaded.application)), description: loaded.description };
+    const { exported, description } = loaded;
+    return { exported, handler: this.#counted(handlerFor(loaded.application)), description };
   }
 
   #counted(handler: Handler): Handler {
@@ -300,9 +351,8 @@ async function startBackend(
   backend: Backend,
   sockets: readonly ListeningSocket[],
   handler: Handler,
-  options: Options,
-  log: Log,
-  tls: TlsSettings | undefined,
+  { limits, tls }: Settings,
+  reporter: Reporter,
 ): Promise<BackendServer> {
   if (tls !== undefined && !backend.capabilities.includes('tls')) {
     throw new ChaussetteError('CHAUSSETTE_ERR_USAGE', `the backend ${backend.name} has no TLS`, {
@@ -310,7 +360,7 @@ async function startBackend(
     });
   }
   try {
-    return await backend.start(sockets, handler, limitsOf(options), reporterTo(log), tls);
+    return await backend.start(sockets, handler, limits, reporter, tls);
   } catch (error) {
     if (error instanceof ChaussetteError || !sockets.some(({ listen }) => listen !== undefined)) throw error;
     // Degraded mode: Node has just tried to open the sockets, and says in its own words what went wrong.

@@ -8,13 +8,21 @@ export interface Ready {
   readonly application: Application;
   /** What people read: `server.js:app`. */
   readonly description: string;
+  /** As the module exports it. */
+  readonly exported?: unknown;
 }
 
 /** Load one application, whatever way it is named, and find out how to call it.
  *  @param given An import string, `paste:file.ini`, the application itself, or undefined for the built-in one.
  *  @param argv Handed over in process.argv; undefined leaves that as it is.
+ *  @param beforeProgram As loadApplication.
  *  @throws {ChaussetteError} of loadApplication, loadPaste and resolveApplication. */
-export async function loadOne(given: unknown, options: Options, argv?: readonly string[]): Promise<Ready> {
+export async function loadOne(
+  given: unknown,
+  options: Options,
+  argv?: readonly string[],
+  beforeProgram?: (shown: string) => Promise<void>,
+): Promise<Ready> {
   if (given !== undefined && typeof given !== 'string') {
     return { application: await resolveApplication(given, options.interface), description: nameOf(given) };
   }
@@ -27,8 +35,15 @@ export async function loadOne(given: unknown, options: Options, argv?: readonly 
     const { loadPaste } = await import('./paste.js');
     return loadPaste(uri, wanted, where);
   }
-  const { application, description } = await loadApplication(parts?.spec, where);
-  return { application: await resolveApplication(application, wanted), description };
+  const loaded = await loadApplication(
+    parts?.spec,
+    beforeProgram === undefined ? where : { ...where, beforeProgram },
+  );
+  return {
+    application: await resolveApplication(loaded.application, wanted),
+    description: loaded.description,
+    exported: loaded.application,
+  };
 }
 
 function nameOf(application: unknown): string {

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ChaussetteError } from '../errors.js';
@@ -21,6 +22,8 @@ export interface LoadOptions {
   readonly cwd: string;
   /** Handed over in `process.argv`, behind the file. Without them `process.argv` stays as it is: a hook. */
   readonly arguments?: readonly string[];
+  /** Called before a module is imported whose import string names no export: it may be a program. */
+  readonly beforeProgram?: (shown: string) => Promise<void>;
 }
 
 /** Import what an import string names.
@@ -42,6 +45,10 @@ export async function loadApplication(
   const shown = shorten(file, options.cwd);
   if (options.arguments !== undefined) {
     process.argv.splice(1, Number.POSITIVE_INFINITY, file, ...options.arguments);
+  }
+  if (attribute.length === 0 && !parsed.call && options.beforeProgram !== undefined) {
+    runAsMain(file);
+    await options.beforeProgram(shown);
   }
   const exported = await importModule(file, shown);
   const { value, name } =
@@ -73,6 +80,16 @@ function findModule(spec: Spec, options: LoadOptions): { file: string; attribute
       hint: `Name a file, or run in the directory of the application (this is ${options.cwd}), or use --module-path.`,
     },
   );
+}
+
+/** Let the module find itself in `require.main`, as a program does that is run by node. */
+function runAsMain(file: string): void {
+  const { cache } = createRequire(import.meta.url);
+  Object.defineProperty(process, 'mainModule', {
+    get: () => cache[file],
+    configurable: true,
+    enumerable: true,
+  });
 }
 
 /** @returns The namespace of the module. */

@@ -118,6 +118,13 @@ export class Reloader {
     return undefined;
   }
 
+  /** Its process may run one. */
+  readonly isProgram = false;
+
+  failStart(): boolean {
+    return false;
+  }
+
   async #stop(signal: NodeJS.Signals): Promise<{ readonly cut: number }> {
     for (const process of [this.#starting, this.#current]) {
       process?.signal(signal);

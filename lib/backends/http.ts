@@ -4,6 +4,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type { Handler, Reporter } from '../exchange.js';
 import { TakenSockets } from '../native/taken-sockets.js';
@@ -87,6 +88,8 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   #gone = false;
 
   constructor(handler: Handler, limits: Limits, reporter: Reporter) {
+    // Instrumentation waits for a require() of it, which an application need not make.
+    createRequire(import.meta.url)('node:http');
     this.#handler = handler;
     this.limits = limits;
     this.reporter = reporter;

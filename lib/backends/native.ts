@@ -29,12 +29,12 @@ async function start(
   tls?: TlsSettings,
 ): Promise<BackendServer> {
   // All is loaded before the socket is watched: nobody may be accepted without TLS.
-  const [{ NativeServer }, createPair, tlsModule] = await Promise.all([
+  const [{ NativeServer }, served, tlsModule] = await Promise.all([
     import('../native/turn.js'),
-    pairFactory(handler),
+    servedWith(handler),
     tls === undefined ? undefined : import('../native/tls.js'),
   ]);
-  const server = new NativeServer(sockets, handler, limits, reporter, createPair);
+  const server = new NativeServer(sockets, served.handler, limits, reporter, served.createPair);
   if (tls === undefined || tlsModule === undefined) return server;
   const setTls = (settings: TlsSettings): void => server.useTls(tlsModule.nativeTls(settings));
   try {
@@ -46,11 +46,14 @@ async function start(
   return Object.assign(server, { setTls });
 }
 
-/** The pairs are made of node:http, which the other interfaces do not need: it is a tenth of a start. */
-async function pairFactory(handler: Handler): Promise<PairFactory> {
-  if (handler.interface !== 'node') return noPair;
-  const { createPairFactory } = await import('../native/node-pair.js');
-  return createPairFactory(handler);
+/** Pairs are made of node:http, which the other interfaces do not need: it is a tenth of a start. */
+async function servedWith(handler: Handler): Promise<{ handler: Handler; createPair: PairFactory }> {
+  if (handler.interface !== 'node') return { handler, createPair: noPair };
+  const [{ createPairFactory }, { watchedHandler }] = await Promise.all([
+    import('../native/node-pair.js'),
+    import('../native/observe.js'),
+  ]);
+  return { handler: watchedHandler(handler), createPair: createPairFactory(handler) };
 }
 
 function noPair(exchange: Exchange): never {

@@ -5,6 +5,8 @@ import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { bareBase } from './base.js';
 import { nodeServes } from './fallback.js';
 import { readListenArguments } from './listen.js';
+import { listenNode, type NetListen } from './node-listen.js';
+import { currentOffer } from './offer.js';
 import { readServerOptions, type ServerSettings } from './server-options.js';
 import { ServerState } from './server-state.js';
 import { NativeSocket } from './socket.js';
@@ -55,13 +57,16 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
 
   listen(...args: unknown[]): this {
     const state = this[kState];
-    if (state === undefined) return node['listen']?.apply(this, args) as this;
+    if (state === undefined) {
+      listenNode(this as unknown as http.Server, args, node['listen'] as NetListen);
+      return this;
+    }
     if (state.listening || state.opening) {
       throw Object.assign(new Error('Listen method has been called more than once without closing.'), {
         code: 'ERR_SERVER_ALREADY_LISTEN',
       });
     }
-    if (nodeServes(this, this[kOptions], args)) {
+    if (currentOffer()?.native === false || nodeServes(this, this[kOptions], args)) {
       becomeNode(this, state.settings);
       return this.listen(...args);
     }

@@ -67,7 +67,6 @@ export class NativeExchange extends AsyncResource implements Exchange {
   #aborted = false;
   #halfClosed = false;
   #body: RequestBody | undefined;
-  // The response.
   #unacked = 0;
   #needDrain = false;
   #drainCallback: (() => void) | undefined;
@@ -347,8 +346,9 @@ export class NativeExchange extends AsyncResource implements Exchange {
 
   /** The core has nothing more to tell, unless body bytes or the flush are still to come. */
   #forget(): void {
-    if (this.#tunnel === undefined && this.#ended && this.bodyComplete && !this.watchFlush)
-      exchanges[this.index] = undefined;
+    if (this.#tunnel !== undefined || !this.#ended || !this.bodyComplete || this.watchFlush) return;
+    exchanges[this.index] = undefined;
+    this.emitDestroy();
   }
 
   // What the core tells, one record each.
@@ -363,6 +363,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
   /** @internal */
   abortRecord(): void {
     exchanges[this.index] = undefined;
+    this.emitDestroy();
     this.#aborted = !this.#ended || this.watchFlush;
     this.#ended = true;
     this.server.admission?.leave(this);

@@ -18,6 +18,14 @@ export interface ServerSettings {
   readonly shouldUpgrade: ((request: unknown) => boolean) | undefined;
 }
 
+/** Those of node:http. */
+export const nodeDefaults = {
+  keepAliveTimeout: 5000,
+  headersTimeout: 60_000,
+  requestTimeout: 300_000,
+  maxHeaderSize: 16_384,
+} as const;
+
 /** @param given Those of http.createServer; others are accepted.
  *  @throws {TypeError} ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; {RangeError} ERR_OUT_OF_RANGE, as node:http. */
 export function readServerOptions(given: ServerOptions): ServerSettings {
@@ -33,8 +41,8 @@ export function readServerOptions(given: ServerOptions): ServerSettings {
     const value: unknown = given[name];
     if (value !== undefined && typeof value !== 'boolean') throw invalidType(name, 'boolean', value);
   }
-  const headersTimeout = readMs(given, 'headersTimeout') ?? 60_000;
-  const requestTimeout = readMs(given, 'requestTimeout') ?? 300_000;
+  const headersTimeout = readMs(given, 'headersTimeout') ?? nodeDefaults.headersTimeout;
+  const requestTimeout = readMs(given, 'requestTimeout') ?? nodeDefaults.requestTimeout;
   if (given.headersTimeout !== undefined && requestTimeout > 0 && headersTimeout > requestTimeout) {
     throw outOfRange('headersTimeout', '<= requestTimeout', headersTimeout);
   }
@@ -45,10 +53,10 @@ export function readServerOptions(given: ServerOptions): ServerSettings {
   }
   readCount(given, 'connectionsCheckingInterval');
   return {
-    keepAliveTimeout: readMs(given, 'keepAliveTimeout') ?? 5000,
+    keepAliveTimeout: readMs(given, 'keepAliveTimeout') ?? nodeDefaults.keepAliveTimeout,
     headersTimeout: requestTimeout > 0 ? Math.min(headersTimeout, requestTimeout) : headersTimeout,
     requestTimeout,
-    maxHeaderSize: readCount(given, 'maxHeaderSize') || 16_384,
+    maxHeaderSize: readCount(given, 'maxHeaderSize') || nodeDefaults.maxHeaderSize,
     timeout: 0,
     maxConnections: 0,
     joinDuplicateHeaders: given.joinDuplicateHeaders === true,

@@ -1,20 +1,20 @@
-import { channel } from 'node:diagnostics_channel';
 import { unlinkSync } from 'node:fs';
+import type * as http from 'node:http';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Limits } from '../backends/backend.js';
+import type { BackendServer, Limits, ListeningSocket } from '../backends/backend.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
 import type { Server } from './create-server.js';
 import type { NativeExchange } from './exchange.js';
 import { addon } from './layout.js';
 import { type ListenRequest, openListener } from './listen.js';
+import { closeForProgram, describeListen, ignore } from './node-listen.js';
 import { createPairFactory } from './node-pair.js';
-import type { ServerSettings } from './server-options.js';
+import { isWatched, watch } from './observe.js';
+import { currentOffer } from './offer.js';
+import { nodeDefaults, type ServerSettings } from './server-options.js';
 import type { NativeSocket } from './socket.js';
 import { NativeServer } from './turn.js';
-
-const startChannel = channel('http.server.request.start');
-const finishChannel = channel('http.server.response.finish');
 
 /** What a Server has on the native core: its listener there, and the way from there to its events.
  *
@@ -28,6 +28,8 @@ export class ServerState {
   #unlink: string | undefined;
   #opening: { cancelled: boolean } | undefined;
   #refed = true;
+  /** Under the command: its limits. */
+  #offered: Limits | undefined;
   #connectionsTold: WeakSet<NativeSocket> | undefined;
 
   constructor(server: Server, settings: ServerSettings) {
@@ -85,21 +87,13 @@ export class ServerState {
     if (native.upgrade && this.#upgrade(native)) return;
     const server = this.#server;
     const { req, res } = native.node();
-    if (startChannel.hasSubscribers || finishChannel.hasSubscribers) this.#publish(native);
+    if (isWatched()) watch(native, server);
     if (this.settings.timeout > 0) native.socket.setTimeout(this.settings.timeout);
     if (native.expectsContinue && server.listenerCount('checkContinue') > 0) {
       server.emit('checkContinue', req, res);
     } else {
       server.emit('request', req, res);
     }
-  }
-
-  /** For diagnostics_channel, as node:http publishes. */
-  #publish(exchange: NativeExchange): void {
-    const { req: request, res: response } = exchange.node();
-    const message = { request, response, socket: exchange.socket, server: this.#server };
-    response.once('finish', () => finishChannel.publish(message));
-    startChannel.publish(message);
   }
 
   #upgrade(exchange: NativeExchange): boolean {
@@ -126,37 +120,66 @@ export class ServerState {
   listen(request: ListenRequest): void {
     const opening = { cancelled: false };
     this.#opening = opening;
+    if (this.#listenOnOffer(request, opening)) return;
     openListener(request, (error, fd) => {
       if (opening.cancelled) {
         if (error === undefined) addon.close(fd);
         return;
       }
       this.#opening = undefined;
-      if (error === undefined) this.#start(request, fd);
+      this.#unlink = request.path;
+      if (error === undefined) this.#start([listeningSocket(fd)]);
       else process.nextTick(() => this.#server.emit('error', error));
     });
   }
 
-  #start(request: ListenRequest, fd: number): void {
-    const info = addon.inspect(fd);
+  /** Under the command: @returns Whether the sockets are its own. */
+  #listenOnOffer(request: ListenRequest, opening: { readonly cancelled: boolean }): boolean {
+    const offer = currentOffer();
+    const { port } = request;
+    const asked = describeListen(request);
+    const answer = offer?.answer({ server: this.#server, port, asked, backend: 'native' });
+    if (offer === undefined || answer === undefined) return false;
+    void answer.then(({ sockets, limits, counted, isAlias }) => {
+      if (opening.cancelled) return;
+      this.#opening = undefined;
+      this.#offered = limits;
+      const native = this.#start(sockets, counted(this.#handler()), isAlias);
+      if (!isAlias) offer.serving(this.#asBackend(native));
+    }, ignore);
+    return true;
+  }
+
+  /** For the command, which drains the server as the program itself would close it. */
+  #asBackend(native: NativeServer): BackendServer {
+    return {
+      close: (drainMs) => {
+        closeForProgram(this.#server as unknown as http.Server);
+        return native.close(drainMs);
+      },
+      stats: () => native.stats(),
+      exchangeOf: (asyncId) => native.exchangeOf(asyncId),
+      openRequests: () => native.openRequests(),
+    };
+  }
+
+  #start(sockets: readonly ListeningSocket[], handler = this.#handler(), isAlias = false): NativeServer {
+    const info = addon.inspect(sockets[0]?.fd ?? -1);
     const about = typeof info === 'number' ? undefined : info;
-    const family = about?.family === 'unix' ? 'unix' : about?.family === 'inet6' ? 'inet6' : 'inet';
-    this.#unlink = request.path;
     this.#address =
-      family === 'unix'
-        ? (about?.path ?? '')
+      about?.family === 'unix'
+        ? (about.path ?? '')
         : {
             address: about?.address ?? '',
-            family: family === 'inet6' ? 'IPv6' : 'IPv4',
+            family: about?.family === 'inet6' ? 'IPv6' : 'IPv4',
             port: about?.port ?? 0,
           };
-    const display = typeof this.#address === 'string' ? this.#address : `port ${this.#address.port}`;
     const native = new NativeServer(
-      [{ fd, family, display }],
-      this.#handler(),
+      isAlias ? [] : sockets,
+      handler,
       this.#toLimits(),
       reporter,
-      createPairFactory(this.#handler()),
+      createPairFactory(handler),
       { server: this.#server, settings: this.settings },
     );
     this.#native = native;
@@ -164,6 +187,7 @@ export class ServerState {
     process.nextTick(() => {
       if (this.#native === native) this.#server.emit('listening');
     });
+    return native;
   }
 
   close(callback: ((error?: Error) => void) | undefined): void {
@@ -220,7 +244,7 @@ export class ServerState {
 
   #toLimits(): Limits {
     const { settings } = this;
-    return {
+    const own: Limits = {
       keepAliveMs: settings.keepAliveTimeout,
       headMs: settings.headersTimeout,
       bodyMs: settings.requestTimeout,
@@ -231,7 +255,27 @@ export class ServerState {
       inFlightMax: 0,
       queuedMax: 0,
     };
+    return this.#offered === undefined ? own : mergeLimits(own, this.#offered);
   }
+}
+
+/** Under the command its limits hold where the program has left Node's defaults. */
+function mergeLimits(own: Limits, offered: Limits): Limits {
+  const keep = (mine: number, defaultOfNode: number, theirs: number): number =>
+    mine === defaultOfNode ? theirs : mine;
+  return {
+    ...offered,
+    keepAliveMs: keep(own.keepAliveMs, nodeDefaults.keepAliveTimeout, offered.keepAliveMs),
+    headMs: keep(own.headMs, nodeDefaults.headersTimeout, offered.headMs),
+    bodyMs: keep(own.bodyMs, nodeDefaults.requestTimeout, offered.bodyMs),
+    headBytesMax: keep(own.headBytesMax, nodeDefaults.maxHeaderSize, offered.headBytesMax),
+    connectionsMax: keep(own.connectionsMax, 0, offered.connectionsMax),
+  };
+}
+
+/** As people read it in a message: nothing but the descriptor is needed of it. */
+function listeningSocket(fd: number): ListeningSocket {
+  return { fd, family: 'inet', display: `fd ${fd}` };
 }
 
 const reporter: Reporter = {

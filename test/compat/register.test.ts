@@ -37,6 +37,33 @@ const programs: Record<string, string> = {
     function Mine() { http.Server.call(this, (req, res) => res.end('hello')); }
     require('util').inherits(Mine, http.Server);
     const server = new Mine();${ask}`,
+  'call.cjs': `const { Server } = require('http'); const http = require('http');
+    function Mine(listener) { if (!(this instanceof Mine)) return new Mine(listener); Server.call(this, listener); }
+    Object.setPrototypeOf(Mine.prototype, Server.prototype); Object.setPrototypeOf(Mine, Server);
+    const server = Mine((req, res) => res.end('hello'));
+    if (!(server instanceof http.Server) || !(server instanceof require('net').Server)) throw new Error('no Server');${ask}`,
+  'instanceof.cjs': `const http = require('http'); const { Readable, Stream } = require('stream');
+    const server = http.createServer((req, res) => {
+      const is = req instanceof http.IncomingMessage && req instanceof Readable && res instanceof http.ServerResponse &&
+        res instanceof http.OutgoingMessage && res instanceof Stream && !(res instanceof http.IncomingMessage) &&
+        server.constructor === http.Server && req.constructor === http.IncomingMessage &&
+        res.constructor === http.ServerResponse && Object.getPrototypeOf(server) === http.Server.prototype;
+      res.end(is ? 'hello' : 'not what it seems');
+    });${ask}`,
+  'default.mjs': `import { default as http, Server } from 'node:http';
+    class Mine extends Server { answer = 'hello'; }
+    const server = new Mine();
+    server.on('request', (req, res) => res.end(server.answer));${ask}`,
+  'dynamic.mjs': `const http = await import('http'); const { createServer } = http;
+    const server = createServer(); server.on('request', (req, res) => res.end('hello'));${ask}`,
+  'get-builtin.mjs': `import { createRequire } from 'node:module'; import http from 'http';
+    const server = createRequire(import.meta.url)('http').Server((req, res) => res.end('hello'));${ask}`,
+  'thread.cjs': `const { Worker, isMainThread, parentPort } = require('worker_threads'); const http = require('http');
+    if (isMainThread) new Worker(__filename).once('message', (text) => console.log(text));
+    else {
+      const console = { log: (...texts) => parentPort.postMessage(texts.join(' ')) };
+      const server = http.createServer((req, res) => res.end('hello'));${ask}
+    }`,
   'import.mjs': `import http from 'node:http';
     const server = http.createServer((req, res) => res.end('hello'));${ask}`,
   'named.mjs': `import * as http from 'http'; import { createServer } from 'http';
@@ -71,8 +98,26 @@ describe('the preload', () => {
     });
   }
 
-  test('NODE_OPTIONS', () => {
-    assert.equal(run([], 'named.mjs', { NODE_OPTIONS: `--require ${preload}` }), 'hello native\n');
+  for (const flag of ['--require', '--import']) {
+    test(`NODE_OPTIONS with ${flag}`, () => {
+      for (const file of ['named.mjs', 'require.cjs', 'thread.cjs']) {
+        assert.equal(run([], file, { NODE_OPTIONS: `${flag} ${preload}` }), 'hello native\n');
+      }
+    });
+  }
+
+  test('--require is done before the main script: a worker of a cluster gets its first message', () => {
+    const text = `const cluster = require('cluster'); require('http');
+      if (cluster.isPrimary) cluster.fork().send('first');
+      else process.once('message', (message) => { console.log(message); process.exit(); });`;
+    writeFileSync(join(directory, 'message.cjs'), text);
+    assert.equal(run(['--require', preload], 'message.cjs'), 'first\n');
+    assert.equal(run([], 'message.cjs', { NODE_OPTIONS: `--require ${preload}` }), 'first\n');
+  });
+
+  test('twice, as a flag and in NODE_OPTIONS, is once', () => {
+    const env = { NODE_OPTIONS: `--require ${preload}` };
+    assert.equal(run(['--import', preload], 'subclass.cjs', env), 'hello native\n');
   });
 
   test('where the core cannot be used, node:http serves, and a warning says why', () => {

@@ -102,7 +102,7 @@ function spread(modes: readonly Mode[], count: number): Mode[] {
   return modes.filter((_, index) => index < 2 || (index - 2) % step === 0);
 }
 
-const fixtures = loadFixtures();
+const fixtures = loadFixtures().filter(({ applies }) => applies);
 
 for (const backend of backends) {
   if (onlyBackend !== undefined && onlyBackend !== backend.name) continue;

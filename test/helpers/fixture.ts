@@ -53,6 +53,8 @@ export interface Fixture {
   readonly title: string;
   readonly rfc: string;
   readonly limits: Partial<Limits>;
+  /** Whether it holds for the llhttp of this Node. */
+  readonly applies: boolean;
   readonly steps: readonly Step[];
   readonly expect: Expectation;
   /** Where a backend differs: what it does, and why. */
@@ -110,6 +112,16 @@ export function escapeBytes(bytes: Buffer): string {
     .replaceAll('\\n', '\\n\n');
 }
 
+/** `below 9.4` or `from 9.4`. @returns Whether the llhttp of this Node is such a one. */
+function parseLlhttp(text: string): boolean {
+  const [, word, ...wanted] = /^(below|from) (\d+)\.(\d+)$/.exec(text) ?? [];
+  if (word === undefined) throw new Error(`llhttp: ${text} is neither below nor from a version such as 9.4`);
+  const [major = 0, minor = 0] = wanted.map(Number);
+  const [ownMajor = 0, ownMinor = 0] = (process.versions['llhttp'] ?? '').split('.').map(Number);
+  const isFrom = ownMajor > major || (ownMajor === major && ownMinor >= minor);
+  return isFrom === (word === 'from');
+}
+
 /** Read one fixture.
  *  @param path Its name in messages, relative to the directory of the fixtures.
  *  @throws {Error} with path and line for whatever is not in the format. */
@@ -117,6 +129,7 @@ export function parseFixture(path: string, text: string): Fixture {
   const blocks = parseBlocks(path, text);
   let rfc = '';
   let limits: Partial<Limits> = {};
+  let applies = true;
   const steps: Step[] = [];
   let expect: Expectation | undefined;
   const differences = new Map<string, { reason: string; expect: Expectation }>();
@@ -124,6 +137,7 @@ export function parseFixture(path: string, text: string): Fixture {
     try {
       if (block.key === 'rfc') rfc = block.value;
       else if (block.key === 'limits') limits = parseLimits(block.value);
+      else if (block.key === 'llhttp') applies = parseLlhttp(block.value);
       else if (block.key === 'send') steps.push({ kind: 'send', bytes: joinLines(block.lines) });
       else if (block.key === 'await') steps.push({ kind: 'await', responses: wholeNumber(block.value) });
       else if (block.key === 'fin') steps.push({ kind: 'fin' });
@@ -140,7 +154,7 @@ export function parseFixture(path: string, text: string): Fixture {
   if (title === undefined) throw new Error(`${path}:1: the first line is \`# \` and what the fixture shows`);
   if (rfc === '') throw new Error(`${path}: no rfc: section`);
   if (expect === undefined || steps.length === 0) throw new Error(`${path}: send: and expect: are needed`);
-  return { path, title, rfc, limits, steps, expect, differences };
+  return { path, title, rfc, limits, applies, steps, expect, differences };
 }
 
 function parseBlocks(path: string, text: string): Block[] {

@@ -21,6 +21,18 @@ function batch(client: number): string {
   return bytes;
 }
 
+const entered = new AsyncLocalStorage<string>();
+
+/** Enter a context and pause in each of the ways that lose one. @returns The id, when it is still that of the context. */
+async function inContext(id: string): Promise<string> {
+  if (entered.getStore() !== undefined) return `begins with ${entered.getStore()}`;
+  entered.enterWith(id);
+  await undefined;
+  await new Promise((resolve) => setImmediate(resolve));
+  await pause(id.length % 3);
+  return entered.getStore() ?? 'none';
+}
+
 for (const backend of testedBackends) {
   describe(`${backend}: AsyncLocalStorage`, () => {
     for (const [how, asynchronous] of [
@@ -86,6 +98,32 @@ for (const backend of testedBackends) {
     }
 
     if (backend === 'http') return;
+
+    for (const [name, application] of [
+      ['fetch', async (request: Request) => new Response(await inContext(new URL(request.url).pathname))],
+      [
+        'wsgi',
+        async function* (environ: Record<string, string>, start: (status: string, headers: []) => void) {
+          const answer = await inContext(environ['PATH_INFO'] ?? '');
+          start('200 OK', []);
+          yield answer;
+        },
+      ],
+    ] as const) {
+      test(`enterWith() behind the ${name} interface, pipelined`, async (t) => {
+        const server = await serveApplication(t, backend, name, application);
+        const all = await Promise.all(Array.from({ length: clients }, () => Client.open(t, server.port)));
+        for (const [index, client] of all.entries()) void client.write(batch(index));
+        for (const [index, client] of all.entries()) {
+          await client.response(requests - 1);
+          const bodies = client.responses.map(({ body }) => body.toString());
+          const paths = Array.from({ length: requests }, (_, n) => `/${index}.${n}`);
+          assert.deepEqual(bodies, paths);
+          client.socket.destroy();
+        }
+        await servesOn(t, server);
+      });
+    }
 
     test('a listener that comes after the end runs in the context of its own request', async (t) => {
       const storage = new AsyncLocalStorage<string>();

@@ -1,0 +1,170 @@
+import type * as http from 'node:http';
+import { createRequire } from 'node:module';
+import type * as net from 'node:net';
+import type { BackendServer, BackendStats, Limits, ListeningSocket } from '../backends/backend.js';
+import type { Handler } from '../exchange.js';
+import { type ListenRequest, readListenArguments } from './listen.js';
+import { currentOffer } from './offer.js';
+import { nodeDefaults } from './server-options.js';
+
+// A program's own server of node:http on the sockets of the command.
+
+/** More than any kernel allows: it clamps the number to net.core.somaxconn (listen(2)). */
+export const backlogMax = 65_535;
+
+/** listen() of net.Server. */
+export type NetListen = (this: net.Server, ...args: unknown[]) => net.Server;
+
+/** listen() of a server of node:http: on the sockets of the command when it is the first, else what it asks for.
+ *  @param listen Node's own. */
+export function listenNode(server: http.Server, args: readonly unknown[], listen: NetListen): void {
+  const offer = currentOffer();
+  if (offer === undefined || server.listening) {
+    listen.apply(server, [...args]);
+    return;
+  }
+  const request = readListenArguments(args);
+  const { port } = request;
+  const answer = offer.answer({ server, port, asked: describeListen(request), backend: 'http' });
+  if (answer === undefined) {
+    listen.apply(server, [...args]);
+    return;
+  }
+  if (request.callback !== undefined) server.once('listening', request.callback);
+  void answer.then(({ sockets, limits, counted, isAlias }) => {
+    if (isAlias) {
+      process.nextTick(() => server.emit('listening'));
+      return;
+    }
+    applyLimits(server, limits);
+    const program = new NodeProgram(server, listen, counted);
+    server.once('listening', () => offer.serving(program));
+    program.listen(sockets);
+  }, ignore);
+}
+
+/** The limits of the command hold where the program has left Node's defaults; node:http has not all of them. */
+function applyLimits(server: http.Server, limits: Limits): void {
+  if (server.keepAliveTimeout === nodeDefaults.keepAliveTimeout) server.keepAliveTimeout = limits.keepAliveMs;
+  if (server.headersTimeout === nodeDefaults.headersTimeout) server.headersTimeout = limits.headMs;
+  if (!server.maxConnections && limits.connectionsMax > 0) server.maxConnections = limits.connectionsMax;
+}
+
+/** Whoever made the offer knows it, and ends the process. */
+export function ignore(): void {}
+
+/** @returns What listen() was asked for, as people read it. */
+export function describeListen({ port, host, path, fd }: ListenRequest): string {
+  if (fd !== undefined) return `fd ${fd}`;
+  if (path !== undefined) return path;
+  if (host === undefined || host === '') return `port ${port}`;
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Close a server in the place of its program, whose own close() may come later: it finds no server that is not running,
+ *  but waits for the end as well. */
+export function closeForProgram(server: http.Server): void {
+  if (!server.listening) return;
+  let hasClosed = false;
+  server.once('close', () => {
+    hasClosed = true;
+  });
+  server.close();
+  const close = (callback?: (error?: Error) => void): http.Server => {
+    if (typeof callback === 'function') {
+      if (hasClosed) process.nextTick(callback);
+      else server.once('close', callback);
+    }
+    return server;
+  };
+  Object.defineProperty(server, 'close', { value: close, writable: true, configurable: true });
+}
+
+/** The end of a server of node:http, as the command wants it. */
+class NodeProgram implements BackendServer {
+  readonly #server: http.Server;
+  readonly #listen: NetListen;
+  readonly #acceptors: net.Server[] = [];
+  readonly #open = new Set<http.ServerResponse>();
+  #connections = 0;
+  #requests = 0;
+  #cut = 0;
+  #draining = false;
+  #closed: Promise<{ readonly cut: number }> | undefined;
+
+  constructor(server: http.Server, listen: NetListen, counted: (handler: Handler) => Handler) {
+    this.#server = server;
+    this.#listen = listen;
+    server.on('connection', (socket: net.Socket) => {
+      this.#connections += 1;
+      socket.once('close', () => {
+        this.#connections -= 1;
+      });
+    });
+    const count = counted({ interface: 'node', handle: ignore });
+    server.prependListener('request', (_req, res) => {
+      this.#follow(res);
+      count.handle(undefined as never);
+    });
+  }
+
+  /** Its first socket is the server's own; other servers accept for it on the others. */
+  listen([first, ...others]: readonly ListeningSocket[]): void {
+    if (first === undefined) return;
+    this.#listenOn(this.#server, first);
+    for (const socket of others) {
+      const { createServer } = createRequire(import.meta.url)('node:net') as typeof net;
+      const acceptor = createServer({ allowHalfOpen: true, noDelay: true }, (accepted) => {
+        this.#server.emit('connection', accepted);
+      });
+      this.#acceptors.push(acceptor);
+      this.#listenOn(acceptor, socket);
+      this.#server.once('close', () => acceptor.close());
+    }
+  }
+
+  /** Node takes the backlog for a descriptor from the second argument only, and listens again with 511 without it. */
+  #listenOn(server: net.Server, { fd, listen }: ListeningSocket): void {
+    const options = listen ?? { fd };
+    if ('fd' in options) this.#listen.call(server, { fd: options.fd }, backlogMax);
+    else this.#listen.call(server, options);
+  }
+
+  #follow(res: http.ServerResponse): void {
+    this.#requests += 1;
+    this.#open.add(res);
+    if (this.#draining) res.shouldKeepAlive = false;
+    res.once('close', () => {
+      this.#open.delete(res);
+      if (this.#draining) setImmediate(() => this.#server.closeIdleConnections());
+    });
+  }
+
+  close(drainMs: number): Promise<{ readonly cut: number }> {
+    this.#closed ??= new Promise((resolve) => {
+      this.#draining = true;
+      for (const res of this.#open) if (!res.headersSent) res.shouldKeepAlive = false;
+      const done = (): void => resolve({ cut: this.#cut });
+      if (this.#server.listening || this.#connections > 0) this.#server.once('close', done);
+      else done();
+      for (const acceptor of this.#acceptors) acceptor.close();
+      closeForProgram(this.#server);
+    });
+    if (drainMs <= 0) this.#cutAll();
+    else setTimeout(() => this.#cutAll(), drainMs).unref();
+    return this.#closed;
+  }
+
+  #cutAll(): void {
+    this.#cut += this.#open.size;
+    this.#server.closeAllConnections();
+  }
+
+  stats(): BackendStats {
+    return { connections: this.#connections, inFlight: this.#open.size, requests: this.#requests };
+  }
+
+  exchangeOf(): undefined {
+    return undefined;
+  }
+}
