@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
 import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
 import { afterPoll, clientLeft, type HttpConnection, type HttpOwner } from './http-connection.js';
+import { HttpHeaders } from './http-headers.js';
 import { type HttpSwitch, hasBody } from './http-switch.js';
 import { checkFields, checkResponseHead, invalid, withoutField } from './response-rules.js';
 
@@ -12,31 +13,6 @@ const discardBytesMax = 256 * 1024;
 
 /** The reader of a body that was given up. */
 const nobody: BodySink = { data: () => true, end: () => {}, error: () => {} };
-
-/** The fields of an IncomingMessage. node:http drops some repeated fields from `headers`; here they are joined. */
-class HttpHeaders implements HeaderView {
-  readonly raw: HeaderList;
-
-  constructor(raw: HeaderList) {
-    this.raw = raw;
-  }
-
-  get(name: string): string | undefined {
-    const { raw } = this;
-    let value: string | undefined;
-    for (let index = 0; index < raw.length; index += 2) {
-      const field = raw[index] ?? '';
-      if (field.length !== name.length || field.toLowerCase() !== name) continue;
-      const more = raw[index + 1] ?? '';
-      value = value === undefined ? more : `${value}${name === 'cookie' ? '; ' : ', '}${more}`;
-    }
-    return value;
-  }
-
-  has(name: string): boolean {
-    return this.get(name) !== undefined;
-  }
-}
 
 /** An exchange over node:http's own request and response. */
 export class HttpExchange implements Exchange {
