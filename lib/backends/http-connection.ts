@@ -79,6 +79,11 @@ export class HttpConnection {
     return this.#local;
   }
 
+  /** It speaks TLS. */
+  get secure(): boolean {
+    return 'encrypted' in this.socket;
+  }
+
   get idle(): boolean {
     return this.#open.length === 0;
   }

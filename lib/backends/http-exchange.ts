@@ -61,7 +61,7 @@ export class HttpExchange implements Exchange {
     this.#switch = change;
     this.#keepAlive = res.shouldKeepAlive;
     this.method = req.method ?? '';
-    this.scheme = 'encrypted' in req.socket ? 'https' : 'http';
+    this.scheme = connection.secure ? 'https' : 'http';
     this.target = req.url ?? '';
     this.hasBody = hasBody(req);
     res.on('finish', () => this.#finished());

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import { ChaussetteError } from '../errors.js';
 import type { Exchange, Handler } from '../exchange.js';
 import { describe } from './describe.js';
@@ -308,6 +307,23 @@ function checkChunk(chunk: unknown): WsgiChunk {
   throw protocolError(`the body has ${describe(chunk)} in it: it is made of strings and bytes`);
 }
 
+/** Phrases that every backend writes by itself (RFC 9110 §15). node:http has them all, and takes a tenth of a start. */
+const usualStatuses: ReadonlySet<string> = new Set([
+  '200 OK',
+  '201 Created',
+  '204 No Content',
+  '206 Partial Content',
+  '301 Moved Permanently',
+  '302 Found',
+  '303 See Other',
+  '304 Not Modified',
+  '400 Bad Request',
+  '401 Unauthorized',
+  '403 Forbidden',
+  '404 Not Found',
+  '500 Internal Server Error',
+]);
+
 /** Status lines that were parsed before: an application has few. */
 const statuses = new Map<string, { readonly code: number; readonly text: string }>();
 const statusesMax = 256;
@@ -318,9 +334,8 @@ function parseStatus(status: unknown): { readonly code: number; readonly text: s
   const match = typeof status === 'string' ? /^([2-9]\d\d)(?: (.*))?$/.exec(status) : null;
   if (match === null) throw protocolError(`the status is ${describe(status)}: it has the form "200 OK"`);
   const code = Number(match[1]);
-  const text = match[2] ?? '';
-  // Without the usual phrase, which every backend knows, the native one writes the fields of the last response.
-  const parsed = { code, text: text === STATUS_CODES[code] ? '' : text };
+  // Without the phrase the native backend writes the fields of the last response.
+  const parsed = { code, text: usualStatuses.has(match[0]) ? '' : (match[2] ?? '') };
   if (statuses.size < statusesMax) statuses.set(status as string, parsed);
   return parsed;
 }
