@@ -84,7 +84,7 @@ void RequestReader::PassOn(Connection* c, const char* from, const char* end) {
   AddBody(e, from, static_cast<size_t>(end - from));
   e->unconsumed_bytes += static_cast<uint32_t>(end - from);
   if (e->unconsumed_bytes > kBodyWindowBytes) c->read_paused = true;
-  core_->table().Keep(kept_);
+  KeepRead();
 }
 
 void RequestReader::ReadLingering(Connection* c) {
@@ -158,11 +158,7 @@ void RequestReader::Parse(Connection* c, const char* base, const char* from, con
     }
     OnMessageComplete(c);
   }
-  if (in_block_) {
-    if (kept_ != start_) core_->body_blocks().Give();
-  } else {
-    core_->table().Keep(kept_);
-  }
+  KeepRead();
   current_ = nullptr;
   if (c->open()) core_->UpdateDeadline(c);
 }
@@ -189,6 +185,15 @@ void RequestReader::Discard(Connection* c, size_t bytes) {
 // What was received up to `end` is referred to by a record.
 void RequestReader::Keep(const char* end) {
   if (end > kept_) kept_ = end;
+}
+
+// After a read: the next one goes behind what records refer to.
+void RequestReader::KeepRead() {
+  if (!in_block_) {
+    core_->table().Keep(kept_);
+  } else if (kept_ != start_) {
+    core_->body_blocks().Give();
+  }
 }
 
 // Heads are in the arena. Returns the offset.

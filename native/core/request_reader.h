@@ -53,6 +53,7 @@ class RequestReader final : public RequestSink {
   bool IsTunnel(const Connection& connection);
   void Discard(Connection* connection, size_t bytes);
   void Keep(const char* end);
+  void KeepRead();
   uint32_t KeepHead(const Head& head);
   char* ReadBlock(Connection* connection, ssize_t* length);
   uint64_t WaitingBytes(Connection* connection);

@@ -1,10 +1,14 @@
 // Large bodies are received into memory that the application keeps, without a copy: nothing may write to it again.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import type { BodySink, Exchange, Handler, HeaderList } from '../../lib/exchange.js';
 import { testedBackends } from '../helpers/backends.js';
+import { testTls } from '../helpers/certificates.js';
 import { Client, noise, post, within } from '../helpers/lifetime-client.js';
+import { Sink } from '../helpers/lifetime-handler.js';
 import { startBackend } from '../helpers/start-backend.js';
+import { Taker } from '../helpers/taker.js';
 
 /** Keeps every chunk of every body, and answers with the number of bytes. */
 class Keeping implements Handler {
@@ -94,6 +98,37 @@ for (const backend of testedBackends.filter((name) => name === 'native')) {
         [true, true, true, true],
       );
       assert.deepEqual(handler.trailers, [['x-end', 'yes'], ['x-end', 'yes'], ['x-end', 'yes'], []]);
+    });
+
+    test('a TLS connection that is taken behind a large body', async (t) => {
+      const taker = new Taker();
+      const server = await startBackend(backend, taker, {}, testTls());
+      t.after(() => server.close());
+      const socket = connectTls({ port: server.port, host: '127.0.0.1', rejectUnauthorized: false });
+      t.after(() => socket.destroy());
+      const body = noise(40_000);
+      const bytes = noise(1_000_000);
+      const fields = 'Connection: Upgrade\r\nUpgrade: echo\r\n';
+      const head = `POST /hold HTTP/1.1\r\nHost: a\r\n${fields}Content-Length: ${body.length}\r\n\r\n`;
+      socket.write(Buffer.concat([Buffer.from(head), body]));
+      const exchange = await taker.holding();
+      const sink = new Sink();
+      exchange.readBody(sink);
+      assert.equal(await within('the body', sink.done), 'end');
+      const taken = taker.take(exchange);
+      const kept: Buffer[] = [];
+      let length = 0;
+      const all = new Promise<void>((resolve) => {
+        taken?.on('data', (chunk: Buffer) => {
+          kept.push(chunk);
+          length += chunk.length;
+          if (length >= bytes.length) resolve();
+        });
+      });
+      socket.resume();
+      socket.write(bytes);
+      await within('the bytes of the other protocol', all);
+      assert.ok(Buffer.concat(kept).equals(bytes));
     });
 
     test('a body that comes in small pieces does not keep large memory alive', async (t) => {
