@@ -64,6 +64,8 @@ class Acceptor {
     napi_async_destroy(env_, context_);
     on_readable_.Reset();
     uv_close(reinterpret_cast<uv_handle_t*>(&poll_), OnClosed);
+    // libuv watches it no more (uv_poll_stop), and what connects from now on is for those who still listen.
+    fd_.Reset();
   }
 
  private:

@@ -2,11 +2,11 @@ import { ChaussetteError } from '../errors.js';
 import type { Options } from '../options.js';
 import { loadApplication } from './load.js';
 
-/** A function that `--pre-hook` or `--post-hook` names; what it returns is awaited. */
+/** Called with the options before the sockets are bound, or at the end. */
 export type Hook = (options: Options) => unknown;
 
-/** @param flag For messages: `--pre-hook`. @param spec An import string.
- *  @throws {ChaussetteError} CHAUSSETTE_ERR_HOOK. */
+/** @param flag `--pre-hook` or `--post-hook`, for the message. @param spec Its import string.
+ *  @throws {ChaussetteError} CHAUSSETTE_ERR_HOOK when it cannot be loaded, or is no function. */
 export async function loadHook(flag: string, spec: string, options: Options): Promise<Hook> {
   let hook: unknown;
   const { argv } = process;
@@ -23,7 +23,7 @@ export async function loadHook(flag: string, spec: string, options: Options): Pr
   throw hookError(`${flag} ${spec} is of type ${typeof hook}: it must be a function`, undefined);
 }
 
-/** Call it, and wait. @throws {ChaussetteError} CHAUSSETTE_ERR_HOOK with what it threw. */
+/** @throws {ChaussetteError} CHAUSSETTE_ERR_HOOK with what it threw as the cause. */
 export async function runHook(flag: string, spec: string, hook: Hook, options: Options): Promise<void> {
   try {
     await hook(options);

@@ -7,19 +7,23 @@ import type { ListeningSocket } from './backend.js';
 /** More than any kernel allows: it clamps the number to net.core.somaxconn (listen(2)). */
 const backlogMax = 65_535;
 
+/** @param empty Whether what waits is to be served. */
+export type Stop = (empty: boolean) => Promise<void>;
+
 /** Accept on one socket.
  *  @param onSocket Called with each connection, paused. @param warn For the log.
- *  @returns What stops it. @throws {ChaussetteError} CHAUSSETTE_ERR_BIND. */
+ *  @returns What stops it, taking first what waits in a queue that is nobody else's, if that is wanted.
+ *  @throws {ChaussetteError} CHAUSSETTE_ERR_BIND. */
 export async function acceptOn(
   socket: ListeningSocket,
   onSocket: (socket: Socket) => void,
   warn: (message: string) => void,
-): Promise<() => Promise<void>> {
+): Promise<Stop> {
   if (socket.listen === undefined && 'addon' in loadAddon()) {
     const acceptor = new Acceptor(onSocket, warn);
     const error = acceptor.start(socket.fd);
     if (error !== 0) throw cannotListen(socket, `errno ${-error}`, undefined);
-    return async () => acceptor.close();
+    return async (empty) => acceptor.close(empty && socket.shared !== true);
   }
   return listenWithNode(socket, onSocket, warn);
 }
@@ -30,7 +34,7 @@ function listenWithNode(
   socket: ListeningSocket,
   onSocket: (socket: Socket) => void,
   warn: (message: string) => void,
-): Promise<() => Promise<void>> {
+): Promise<Stop> {
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
   server.on('connection', onSocket);
   return new Promise((resolve, reject) => {

@@ -19,7 +19,7 @@ import type {
 } from './backend.js';
 import { afterPoll, HttpConnection, type HttpOwner } from './http-connection.js';
 import { HttpExchange } from './http-exchange.js';
-import { acceptOn } from './http-listen.js';
+import { acceptOn, type Stop } from './http-listen.js';
 import { refusalOfError, refusalOfHead } from './http-rules.js';
 import { HttpSwitch, watchSwitches } from './http-switch.js';
 import type { TlsFront } from './http-tls.js';
@@ -65,7 +65,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   /** Parses; never listens itself, so that one server serves several sockets. */
   readonly #http: Server;
   /** What ends accepting, for each socket. */
-  readonly #stops: (() => Promise<void>)[] = [];
+  readonly #stops: Stop[] = [];
   /** Closing the socket resets what waits in its queue. */
   #ownsQueue = false;
   #accepted = 0;
@@ -322,7 +322,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     for (const connection of this.#connections.values()) connection.drain();
     this.#taken.drain();
     if (gracefully && this.#ownsQueue) await this.#emptyQueues();
-    const closing = this.#stops.map((stop) => stop());
+    const closing = this.#stops.map((stop) => stop(gracefully));
     // Those that wait here are served.
     for (const socket of this.#held.splice(0)) this.#serve(socket);
     const gone = new Promise<void>((resolve) => {

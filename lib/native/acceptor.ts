@@ -4,6 +4,8 @@ import { type AcceptorFunctions, loadAddon } from './binding.js';
 /** As the core: so many a turn, and so long a pause when descriptors or memory ran out. */
 const acceptsPerTurnMax = 64;
 const pauseMs = 500;
+/** As much as the kernel queues by default (net.core.somaxconn). */
+const drainAcceptsMax = 4096;
 
 // Negated errnos of accept(2).
 const EAGAIN = -11;
@@ -36,19 +38,32 @@ export class Acceptor {
     return 0;
   }
 
-  /** Its descriptor is closed, and nothing else. */
-  close(): void {
+  /** Its descriptor is closed, and nothing else.
+   *  @param empty Take what waits in the queue of the socket first, which nobody else would. Nothing comes between the
+   *  look that finds it empty and the end, so that next to no connection does. */
+  close(empty: boolean): void {
     clearTimeout(this.#timer);
+    const waiting: number[] = [];
+    while (empty && this.#functions !== undefined && waiting.length < drainAcceptsMax) {
+      const fd = this.#functions[0]();
+      if (fd >= 0) waiting.push(fd);
+      else if (!goesOn.includes(fd)) break;
+    }
     this.#functions?.[3]();
     this.#functions = undefined;
+    for (const fd of waiting) this.#open(fd);
+  }
+
+  #open(fd: number): void {
+    const options = { fd, readable: true, writable: true, allowHalfOpen: true, pauseOnCreate: true };
+    this.#onSocket(new Socket(options).setNoDelay(true));
   }
 
   #onReadable(): void {
     for (let n = 0; n < acceptsPerTurnMax && this.#functions !== undefined; n += 1) {
       const fd = this.#functions[0]();
       if (fd >= 0) {
-        const options = { fd, readable: true, writable: true, allowHalfOpen: true, pauseOnCreate: true };
-        this.#onSocket(new Socket(options).setNoDelay(true));
+        this.#open(fd);
       } else if (fd === EAGAIN) {
         return;
       } else if (!goesOn.includes(fd)) {

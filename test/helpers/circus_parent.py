@@ -78,7 +78,7 @@ class Watcher:
         self.section = section
         self.sockets = sockets
         self.socket_sections = socket_sections
-        self.wanted = int(section.get("numprocs", "1"))
+        self.wanted = int(section.get("numprocesses", "1"))
         self.stop_signal = self.signal_number(section.get("stop_signal", "TERM"))
         self.graceful_seconds = float(section.get("graceful_timeout", "30"))
         self.workers = []
