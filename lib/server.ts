@@ -1,5 +1,5 @@
 import { executionAsyncId, triggerAsyncId } from 'node:async_hooks';
-import { loadApplication } from './app/load.js';
+import { type Hook, loadHook, runHook } from './app/hooks.js';
 import { loadOne } from './app/load-one.js';
 import { explainListening, type ListeningProgram, Program, type Settings } from './app/program.js';
 import type {
@@ -59,8 +59,6 @@ interface LoadedHandler {
 }
 
 export type ServerState = 'idle' | 'starting' | 'serving' | 'draining' | 'closed';
-
-type Hook = (options: Options) => unknown;
 
 const noStats: BackendStats = { connections: 0, inFlight: 0, requests: 0 };
 
@@ -383,36 +381,4 @@ function limitsOf(options: Options): Limits {
     inFlightMax: options.spawn,
     queuedMax: options.maxQueued,
   };
-}
-
-async function loadHook(flag: string, spec: string, options: Options): Promise<Hook> {
-  let hook: unknown;
-  const { argv } = process;
-  process.argv = [...argv]; // The loader changes it, for applications.
-  try {
-    const loaded = await loadApplication(spec, { modulePaths: options.modulePath, cwd: process.cwd() });
-    hook = loaded.application;
-  } catch (cause) {
-    throw hookError(`${flag} ${spec} cannot be loaded: ${messageOf(cause)}`, cause);
-  } finally {
-    process.argv = argv;
-  }
-  if (typeof hook === 'function') return hook as Hook;
-  throw hookError(`${flag} ${spec} is of type ${typeof hook}: it must be a function`, undefined);
-}
-
-async function runHook(flag: string, spec: string, hook: Hook, options: Options): Promise<void> {
-  try {
-    await hook(options);
-  } catch (cause) {
-    throw hookError(`${flag} ${spec} failed: ${messageOf(cause)}`, cause);
-  }
-}
-
-function hookError(message: string, cause: unknown): ChaussetteError {
-  return new ChaussetteError('CHAUSSETTE_ERR_HOOK', message, { cause });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
