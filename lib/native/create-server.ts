@@ -194,7 +194,7 @@ function feed(this: Server, socket: Socket): void {
   if (this[kState] === undefined || socket instanceof NativeSocket) return;
   let feeder = this[kFeeder];
   if (feeder === undefined) {
-    feeder = new HttpServer(this[kOptions]);
+    feeder = new HttpServer(nodeOptions(this));
     for (const event of forwarded) {
       const forward = (...args: unknown[]) => this.emit(event, ...args);
       if (event === 'request' || this.listenerCount(event) > 0) feeder.on(event, forward);
@@ -217,13 +217,20 @@ const forwarded = [
   'dropRequest',
 ] as const;
 
+/** What node:http makes its server with. The preload has put its own message classes in place of Node's: what a program
+ *  adds to those (Restify does) must be found on the requests and responses here as well. */
+function nodeOptions(server: Server): ServerOptions {
+  const { IncomingMessage, ServerResponse } = http;
+  return { IncomingMessage, ServerResponse, ...server[kOptions] };
+}
+
 /** From here on it is a server of node:http, with the listeners and limits that it was given. */
 function becomeNode(server: Server, settings: ServerSettings): void {
   server[kState] = undefined;
   server.removeListener('connection', feed as unknown as Listener);
   const { maxHeadersCount, maxRequestsPerSocket } = server;
   const construct = HttpServer as unknown as (this: object, options: ServerOptions) => void;
-  construct.call(server, server[kOptions]);
+  construct.call(server, nodeOptions(server));
   Object.assign(server, { maxHeadersCount, maxRequestsPerSocket });
   for (const name of limits) {
     if (name !== 'maxConnections' || settings.maxConnections > 0) server[name] = settings[name];

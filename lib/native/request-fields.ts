@@ -45,9 +45,10 @@ function define(name: string, descriptor: { get(): unknown; set(value: never): v
   });
 }
 
-/** An accessor that decodes once and then is an own property, as assigning makes it one.
- *  @param keep false to decode each time: the value changes. */
-function lazy(name: string, decode: (exchange: NativeExchange) => unknown, keep = true) {
+/** An accessor that decodes; assigning makes it an own property.
+ *  @param keep Decode once: then it is an own property as well, which costs more than all that is decoded here but a
+ *  list. */
+function lazy(name: string, decode: (exchange: NativeExchange) => unknown, keep = false) {
   return {
     get(this: NativeRequest): unknown {
       if (this[kExchange] === undefined) return undefined;
@@ -113,7 +114,7 @@ define('headersDistinct', {
 });
 define(
   'rawHeaders',
-  lazy('rawHeaders', (exchange) => [...exchange.headers.raw]),
+  lazy('rawHeaders', (exchange) => [...exchange.headers.raw], true),
 );
 define('trailers', {
   get(this: NativeRequest) {
@@ -174,7 +175,7 @@ define(
 );
 define(
   'complete',
-  lazy('complete', (exchange) => exchange.bodyComplete, false),
+  lazy('complete', (exchange) => exchange.bodyComplete),
 );
 define('_readableState', {
   get(this: NativeRequest) {

@@ -103,7 +103,7 @@ describe('around an application', () => {
     serving(make, page, async (port) => {
       const answer = await get(port, '/page');
       assert.match(answer, /came later/);
-      return answer;
+      return unchunked(answer);
     }),
   );
 

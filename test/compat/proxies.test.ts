@@ -56,9 +56,9 @@ const post = (path: string, body: string) =>
 const chunked =
   'PUT /c HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n';
 
-/** Ask a proxy of both kinds of requests. */
+/** Ask a proxy for all of it. Where one chunk ends and the next begins is left out: Node 26 joins small ones. */
 async function asking(port: number): Promise<string[]> {
-  return [
+  const answers = [
     await get(port, '/path?q=1', 'X-Ask: yes', 'X-Ask: twice'),
     await get(port, '/slow'),
     await get(port, '/missing'),
@@ -66,6 +66,7 @@ async function asking(port: number): Promise<string[]> {
     await exchangeBytes(port, chunked),
     await exchangeBytes(port, 'HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'),
   ];
+  return answers.map(unchunked);
 }
 
 /** Make a proxy's listener from the address behind it. */

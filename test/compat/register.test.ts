@@ -120,6 +120,25 @@ describe('the preload', () => {
     assert.equal(run(['--import', preload], 'subclass.cjs', env), 'hello native\n');
   });
 
+  test('what a program adds to the classes of messages is there, whoever serves', () => {
+    // As Restify does; node:http serves the second, whose classes are its own.
+    const text = `const http = require('http');
+      http.IncomingMessage.prototype.path = function () { return this.url; };
+      http.ServerResponse.prototype.send = function (text) { this.end(text); };
+      const listener = (req, res) => res.send(req.path());
+      class Mine extends http.ServerResponse {}
+      for (const options of [{}, { ServerResponse: Mine }]) {
+        const server = http.createServer(options, listener).listen(0, '127.0.0.1', () => {
+          http.get({ port: server.address().port, agent: false, path: '/a' }, (res) => {
+            res.setEncoding('utf8').on('data', (text) => console.log(text));
+            res.on('end', () => server.close());
+          });
+        });
+      }`;
+    writeFileSync(join(directory, 'prototype.cjs'), text);
+    assert.equal(run(['--require', preload], 'prototype.cjs'), '/a\n/a\n');
+  });
+
   test('where the core cannot be used, node:http serves, and a warning says why', () => {
     assert.equal(run(['--require', preload], 'new.cjs', { CHAUSSETTE_NO_NATIVE: '1' }), 'hello node\n');
   });
