@@ -8,7 +8,7 @@ const exitCodes = [
   [0, 'stopped as asked'],
   [1, 'unexpected error'],
   [2, 'usage: an option, its value or a configuration file'],
-  [3, 'the application cannot be loaded'],
+  [3, 'the application cannot be loaded, or does not listen'],
   [4, 'the socket cannot be bound or used'],
   [5, 'the backend is not available'],
   [6, 'a hook failed'],
@@ -23,7 +23,7 @@ export function helpText(): string {
     ...wrap(
       'Serves an application on a socket of its own, or on one that Circus, Supervisor or systemd hands over. ' +
         'The application is an import string: server.app, server:app, ./server.js:app, server:factory(). ' +
-        'Without one, a built-in hello answers.',
+        'A program that listens by itself is served as well: ./server.js. Without an application, a built-in hello answers.',
       0,
     ),
   ];

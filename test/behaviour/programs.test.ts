@@ -61,6 +61,18 @@ const programs: Readonly<Record<string, string>> = {
     app.get('/', async () => 'hello');
     await app.listen({ port: 3000 });
     console.log('up', app.server.address().port);`,
+  'nest.mjs': `
+    import 'reflect-metadata';
+    import { Controller, Get, Module } from '@nestjs/common';
+    import { NestFactory } from '@nestjs/core';
+    class Hello { answer() { return 'hello'; } }
+    Get()(Hello.prototype, 'answer', Object.getOwnPropertyDescriptor(Hello.prototype, 'answer'));
+    Controller()(Hello);
+    class App {}
+    Module({ controllers: [Hello] })(App);
+    const app = await NestFactory.create(App, { logger: false });
+    await app.listen(3000);
+    console.log('up', app.getHttpServer().address().port);`,
   'hono.mjs': `
     import { serve } from '@hono/node-server';
     import { Hono } from 'hono';
@@ -170,6 +182,13 @@ for (const backend of ['native', 'http'] as const) {
       const command = start(t, { 'server.cjs': text }, ['--backend', backend]);
       assert.equal((await ask({ port: await portOf(command) })).text, 'last');
       assert.equal(await command.end(), 42, command.stderr);
+    });
+
+    test('--max-requests counts its requests', async (t) => {
+      const text = `require('http').createServer((req, res) => res.end('last')).listen(3000);`;
+      const command = start(t, { 'server.cjs': text }, ['--backend', backend, '--max-requests', '1']);
+      assert.equal((await ask({ port: await portOf(command) })).headers.connection, 'close');
+      assert.equal(await command.end(), 0, command.stderr);
     });
 
     test('a second server binds what it asks for; https and http2 are left alone', async (t) => {
@@ -315,6 +334,16 @@ test('workers of a cluster share the socket of the command, and end with it', as
   const { status } = await run.ended();
   assert.equal(status, 0, run.parent.stderr);
   assert.equal(run.parent.stdout.match(/^worker ended 0$/gm)?.length, 2);
+});
+
+test('behind the preload it gets the socket as well', async (t) => {
+  const text = `require('http').createServer((req, res) => res.end('hello')).listen(3000);`;
+  const env = { NODE_OPTIONS: `--require ${join(root, 'dist/preload/register.cjs')}` };
+  const cwd = directoryWith(t, { 'server.cjs': text });
+  const command = new Command(t, ['--bind', '127.0.0.1:0', './server.cjs'], { cwd, env });
+  assert.equal((await ask({ port: await portOf(command) })).text, 'hello');
+  command.signal('SIGTERM');
+  assert.equal(await command.end(), 0);
 });
 
 test('the limits of the command hold where the program has set none', async (t) => {
