@@ -5,6 +5,7 @@ import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } f
 import { RequestBody } from './body.js';
 import { putChunk, putEnd, putFile, putResponse, putShort } from './commands.js';
 import { localEnd, remoteEnd } from './endpoints.js';
+import { hasFrames } from './frames.js';
 import { NativeHead, type TurnText } from './head.js';
 import {
   addon,
@@ -42,7 +43,13 @@ export const exchanges: (NativeExchange | undefined)[] = [];
 
 const methodNames: string[] = [];
 const noTrailers: HeaderList = [];
+const resourceType = 'HTTPINCOMINGMESSAGE';
 const resourceOptions = { requireManualDestroy: true };
+
+function runHandler(exchange: NativeExchange): void {
+  exchange.server.handler.handle(exchange);
+  if (hasFrames) exchange.keepScope();
+}
 
 /** One request of the native backend. It is an async resource of its own, so that async contexts of requests that
  *  share a turn never mix (0.13 us on Node 20). */
@@ -75,11 +82,12 @@ export class NativeExchange extends AsyncResource implements Exchange {
   #local: Endpoint | undefined;
   #pair: NativePair | undefined;
   #socket: NativeSocket | undefined;
+  #scope: AsyncResource | undefined;
   #tunnel: TunnelSocket | undefined;
 
   /** @param r Index of the first word of its record. */
   constructor(server: NativeServer, turn: TurnText, r: number) {
-    super('HTTPINCOMINGMESSAGE', resourceOptions);
+    super(resourceType, resourceOptions);
     this.server = server;
     this.index = records[r + recordIndex] as number;
     this.generation = records[r + recordGeneration] as number;
@@ -97,8 +105,17 @@ export class NativeExchange extends AsyncResource implements Exchange {
 
   /** Hand it to the application, in an async context of its own. */
   run(): void {
-    const handler = this.server.handler;
-    this.runInAsyncScope(handler.handle, handler, this);
+    this.runInAsyncScope(runHandler, undefined, this);
+  }
+
+  /** The async context of what comes later: that in which the handler has returned. */
+  get scope(): AsyncResource {
+    return this.#scope ?? this;
+  }
+
+  /** @internal The handler has returned; the core has more to tell. */
+  keepScope(): void {
+    if (exchanges[this.index] === this) this.#scope = new AsyncResource(resourceType, resourceOptions);
   }
 
   get method(): string {

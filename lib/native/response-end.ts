@@ -1,6 +1,8 @@
+import { AsyncResource } from 'node:async_hooks';
+import { hasFrames } from './frames.js';
 import { abortRequest, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
-import { closed, finished, kCloseTold, kState } from './response-state.js';
+import { closed, finished, kCloseTold, kEndContext, kState } from './response-state.js';
 
 // How a response tells of its end.
 
@@ -38,6 +40,10 @@ let firstEnd: NativeResponse | undefined;
 let lastEnd: NativeResponse | undefined;
 
 export function justEnded(response: NativeResponse): void {
+  if (hasFrames) {
+    process.nextTick(tellEnd, response); // In the context of the end.
+    return;
+  }
   if (lastEnd === undefined) {
     firstEnd = response;
     process.nextTick(tellEnds);
@@ -53,8 +59,17 @@ function tellEnds(): void {
   while (response !== undefined) {
     const next: NativeResponse | undefined = response[kNextEnd];
     response[kNextEnd] = undefined;
-    if ((response as unknown as { _events: unknown })._events === undefined) response[kState] = closed;
-    else response.flushed();
+    tellEnd(response);
     response = next;
   }
+}
+
+function tellEnd(response: NativeResponse): void {
+  if ((response as unknown as { _events: unknown })._events === undefined) {
+    response[kState] = closed;
+    return;
+  }
+  if (hasFrames)
+    response[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', { requireManualDestroy: true });
+  response.flushed();
 }

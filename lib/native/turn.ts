@@ -314,9 +314,9 @@ function onEvent(r: number): void {
   }
   const exchange = exchanges[records[r + recordIndex] as number];
   if (exchange === undefined || exchange.generation !== records[r + recordGeneration]) return;
-  if (kind === eventBody) exchange.runInAsyncScope(exchange.bodyRecord, exchange, r);
-  else if (kind === eventAbort) exchange.runInAsyncScope(exchange.abortRecord, exchange);
-  else if (kind === eventDrain) exchange.runInAsyncScope(exchange.drainRecord, exchange);
-  else if (kind === eventFlushed) exchange.runInAsyncScope(exchange.flushedRecord, exchange);
-  else if (kind === eventHalfClosed) exchange.runInAsyncScope(exchange.halfClosedRecord, exchange);
+  if (kind === eventBody) exchange.scope.runInAsyncScope(exchange.bodyRecord, exchange, r);
+  else if (kind === eventAbort) exchange.scope.runInAsyncScope(exchange.abortRecord, exchange);
+  else if (kind === eventDrain) exchange.scope.runInAsyncScope(exchange.drainRecord, exchange);
+  else if (kind === eventFlushed) exchange.scope.runInAsyncScope(exchange.flushedRecord, exchange);
+  else if (kind === eventHalfClosed) exchange.scope.runInAsyncScope(exchange.halfClosedRecord, exchange);
 }
