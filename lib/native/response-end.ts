@@ -1,4 +1,4 @@
-import { abortRequest, type NativeRequest } from './request.js';
+import { abortRequest, isAwaited, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
 import { closed, finished, kCloseTold, kState } from './response-state.js';
 
@@ -53,8 +53,10 @@ function tellEnds(): void {
   while (response !== undefined) {
     const next: NativeResponse | undefined = response[kNextEnd];
     response[kNextEnd] = undefined;
+    const request = response.req as NativeRequest;
     if ((response as unknown as { _events: unknown })._events === undefined) response[kState] = closed;
     else response.flushed();
+    if (isAwaited(request)) request._dump();
     response = next;
   }
 }
