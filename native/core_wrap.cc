@@ -73,7 +73,7 @@ Napi::Value OpenCore(const Napi::CallbackInfo& info) {
 }
 
 // keepAliveMs, headMs, bodyMs, writeMs, headBytesMax, connectionsMax,
-// bodyBytesMax, from argument `first` on.
+// bodyBytesMax, requestsMax, from argument `first` on.
 ServerLimits LimitsOf(const Napi::CallbackInfo& info, size_t first) {
   ServerLimits limits;
   limits.keep_alive_ms = Uint32Of(info, first);
@@ -83,6 +83,7 @@ ServerLimits LimitsOf(const Napi::CallbackInfo& info, size_t first) {
   limits.head_bytes_max = Uint32Of(info, first + 4);
   limits.connections_max = Uint32Of(info, first + 5);
   limits.body_bytes_max = static_cast<uint64_t>(info[first + 6].As<Napi::Number>().Int64Value());
+  limits.requests_max = Uint32Of(info, first + 7);
   return limits;
 }
 
@@ -107,28 +108,68 @@ void SetLimits(const Napi::CallbackInfo& info) {
   ServerOf(info)->SetLimits(LimitsOf(info, 1));
 }
 
-void SetNodeStyle(const Napi::CallbackInfo& info) {
-  ServerOf(info)->node_style = info[1].As<Napi::Boolean>().Value();
+// setStyle(tag, bits of ServerStyle).
+void SetStyle(const Napi::CallbackInfo& info) {
+  ServerOf(info)->style = Uint32Of(info, 1);
+}
+
+// The connection with the number that is the first argument, or nullptr. What
+// JavaScript has said so far has happened to it.
+Connection* ConnectionOf(const Napi::CallbackInfo& info) {
+  Core* core = CoreOf(info);
+  core->RunCommands();
+  return core->FindConnection(Uint32Of(info, 0));
+}
+
+// watchConnection(number): tell of its end. Whether it is still to come.
+Napi::Value WatchConnection(const Napi::CallbackInfo& info) {
+  Connection* connection = ConnectionOf(info);
+  const bool there = connection != nullptr && connection->state != ConnectionState::kClosed;
+  if (there) connection->end_wanted = true;
+  return Napi::Boolean::New(info.Env(), there);
+}
+
+// tapConnection(number): hand on a copy of all that is received.
+void TapConnection(const Napi::CallbackInfo& info) {
+  Connection* connection = ConnectionOf(info);
+  if (connection != nullptr) connection->tapped = true;
+}
+
+// measureConnection(number): [bytes in, bytes out, ms since the last of them, bytes
+// not sent yet], or undefined.
+Napi::Value MeasureConnection(const Napi::CallbackInfo& info) {
+  const Connection* c = ConnectionOf(info);
+  if (c == nullptr) return info.Env().Undefined();
+  Napi::Array result = Napi::Array::New(info.Env(), 4);
+  const uint64_t numbers[] = {
+      c->bytes_in, c->bytes_out + c->out.bytes(), CoreOf(info)->IdleMs(*c), c->out.bytes()};
+  for (uint32_t i = 0; i < 4; i++) {
+    result.Set(i, Napi::Number::New(info.Env(), static_cast<double>(numbers[i])));
+  }
+  return result;
+}
+
+// releaseConnection(number): its descriptor, or -1.
+Napi::Value ReleaseConnection(const Napi::CallbackInfo& info) {
+  Connection* connection = ConnectionOf(info);
+  const int fd = connection == nullptr ? -1 : CoreOf(info)->Release(connection);
+  return Napi::Number::New(info.Env(), fd);
 }
 
 // writeConnection(number, bytes): past the exchanges; whether there is room for more.
 Napi::Value WriteConnection(const Napi::CallbackInfo& info) {
-  Core* core = CoreOf(info);
-  core->RunCommands();
-  Connection* connection = core->FindConnection(Uint32Of(info, 0));
+  Connection* connection = ConnectionOf(info);
   const auto bytes = info[1].As<Napi::Uint8Array>();
+  const char* data = reinterpret_cast<const char*>(bytes.Data());
   const bool room =
-      connection == nullptr ||
-      core->WriteRaw(connection, reinterpret_cast<const char*>(bytes.Data()), bytes.ByteLength());
+      connection == nullptr || CoreOf(info)->WriteRaw(connection, data, bytes.ByteLength());
   return Napi::Boolean::New(info.Env(), room);
 }
 
 // endConnection(number, cut).
 void EndConnection(const Napi::CallbackInfo& info) {
-  Core* core = CoreOf(info);
-  core->RunCommands();
-  Connection* connection = core->FindConnection(Uint32Of(info, 0));
-  if (connection != nullptr) core->End(connection, info[1].As<Napi::Boolean>().Value());
+  Connection* connection = ConnectionOf(info);
+  if (connection != nullptr) CoreOf(info)->End(connection, info[1].As<Napi::Boolean>().Value());
 }
 
 void CloseIdle(const Napi::CallbackInfo& info) {
@@ -210,16 +251,12 @@ Napi::Value OpenExchanges(const Napi::CallbackInfo& info) {
   return open;
 }
 
-// endpoint(index, generation, local): [address, port, family] or undefined.
-Napi::Value Endpoint(const Napi::CallbackInfo& info) {
-  Core* core = CoreOf(info);
-  const Exchange* exchange = core->exchanges().Find(Uint32Of(info, 0), Uint32Of(info, 1));
-  if (exchange == nullptr) return info.Env().Undefined();
-  const int fd = core->ConnectionOf(*exchange)->channel.fd;
+// The end of the socket that argument 1 says.
+Napi::Value EndpointOf(const Napi::CallbackInfo& info, int fd) {
   sockaddr_storage address{};
   socklen_t length = sizeof(address);
   auto* generic = reinterpret_cast<sockaddr*>(&address);
-  const int error = info[2].As<Napi::Boolean>().Value() ? getsockname(fd, generic, &length)
+  const int error = info[1].As<Napi::Boolean>().Value() ? getsockname(fd, generic, &length)
                                                         : getpeername(fd, generic, &length);
   if (error != 0) return info.Env().Undefined();
   char text[INET6_ADDRSTRLEN] = "";
@@ -242,6 +279,18 @@ Napi::Value Endpoint(const Napi::CallbackInfo& info) {
                                : address.ss_family == AF_INET6 ? "IPv6"
                                                                : "unix"));
   return result;
+}
+
+// endpoint(number, local): [address, port, family] or undefined.
+Napi::Value Endpoint(const Napi::CallbackInfo& info) {
+  const Connection* connection = CoreOf(info)->FindConnection(Uint32Of(info, 0));
+  if (connection == nullptr) return info.Env().Undefined();
+  return EndpointOf(info, connection->channel.fd);
+}
+
+// descriptorEndpoint(fd, local): the same.
+Napi::Value DescriptorEndpoint(const Napi::CallbackInfo& info) {
+  return EndpointOf(info, info[0].As<Napi::Number>().Int32Value());
 }
 
 // takeOver(index, generation): [fd, head] or undefined.
@@ -299,7 +348,11 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("addServer", Napi::Function::New(env, AddServer));
   exports.Set("addListener", Napi::Function::New(env, AddListener));
   exports.Set("setLimits", Napi::Function::New(env, SetLimits));
-  exports.Set("setNodeStyle", Napi::Function::New(env, SetNodeStyle));
+  exports.Set("setStyle", Napi::Function::New(env, SetStyle));
+  exports.Set("watchConnection", Napi::Function::New(env, WatchConnection));
+  exports.Set("tapConnection", Napi::Function::New(env, TapConnection));
+  exports.Set("measureConnection", Napi::Function::New(env, MeasureConnection));
+  exports.Set("releaseConnection", Napi::Function::New(env, ReleaseConnection));
   exports.Set("writeConnection", Napi::Function::New(env, WriteConnection));
   exports.Set("endConnection", Napi::Function::New(env, EndConnection));
   exports.Set("closeIdle", Napi::Function::New(env, CloseIdle));
@@ -315,6 +368,7 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("setTls", Napi::Function::New(env, SetTls));
   exports.Set("tlsSession", Napi::Function::New(env, TlsSessionOf));
   exports.Set("endpoint", Napi::Function::New(env, Endpoint));
+  exports.Set("descriptorEndpoint", Napi::Function::New(env, DescriptorEndpoint));
 }
 
 }  // namespace chaussette

@@ -3,6 +3,7 @@
 #include "core/known_headers.h"
 #include "core/layout.h"
 #include "core/limits.h"
+#include "core/server.h"
 
 namespace chaussette {
 namespace {
@@ -39,6 +40,11 @@ constexpr Entry kEntries[] = {
     {"EventIdle", kEventIdle},
     {"EventProblem", kEventProblem},
     {"EventClosed", kEventClosed},
+    {"EventConnection", kEventConnection},
+    {"EventDropped", kEventDropped},
+    {"EventRefused", kEventRefused},
+    {"EventTimeout", kEventTimeout},
+    {"EventBytes", kEventBytes},
     {"FlagKeepAlive", kFlagKeepAlive},
     {"FlagHttp10", kFlagHttp10},
     {"FlagHasBody", kFlagHasBody},
@@ -46,6 +52,15 @@ constexpr Entry kEntries[] = {
     {"FlagUpgrade", kFlagUpgrade},
     {"FlagExpectContinue", kFlagExpectContinue},
     {"FlagBodyInBlock", kFlagBodyInBlock},
+    {"FlagExpectOther", kFlagExpectOther},
+    {"FlagDropped", kFlagDropped},
+    {"NodeStyle", kNodeStyle},
+    {"HalfOpen", kHalfOpen},
+    {"HostOptional", kHostOptional},
+    {"TellConnections", kTellConnections},
+    {"TellRefusals", kTellRefusals},
+    {"TellDrops", kTellDrops},
+    {"TellTimeouts", kTellTimeouts},
     {"ProblemContentLength", kProblemContentLength},
     {"ProblemResponseHead", kProblemResponseHead},
     {"ProblemAcceptPaused", kProblemAcceptPaused},
@@ -85,6 +100,10 @@ constexpr Entry kEntries[] = {
     {"NoDate", kNoDate},
     {"NoReason", kNoReason},
     {"HasBody", kHasBody},
+    {"NoConnection", kNoConnection},
+    {"NoLength", kNoLength},
+    {"NoChunked", kNoChunked},
+    {"Close", kClose},
     {"ControlHandled", kControlHandled},
     {"ControlCommandBytes", kControlCommandBytes},
     {"ControlWords", kControlWords},

@@ -81,6 +81,8 @@ export interface NativeStats {
   readonly batches: readonly number[];
 }
 
+export type NativeEndpoint = [address: string, port: number, family: 'IPv4' | 'IPv6' | 'unix'];
+
 /** Milliseconds, bytes and connections; 0 for none. */
 export type NativeLimits = [
   keepAliveMs: number,
@@ -90,6 +92,7 @@ export type NativeLimits = [
   headBytesMax: number,
   connectionsMax: number,
   bodyBytesMax: number,
+  requestsMax: number,
 ];
 
 /** What OpenSSL is given; certificates and keys in PEM. See native/core/tls_context.h. */
@@ -153,8 +156,19 @@ export interface CoreFunctions {
   setLimits(tag: number, ...limits: NativeLimits): void;
   /** Takes the descriptor. @param shared Whether others accept from its queue. @returns 0 or a negated errno. */
   addListener(tag: number, fd: number, shared: boolean): number;
-  /** Refuse without a body, and take a client that has shut down its side for gone, as node:http does. */
-  setNodeStyle(tag: number, on: boolean): void;
+  /** @param style Bits of ServerStyle (native/core/server.h). */
+  setStyle(tag: number, style: number): void;
+  /** Tell of the end of a connection. @returns Whether it is still to come. */
+  watchConnection(connection: number): boolean;
+  /** Hand on a copy of all that is received on a connection. */
+  tapConnection(connection: number): void;
+  /** @returns Bytes received, bytes sent or to be sent, milliseconds since some of them came or went, bytes that are
+   *  not sent yet; undefined when the connection is gone. */
+  measureConnection(
+    connection: number,
+  ): [bytesIn: number, bytesOut: number, idleMs: number, unsentBytes: number] | undefined;
+  /** The descriptor of a connection on which nothing was received, the caller's from here on; else -1. */
+  releaseConnection(connection: number): number;
   /** Send bytes past the exchanges. @param connection Its number. @returns Whether there is room for more; in a
    *  tunnel a drain event tells of it later. */
   writeConnection(connection: number, bytes: Uint8Array): boolean;
@@ -181,12 +195,10 @@ export interface CoreFunctions {
   setTls(tag: number, options: NativeTls): string;
   /** @returns undefined for plain connections. */
   tlsSession(connection: number): NativeTlsSession | undefined;
-  /** Address, port and family of one end of the connection of an exchange. */
-  endpoint(
-    index: number,
-    generation: number,
-    local: boolean,
-  ): [string, number, 'IPv4' | 'IPv6' | 'unix'] | undefined;
+  /** Address, port and family of one end of a connection. */
+  endpoint(connection: number, local: boolean): NativeEndpoint | undefined;
+  /** The same of a socket. */
+  descriptorEndpoint(fd: number, local: boolean): NativeEndpoint | undefined;
 }
 
 /** The addon, as addon.cc exports it. */

@@ -21,7 +21,13 @@ const kOptions = Symbol('options');
 const kFeeder = Symbol('feeder');
 
 type Listener = (...args: unknown[]) => void;
-type Limit = 'keepAliveTimeout' | 'headersTimeout' | 'requestTimeout' | 'timeout' | 'maxConnections';
+type Limit =
+  | 'keepAliveTimeout'
+  | 'headersTimeout'
+  | 'requestTimeout'
+  | 'timeout'
+  | 'maxConnections'
+  | 'maxRequestsPerSocket';
 
 /** Node's own; the preload puts another one in its place. */
 const HttpServer = http.Server;
@@ -47,7 +53,13 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
 
   override on(event: string | symbol, listener: Listener): this {
     super.on(event, listener);
-    if (event === 'connection' && listener !== (feed as unknown)) this[kState]?.tellConnections();
+    if (told.has(event)) this[kState]?.restyle();
+    return this;
+  }
+
+  override prependListener(event: string | symbol, listener: Listener): this {
+    super.prependListener(event, listener);
+    if (told.has(event)) this[kState]?.restyle();
     return this;
   }
 
@@ -66,7 +78,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
         code: 'ERR_SERVER_ALREADY_LISTEN',
       });
     }
-    if (currentOffer()?.native === false || nodeServes(this, this[kOptions], args)) {
+    if (currentOffer()?.native === false || nodeServes(args)) {
       becomeNode(this, state.settings);
       return this.listen(...args);
     }
@@ -147,6 +159,23 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
     return this;
   }
 
+  /** @internal Serve a socket that is not the core's, by node:http. */
+  adopt(socket: Socket): void {
+    let feeder = this[kFeeder];
+    if (feeder === undefined) {
+      feeder = new HttpServer(nodeOptions(this));
+      this[kFeeder] = feeder;
+    }
+    for (const event of forwarded) {
+      if (feeder.listenerCount(event) > 0 || this.listenerCount(event) === 0) continue;
+      feeder.on(event, (...args: unknown[]) => this.emit(event, ...args));
+    }
+    for (const name of limits) if (name !== 'maxConnections') feeder[name] = this[name];
+    feeder.maxHeadersCount = this.maxHeadersCount;
+    feeder.emit('connection', socket);
+    Object.assign(socket, { server: this });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.listening) return;
     await new Promise<void>((resolve, reject) => {
@@ -176,7 +205,6 @@ export function initServer(
   server[kOptions] = given;
   server[kFeeder] = undefined;
   server.maxHeadersCount = null;
-  server.maxRequestsPerSocket = 0;
   const { noDelay, keepAlive, keepAliveInitialDelay } = given;
   Object.assign(server, {
     httpAllowHalfOpen: false,
@@ -184,26 +212,33 @@ export function initServer(
     noDelay: noDelay ?? true,
     keepAlive: keepAlive ?? false,
     keepAliveInitialDelay: keepAliveInitialDelay ?? 0,
+    pauseOnConnect: false,
   });
+  for (const name of keptOptions) {
+    (server as unknown as Record<string, unknown>)[name] = (given as Record<string, unknown>)[name];
+  }
   if (onRequest !== undefined) server.on('request', onRequest as unknown as Listener);
   server.on('connection', feed as unknown as Listener);
 }
 
-/** Serve a socket that is not the core's: an application may emit 'connection' with any stream. */
+/** What Node keeps of its options as properties. */
+const keptOptions = [
+  'maxHeaderSize',
+  'insecureHTTPParser',
+  'requireHostHeader',
+  'joinDuplicateHeaders',
+  'rejectNonStandardBodyWrites',
+  'connectionsCheckingInterval',
+  'keepAliveTimeoutBuffer',
+  'highWaterMark',
+] as const;
+
+/** Of these the core tells only when somebody listens. */
+const told: ReadonlySet<string | symbol> = new Set(['connection', 'clientError', 'drop', 'timeout']);
+
+/** An application may emit 'connection' with any stream. */
 function feed(this: Server, socket: Socket): void {
-  if (this[kState] === undefined || socket instanceof NativeSocket) return;
-  let feeder = this[kFeeder];
-  if (feeder === undefined) {
-    feeder = new HttpServer(nodeOptions(this));
-    for (const event of forwarded) {
-      const forward = (...args: unknown[]) => this.emit(event, ...args);
-      if (event === 'request' || this.listenerCount(event) > 0) feeder.on(event, forward);
-    }
-    this[kFeeder] = feeder;
-  }
-  feeder.timeout = this.timeout;
-  feeder.keepAliveTimeout = this.keepAliveTimeout;
-  feeder.emit('connection', socket);
+  if (this[kState] !== undefined && !(socket instanceof NativeSocket)) this.adopt(socket);
 }
 
 const forwarded = [
@@ -228,10 +263,10 @@ function nodeOptions(server: Server): ServerOptions {
 function becomeNode(server: Server, settings: ServerSettings): void {
   server[kState] = undefined;
   server.removeListener('connection', feed as unknown as Listener);
-  const { maxHeadersCount, maxRequestsPerSocket } = server;
+  const { maxHeadersCount } = server;
   const construct = HttpServer as unknown as (this: object, options: ServerOptions) => void;
   construct.call(server, nodeOptions(server));
-  Object.assign(server, { maxHeadersCount, maxRequestsPerSocket });
+  Object.assign(server, { maxHeadersCount });
   for (const name of limits) {
     if (name !== 'maxConnections' || settings.maxConnections > 0) server[name] = settings[name];
   }
@@ -243,6 +278,7 @@ const limits: readonly Limit[] = [
   'requestTimeout',
   'timeout',
   'maxConnections',
+  'maxRequestsPerSocket',
 ];
 
 for (const name of limits) {
@@ -260,6 +296,22 @@ for (const name of limits) {
       }
       state.settings[name] = value;
       state.update();
+    },
+  });
+}
+
+// Undocumented, and looked at by those who ask whether a server listens, or how busy it is.
+for (const [name, get] of Object.entries({
+  _handle: (state: ServerState) => (state.listening ? {} : null),
+  _connections: (state: ServerState) => state.connections,
+})) {
+  Object.defineProperty(Server.prototype, name, {
+    configurable: true,
+    get(this: Server): unknown {
+      return this[kState] === undefined ? undefined : get(this[kState]);
+    },
+    set(this: Server, value: unknown) {
+      Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
     },
   });
 }

@@ -26,21 +26,21 @@ function ends(serial: number): Ends {
   return fresh;
 }
 
-function ask(index: number, generation: number, local: boolean): Endpoint | undefined {
-  const found = addon.endpoint(index, generation, local);
+function ask(serial: number, local: boolean): Endpoint | undefined {
+  const found = addon.endpoint(serial, local);
   return found === undefined ? undefined : { address: found[0], port: found[1], family: found[2] };
 }
 
-/** The client's end. @param serial Of the connection. @param index Of an exchange on it. */
-export function remoteEnd(serial: number, index: number, generation: number): Endpoint {
+/** The client's end. @param serial Of the connection. */
+export function remoteEnd(serial: number): Endpoint {
   const both = ends(serial);
-  both.remote ??= ask(index, generation, false);
+  both.remote ??= ask(serial, false);
   return both.remote ?? nowhere;
 }
 
 /** Our end. */
-export function localEnd(serial: number, index: number, generation: number): Endpoint {
+export function localEnd(serial: number): Endpoint {
   const both = ends(serial);
-  both.local ??= ask(index, generation, true);
+  both.local ??= ask(serial, true);
   return both.local ?? nowhere;
 }

@@ -9,7 +9,9 @@ import { hasFrames } from './frames.js';
 import { NativeHead, type TurnText } from './head.js';
 import {
   addon,
+  flagDropped,
   flagExpectContinue,
+  flagExpectOther,
   flagHasBody,
   flagHttp10,
   flagUpgrade,
@@ -30,7 +32,6 @@ import {
   streamed,
   wantDrain,
   wantFlushed,
-  writeWindowBytes,
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { type NativeSocket, openSocket, socketOf } from './socket.js';
@@ -143,12 +144,12 @@ export class NativeExchange extends AsyncResource implements Exchange {
   }
 
   get remote(): Endpoint {
-    this.#remote ??= remoteEnd(this.connection, this.index, this.generation);
+    this.#remote ??= remoteEnd(this.connection);
     return this.#remote;
   }
 
   get local(): Endpoint {
-    this.#local ??= localEnd(this.connection, this.index, this.generation);
+    this.#local ??= localEnd(this.connection);
     return this.#local;
   }
 
@@ -159,6 +160,21 @@ export class NativeExchange extends AsyncResource implements Exchange {
   /** The client asks for another protocol. */
   get upgrade(): boolean {
     return (this.#flags & flagUpgrade) !== 0;
+  }
+
+  /** What the client expects is nothing that we know. */
+  get expectsOther(): boolean {
+    return (this.#flags & flagExpectOther) !== 0;
+  }
+
+  /** It is one more than its connection may have. */
+  get dropped(): boolean {
+    return (this.#flags & flagDropped) !== 0;
+  }
+
+  /** Bytes of the responses on its connection that are not sent yet. */
+  get unsentBytes(): number {
+    return addon.measureConnection(this.connection)?.[3] ?? 0;
   }
 
   /** The client waits for `100 Continue` before it sends the body. */
@@ -263,7 +279,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
     if (bytes.length === 0) return !this.#needDrain;
     this.#unacked += bytes.length;
-    const full = this.#unacked > writeWindowBytes;
+    const full = this.#unacked > this.server.highWaterMark;
     putChunk(opChunk, this.index, this.generation, bytes, full ? wantDrain : 0);
     if (full) this.#needDrain = true;
     return !full;
@@ -309,7 +325,7 @@ export class NativeExchange extends AsyncResource implements Exchange {
     if (taken === undefined) return undefined;
     this.#finish();
     const [fd, head] = taken;
-    return { socket: this.server.taken.add(openSocket(fd), this), head };
+    return { socket: this.server.taken.add(openSocket(this.connection, fd), this), head };
   }
 
   #openTunnel(): { readonly socket: Socket; readonly head: Buffer } | undefined {

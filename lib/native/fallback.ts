@@ -1,49 +1,11 @@
-import type { EventEmitter } from 'node:events';
-import * as http from 'node:http';
 import { createRequire } from 'node:module';
 
-// What the native core does not do. A server that asks for it is served by node:http, so that every program runs.
-
-/** Node's own; the preload puts others in their place. */
-const { IncomingMessage: NodeRequest, ServerResponse: NodeResponse } = http;
+// What the native core does not do: it has no handles of libuv. A server that listens on one is served by node:http.
 
 /** Whether node:http must serve.
  *  @param args Of listen(). */
-export function nodeServes(
-  server: EventEmitter,
-  options: http.ServerOptions,
-  args: readonly unknown[],
-): boolean {
-  return (
-    hasOwnClasses(options) ||
-    nodeEvents.some((name) => server.listenerCount(name) > 0) ||
-    server.listenerCount('connection') > 1 ||
-    (server as { maxHeadersCount?: unknown }).maxHeadersCount !== null ||
-    (server as { maxRequestsPerSocket?: number }).maxRequestsPerSocket !== 0 ||
-    (options as { highWaterMark?: unknown }).highWaterMark !== undefined ||
-    (options as { uniqueHeaders?: unknown }).uniqueHeaders !== undefined ||
-    (options as { rejectNonStandardBodyWrites?: unknown }).rejectNonStandardBodyWrites === true ||
-    options.requireHostHeader === false ||
-    (server as { httpAllowHalfOpen?: unknown }).httpAllowHalfOpen === true ||
-    isAbstract(args[0]) ||
-    isHandle(args[0]) ||
-    isClusterWorker()
-  );
-}
-
-/** Told of with a connection of node:net in hand. */
-const nodeEvents = ['checkExpectation', 'clientError', 'dropRequest', 'timeout', 'drop'] as const;
-
-/** Objects of them are made by their own constructors, on node:http's state. */
-function hasOwnClasses(options: http.ServerOptions): boolean {
-  return (
-    !isOneOf(options.IncomingMessage, NodeRequest, http.IncomingMessage) ||
-    !isOneOf(options.ServerResponse, NodeResponse, http.ServerResponse)
-  );
-}
-
-function isOneOf(given: unknown, own: unknown, patched: unknown): boolean {
-  return given === undefined || given === own || given === patched;
+export function nodeServes(args: readonly unknown[]): boolean {
+  return isAbstract(args[0]) || isHandle(args[0]) || isClusterWorker();
 }
 
 /** listen(server) and listen({ _handle }): a handle of libuv is shared. */

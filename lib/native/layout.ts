@@ -48,6 +48,11 @@ export const eventFlushed = number('EventFlushed');
 export const eventIdle = number('EventIdle');
 export const eventProblem = number('EventProblem');
 export const eventClosed = number('EventClosed');
+export const eventConnection = number('EventConnection');
+export const eventDropped = number('EventDropped');
+export const eventRefused = number('EventRefused');
+export const eventTimeout = number('EventTimeout');
+export const eventBytes = number('EventBytes');
 
 export const flagHttp10 = number('FlagHttp10');
 export const flagHasBody = number('FlagHasBody');
@@ -55,6 +60,17 @@ export const flagBodyComplete = number('FlagBodyComplete');
 export const flagUpgrade = number('FlagUpgrade');
 export const flagExpectContinue = number('FlagExpectContinue');
 export const flagBodyInBlock = number('FlagBodyInBlock');
+export const flagExpectOther = number('FlagExpectOther');
+export const flagDropped = number('FlagDropped');
+
+// How a server stands in for one of node:http, and what it wants to be told.
+export const nodeStyle = number('NodeStyle');
+export const halfOpen = number('HalfOpen');
+export const hostOptional = number('HostOptional');
+export const tellConnections = number('TellConnections');
+export const tellRefusals = number('TellRefusals');
+export const tellDrops = number('TellDrops');
+export const tellTimeouts = number('TellTimeouts');
 
 export const problemContentLength = number('ProblemContentLength');
 export const problemResponseHead = number('ProblemResponseHead');
@@ -101,6 +117,10 @@ export const nodeHead = number('NodeHead');
 export const noDate = number('NoDate');
 export const noReason = number('NoReason');
 export const hasBodyFlag = number('HasBody');
+export const noConnection = number('NoConnection');
+export const noLength = number('NoLength');
+export const noChunked = number('NoChunked');
+export const closeFlag = number('Close');
 
 export const controlHandled = number('ControlHandled');
 export const controlCommandBytes = number('ControlCommandBytes');

@@ -97,6 +97,13 @@ export function cannotPipe(): Error {
   return coded(new Error('Cannot pipe, not readable'), 'ERR_STREAM_CANNOT_PIPE');
 }
 
+export function bodyNotAllowed(): Error {
+  return coded(
+    new Error('Adding content for this request method or response status is not allowed.'),
+    'ERR_HTTP_BODY_NOT_ALLOWED',
+  );
+}
+
 export function trailerNotAllowed(): Error {
   return coded(new Error('Trailers are invalid with this transfer encoding'), 'ERR_HTTP_TRAILER_INVALID');
 }

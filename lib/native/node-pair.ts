@@ -8,6 +8,7 @@ import './request-fields.js';
 import { initResponse, NativeResponse } from './response.js';
 import { emitClose } from './response-end.js';
 import './response-fields.js';
+import type { RequestConstructor, ResponseConstructor } from './server-options.js';
 import type { PairFactory } from './turn.js';
 
 /** Node's own, taken before the preload puts others in their place. */
@@ -56,15 +57,64 @@ export class NativePair {
  *  Express sets the prototype of every request and response to its own, which costs more than all the rest. So its
  *  base prototypes are re-rooted onto our classes once, and the objects are made with the prototype that Express is
  *  going to set: then there is nothing to change. */
-export function createPairFactory(handler: Handler): PairFactory {
+export function createPairFactory(handler: Handler, classes?: OwnClasses): PairFactory {
   const prototypes = handler.nodePrototypes;
   if (prototypes === undefined) rerootModules();
   const Request = requestClass(root(prototypes?.request, nodeRequest, NativeRequest.prototype));
   const Response = responseClass(root(prototypes?.response, nodeResponse, NativeResponse.prototype));
+  const ownRequest = ownRequests(classes?.Request);
+  const ownResponse = ownResponses(classes?.Response);
+  if (ownRequest === undefined && ownResponse === undefined) {
+    return (exchange) => {
+      const req = new Request(exchange);
+      return new NativePair(req, new Response(exchange, req));
+    };
+  }
+  const makeRequest = ownRequest ?? ((exchange: NativeExchange) => new Request(exchange));
+  const makeResponse =
+    ownResponse ?? ((exchange: NativeExchange, req: NativeRequest) => new Response(exchange, req));
   return (exchange) => {
-    const req = new Request(exchange);
-    return new NativePair(req, new Response(exchange, req));
+    const req = makeRequest(exchange);
+    return new NativePair(req, makeResponse(exchange, req));
   };
+}
+
+/** Classes of the application's own, that extend Node's: the options IncomingMessage and ServerResponse. */
+export interface OwnClasses {
+  readonly Request: RequestConstructor | undefined;
+  readonly Response: ResponseConstructor | undefined;
+}
+
+/** Their constructors run, on a state of node:http's that is then put away: what it keeps as own properties would hide
+ *  our members. */
+function ownRequests(Own: RequestConstructor | undefined) {
+  if (Own === undefined) return undefined;
+  root(Own.prototype as object, nodeRequest, NativeRequest.prototype);
+  return (exchange: NativeExchange): NativeRequest => {
+    const request = new Own(exchange.socket) as unknown as NativeRequest;
+    uncover(request, NativeRequest.prototype, '_readableState');
+    initRequest(request, exchange);
+    return request;
+  };
+}
+
+function ownResponses(Own: ResponseConstructor | undefined) {
+  if (Own === undefined) return undefined;
+  root(Own.prototype as object, nodeResponse, NativeResponse.prototype);
+  return (exchange: NativeExchange, req: NativeRequest): NativeResponse => {
+    const options = { highWaterMark: exchange.server.highWaterMark };
+    const response = new Own(req, options) as unknown as NativeResponse;
+    uncover(response, NativeResponse.prototype, undefined);
+    initResponse(response, exchange, req);
+    return response;
+  };
+}
+
+/** @param keep An own property to leave. */
+function uncover(message: object, ours: object, keep: string | undefined): void {
+  for (const name of Object.keys(message)) {
+    if (name !== keep && Object.hasOwn(ours, name)) Reflect.deleteProperty(message, name);
+  }
 }
 
 /** Put `ours` between the application's prototype and Node's.

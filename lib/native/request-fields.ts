@@ -62,6 +62,14 @@ function lazy(name: string, decode: (exchange: NativeExchange) => unknown, keep 
   };
 }
 
+/** As many as maxHeadersCount of the server lets through. */
+function fieldsOf(exchange: NativeExchange): HeaderList {
+  const { raw } = exchange.headers;
+  const most = (exchange.server.dropIn?.server as { maxHeadersCount?: number | null } | undefined)
+    ?.maxHeadersCount;
+  return most ? raw.slice(0, 2 * most) : raw;
+}
+
 /** In place of node:http's the maps are ordinary objects, as it has them; ours have no prototype. */
 function join(exchange: NativeExchange, raw: HeaderList): NodeJS.Dict<string | string[]> {
   const { dropIn } = exchange.server;
@@ -93,7 +101,7 @@ define('method', {
 define('headers', {
   get(this: NativeRequest) {
     if (this[kExchange] === undefined) return nodeHeaders.get(this);
-    this[kHeaders] ??= join(this[kExchange], this[kExchange].headers.raw);
+    this[kHeaders] ??= join(this[kExchange], fieldsOf(this[kExchange]));
     return this[kHeaders];
   },
   set(this: NativeRequest, value: NodeJS.Dict<string | string[]>) {
@@ -104,7 +112,7 @@ define('headers', {
 define('headersDistinct', {
   get(this: NativeRequest) {
     if (this[kExchange] === undefined) return nodeHeadersDistinct.get(this);
-    this[kHeadersDistinct] ??= joinHeadersDistinct(this[kExchange].headers.raw);
+    this[kHeadersDistinct] ??= joinHeadersDistinct(fieldsOf(this[kExchange]));
     return this[kHeadersDistinct];
   },
   set(this: NativeRequest, value: NodeJS.Dict<string[]>) {
@@ -114,7 +122,7 @@ define('headersDistinct', {
 });
 define(
   'rawHeaders',
-  lazy('rawHeaders', (exchange) => [...exchange.headers.raw], true),
+  lazy('rawHeaders', (exchange) => [...fieldsOf(exchange)], true),
 );
 define('trailers', {
   get(this: NativeRequest) {
@@ -177,6 +185,17 @@ define(
   'complete',
   lazy('complete', (exchange) => exchange.bodyComplete),
 );
+if ('signal' in IncomingMessage.prototype) {
+  // Newer Nodes have it: aborted when the connection ends before the response.
+  define(
+    'signal',
+    lazy('signal', (exchange) => {
+      const controller = new AbortController();
+      exchange.onAbort(() => controller.abort());
+      return controller.signal;
+    }),
+  );
+}
 define('_readableState', {
   get(this: NativeRequest) {
     if (this[kExchange] === undefined) return undefined;

@@ -104,7 +104,8 @@ export function isAwaited(request: NativeRequest): boolean {
 }
 
 export function openStream(request: NativeRequest): void {
-  Readable.call(request as unknown as Readable, { highWaterMark: 64 * 1024 });
+  const { highWaterMark } = request[kExchange].server;
+  Readable.call(request as unknown as Readable, { highWaterMark });
 }
 
 /** Moves the body into the stream. */

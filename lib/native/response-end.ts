@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { hasFrames } from './frames.js';
-import { abortRequest, type NativeRequest } from './request.js';
+import { abortRequest, isAwaited, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
 import { closed, finished, kCloseTold, kEndContext, kState } from './response-state.js';
 
@@ -65,11 +65,13 @@ function tellEnds(): void {
 }
 
 function tellEnd(response: NativeResponse): void {
+  const request = response.req as NativeRequest;
   if ((response as unknown as { _events: unknown })._events === undefined) {
     response[kState] = closed;
-    return;
+  } else {
+    if (hasFrames)
+      response[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', { requireManualDestroy: true });
+    response.flushed();
   }
-  if (hasFrames)
-    response[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', { requireManualDestroy: true });
-  response.flushed();
+  if (isAwaited(request)) request._dump();
 }

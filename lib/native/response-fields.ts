@@ -1,7 +1,7 @@
-import { OutgoingMessage, STATUS_CODES } from 'node:http';
+import { OutgoingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import { defineValues } from './base.js';
 import { kExchange } from './request.js';
-import { NativeResponse } from './response.js';
+import { inform, NativeResponse } from './response.js';
 import {
   closed,
   ended,
@@ -11,6 +11,7 @@ import {
   kCorked,
   kEndContext,
   kHeaders,
+  kRemoved,
   kState,
   kStatus,
   open,
@@ -18,6 +19,9 @@ import {
 } from './response-state.js';
 
 // What Node keeps as own properties of a response, or as accessors over them, is computed here when it is asked for.
+
+/** Node's own, taken before the preload puts another in its place. */
+const nodeResponse = ServerResponse.prototype;
 
 const accessors: Record<string, (this: NativeResponse) => unknown> = {
   headersSent() {
@@ -38,11 +42,17 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
   writableFinished() {
     return this[kState] >= finished;
   },
+  outputSize() {
+    return this[kState] < streaming ? 0 : this.writableLength;
+  },
+  _closed() {
+    return this.closed;
+  },
   writableLength() {
-    return 0;
+    return this[kState] === open || this[kState] >= finished ? 0 : this[kExchange].unsentBytes;
   },
   writableHighWaterMark() {
-    return 64 * 1024;
+    return this[kExchange].server.highWaterMark;
   },
   writableNeedDrain() {
     return this[kState] === streaming && this[kExchange].needDrain;
@@ -90,6 +100,31 @@ for (const [name, get] of Object.entries(accessors)) {
   });
 }
 
+defineValues(NativeResponse.prototype, {
+  writeHeader: NativeResponse.prototype.writeHead,
+  ...('writeInformation' in nodeResponse ? { writeInformation } : {}),
+});
+
+/** Newer Nodes have it. */
+function writeInformation(
+  this: NativeResponse,
+  status: number,
+  headers?: unknown,
+  callback?: () => void,
+): unknown {
+  if (this[kExchange] === undefined) {
+    return (nodeResponse as unknown as { writeInformation: typeof writeInformation }).writeInformation.call(
+      this,
+      status,
+      headers,
+      callback,
+    );
+  }
+  inform(this, 'writeInformation', [status, headers]);
+  if (callback !== undefined) process.nextTick(callback);
+  return true;
+}
+
 // What Node keeps as own properties with a constant start value.
 defineValues(NativeResponse.prototype, {
   statusMessage: undefined,
@@ -105,6 +140,7 @@ defineValues(NativeResponse.prototype, {
   _trailer: '',
   errored: null,
   [kBytes]: 0,
+  [kRemoved]: 0,
   [kStatus]: undefined,
   [kCloseTold]: false,
   [kEndContext]: undefined,

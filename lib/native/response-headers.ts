@@ -1,6 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { HeaderList } from '../exchange.js';
 import { lowerCase } from './node-headers.js';
+import type { NativeServer } from './turn.js';
 
 export type HeaderValue = number | string | readonly string[];
 
@@ -76,8 +77,9 @@ export class ResponseHeaders {
     return this.#list.filter((_, i) => i % 2 === 0) as string[];
   }
 
-  /** Name and value in turn; a list becomes several fields. */
-  toList(): HeaderList {
+  /** Name and value in turn; a list becomes several fields.
+   *  @param server Whose uniqueHeaders are to be one field each. */
+  toList(server?: NativeServer): HeaderList {
     if (this.#plain) return this.#list as string[];
     if (!this.#lists) {
       // A copy costs less than a list that grows.
@@ -85,11 +87,13 @@ export class ResponseHeaders {
       for (let i = 1; i < copy.length; i += 2) copy[i] = String(copy[i]);
       return copy;
     }
+    const unique = server?.dropIn?.settings.uniqueHeaders;
     const list: string[] = [];
     for (let i = 0; i < this.#list.length; i += 2) {
       const name = this.#list[i] as string;
       const value = this.#list[i + 1] as HeaderValue;
-      if (typeof value === 'object') for (const one of value) list.push(name, String(one));
+      if (typeof value === 'object' && isJoined(name, value, unique)) list.push(name, value.join('; '));
+      else if (typeof value === 'object') for (const one of value) list.push(name, String(one));
       else list.push(name, String(value));
     }
     return list;
@@ -104,6 +108,12 @@ export class ResponseHeaders {
     }
     return -1;
   }
+}
+
+/** As node:http: cookies and those that uniqueHeaders names stand in one field. */
+function isJoined(name: string, value: readonly string[], unique: ReadonlySet<string> | undefined): boolean {
+  if (unique?.has(lowerCase(name)) === true) return true;
+  return value.length > 1 && lowerCase(name) === 'cookie';
 }
 
 /** Printable ASCII, as nearly all values are; for others Node's own check decides. */

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { HeaderList } from '../exchange.js';
-import { noDate, noReason } from './layout.js';
+import { closeFlag, noChunked, noConnection, noDate, noLength, noReason } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import { isAwaited, kExchange, type NativeRequest } from './request.js';
@@ -17,6 +17,8 @@ export const kState = Symbol('state');
 export const kOwnWriteHead = Symbol('writeHead');
 export const kTrailers = Symbol('trailers');
 export const kCorked = Symbol('corked');
+/** Command flags: the fields that the application has removed, and so does not want added. */
+export const kRemoved = Symbol('removed');
 /** Of the body, counted for strictContentLength only. */
 export const kBytes = Symbol('bytes');
 /** 'close' was emitted although the response is not finished: the client left, or has shut down its side. */
@@ -68,7 +70,41 @@ export function setHead(response: NativeResponse): void {
 }
 
 export function fieldsOf(response: NativeResponse): HeaderList {
-  return response[kHeaders] === undefined ? noFields : response[kHeaders].toList();
+  if (response[kHeaders] === undefined) return noFields;
+  return response[kHeaders].toList(response[kExchange].server);
+}
+
+/** Command flags of a head. */
+export function flagsOf(response: NativeResponse): number {
+  let flags = response[kRemoved];
+  if (!response.sendDate) flags |= noDate;
+  // writeHead(200, '') of those who copy the statusText of a Response means it so.
+  if (response.statusMessage === '' && response[kStatus] !== undefined) flags |= noReason;
+  if (!response.shouldKeepAlive) flags |= closeFlag;
+  if (!response.useChunkedEncodingByDefault) flags |= noChunked;
+  return flags;
+}
+
+/** What the core adds by itself, unless told not to. */
+const added = new Map([
+  ['connection', noConnection],
+  ['content-length', noLength],
+  ['transfer-encoding', noChunked],
+  ['date', noDate],
+]);
+
+export function noteRemoved(response: NativeResponse, name: string): void {
+  const flag = added.get(name);
+  if (flag === noDate) response.sendDate = false;
+  else if (flag !== undefined) response[kRemoved] |= flag;
+}
+
+/** With rejectNonStandardBodyWrites. @throws {Error} ERR_HTTP_BODY_NOT_ALLOWED */
+export function checkBodyAllowed(response: NativeResponse): void {
+  const exchange = response[kExchange];
+  if (!exchange.server.rejectsBodies) return;
+  const status = statusOf(response);
+  if (exchange.method === 'HEAD' || status === 204 || status === 304) throw nodeErrors.bodyNotAllowed();
 }
 
 export function statusOf(response: NativeResponse): number {
@@ -85,13 +121,7 @@ export function startStream(response: NativeResponse): void {
   if (response[kState] !== headSet) return;
   response[kState] = streaming;
   const exchange = response[kExchange];
-  exchange.respondHeadNode(statusOf(response), reasonOf(response), fieldsOf(response), headFlags(response));
-}
-
-/** How the core is to write the head. writeHead(200, '') of those who copy the statusText of a Response means it so. */
-export function headFlags(response: NativeResponse): number {
-  const withoutReason = response.statusMessage === '' && response[kStatus] !== undefined;
-  return (response.sendDate ? 0 : noDate) | (withoutReason ? noReason : 0);
+  exchange.respondHeadNode(statusOf(response), reasonOf(response), fieldsOf(response), flagsOf(response));
 }
 
 export function failWrite(response: NativeResponse, error: Error, callback: Callback | undefined): void {

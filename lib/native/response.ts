@@ -12,13 +12,14 @@ import { type HeaderValue, ResponseHeaders, toPairs } from './response-headers.j
 import {
   badReason,
   type Callback,
+  checkBodyAllowed,
   checkLength,
   endAgain,
   ended,
   failWrite,
   fieldsOf,
   finished,
-  headFlags,
+  flagsOf,
   headSet,
   kBytes,
   kCloseTold,
@@ -26,11 +27,13 @@ import {
   kEndContext,
   kHeaders,
   kOwnWriteHead,
+  kRemoved,
   kState,
   kStatus,
   kTrailers,
   mergeHead,
   noFields,
+  noteRemoved,
   open,
   reasonOf,
   setHead,
@@ -60,6 +63,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kCorked]: number;
   declare [kBytes]: number;
   declare [kStatus]: number | undefined;
+  declare [kRemoved]: number;
   declare strictContentLength: boolean;
   declare [kCloseTold]: boolean;
   declare [kEndContext]: AsyncResource | undefined;
@@ -114,7 +118,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (typeof name !== 'string') throw nodeErrors.invalidType('name', 'of type string', name);
     if (this[kState] !== open) throw nodeErrors.headersSent('remove');
     this[kHeaders]?.delete(name);
-    if (lowerCase(name) === 'date') this.sendDate = false;
+    noteRemoved(this, lowerCase(name));
   }
 
   override getHeaderNames(): string[] {
@@ -187,6 +191,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
       return false;
     }
     if (this.strictContentLength) checkLength(this, chunk, false);
+    checkBodyAllowed(this);
     startStream(this);
     const goesOn = this[kExchange].write(encode(chunk, encoding));
     if (callback !== undefined) process.nextTick(callback, null);
@@ -217,6 +222,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     this[kCorked] = 0;
     const body = chunk === undefined || chunk === null ? null : encode(chunk as Chunk, encoding);
     if (this.strictContentLength) checkLength(this, body, true);
+    if (body !== null) checkBodyAllowed(this);
     setHead(this);
     if (typeof callback === 'function') this.once('finish', callback as () => void);
     const isWatched = watched(this);
@@ -231,7 +237,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     }
     if (this[kState] === headSet && this[kTrailers] === undefined) {
       this[kState] = ended;
-      exchange.respondNode(statusOf(this), reasonOf(this), fieldsOf(this), body, headFlags(this));
+      exchange.respondNode(statusOf(this), reasonOf(this), fieldsOf(this), body, flagsOf(this));
     } else {
       startStream(this);
       if (body !== null) exchange.write(body);
@@ -276,11 +282,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override writeEarlyHints(hints: Record<string, string | string[]>, callback?: () => void): void {
     if (this[kExchange] === undefined) return pass(this, 'writeEarlyHints', [hints, callback]);
-    // Node's own method checks the hints and writes the head, which is read here.
-    const writer = {
-      _writeRaw: (head: string) => this[kExchange].respondInfo(103, readFields(head)),
-    };
-    pass(writer, 'writeEarlyHints', [hints]);
+    inform(this, 'writeEarlyHints', [hints]);
     if (callback !== undefined) process.nextTick(callback);
   }
 
@@ -350,6 +352,17 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     this.destroyed = true;
     emitClose(this);
   }
+}
+
+/** An informational response. Node's own method checks what it is given and writes a head, which is read here. */
+export function inform(response: NativeResponse, name: string, args: unknown[]): void {
+  const writer = {
+    _header: response[kState] === open ? null : 'sent',
+    writeInformation: node['writeInformation'],
+    _isLenientHeaderValidation: () => false,
+    _writeRaw: (head: string) => response[kExchange].respondInfo(Number(head.slice(9, 12)), readFields(head)),
+  };
+  pass(writer, name, args);
 }
 
 const { write: ownWrite, end: ownEnd } = NativeResponse.prototype;

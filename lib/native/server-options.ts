@@ -1,6 +1,12 @@
-import type { ServerOptions } from 'node:http';
+import { IncomingMessage, type ServerOptions, ServerResponse } from 'node:http';
 
 // What http.createServer takes, checked as node:http checks it, with Node's defaults.
+
+/** Node's own; the preload puts others in their place. */
+const NodeRequest = IncomingMessage;
+type NodeRequest = IncomingMessage;
+const NodeResponse = ServerResponse;
+type NodeResponse = ServerResponse;
 
 /** Options and limits of one server. Milliseconds, bytes and counts. */
 export interface ServerSettings {
@@ -11,12 +17,22 @@ export interface ServerSettings {
   /** How long a socket may be idle before 'timeout'; 0 for ever. */
   timeout: number;
   maxConnections: number;
+  maxRequestsPerSocket: number;
+  readonly requireHostHeader: boolean;
+  /** Of the streams of requests and responses, bytes. */
+  readonly highWaterMark: number;
   readonly joinDuplicateHeaders: boolean;
   readonly rejectNonStandardBodyWrites: boolean;
   /** Lower-case names of fields that a response has once, their values joined. */
   readonly uniqueHeaders: ReadonlySet<string> | undefined;
   readonly shouldUpgrade: ((request: unknown) => boolean) | undefined;
+  /** Classes of the application's own. */
+  readonly Request: RequestConstructor | undefined;
+  readonly Response: ResponseConstructor | undefined;
 }
+
+export type RequestConstructor = new (socket: unknown) => NodeRequest;
+export type ResponseConstructor = new (request: NodeRequest, options: object) => NodeResponse;
 
 /** Those of node:http. */
 export const nodeDefaults = {
@@ -37,7 +53,7 @@ export function readServerOptions(given: ServerOptions): ServerSettings {
       { code: 'ERR_INVALID_ARG_VALUE' },
     );
   }
-  for (const name of ['insecureHTTPParser', 'joinDuplicateHeaders'] as const) {
+  for (const name of ['insecureHTTPParser', 'joinDuplicateHeaders', 'requireHostHeader'] as const) {
     const value: unknown = given[name];
     if (value !== undefined && typeof value !== 'boolean') throw invalidType(name, 'boolean', value);
   }
@@ -59,12 +75,25 @@ export function readServerOptions(given: ServerOptions): ServerSettings {
     maxHeaderSize: readCount(given, 'maxHeaderSize') || nodeDefaults.maxHeaderSize,
     timeout: 0,
     maxConnections: 0,
+    maxRequestsPerSocket: 0,
+    requireHostHeader: given.requireHostHeader !== false,
+    highWaterMark: readCount(given, 'highWaterMark') || 65_536,
     joinDuplicateHeaders: given.joinDuplicateHeaders === true,
     rejectNonStandardBodyWrites:
       (given as { rejectNonStandardBodyWrites?: unknown }).rejectNonStandardBodyWrites === true,
     uniqueHeaders: Array.isArray(unique) ? uniqueNames(unique) : undefined,
     shouldUpgrade: shouldUpgrade as ((request: unknown) => boolean) | undefined,
+    Request: isOneOf(given.IncomingMessage, NodeRequest, IncomingMessage)
+      ? undefined
+      : (given.IncomingMessage as unknown as RequestConstructor),
+    Response: isOneOf(given.ServerResponse, NodeResponse, ServerResponse)
+      ? undefined
+      : (given.ServerResponse as unknown as ResponseConstructor),
   };
+}
+
+function isOneOf(given: unknown, own: unknown, patched: unknown): boolean {
+  return given === undefined || given === own || given === patched;
 }
 
 function uniqueNames(names: readonly unknown[]): ReadonlySet<string> {

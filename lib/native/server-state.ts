@@ -1,39 +1,49 @@
 import { unlinkSync } from 'node:fs';
 import type * as http from 'node:http';
 import { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { BackendServer, Limits, ListeningSocket } from '../backends/backend.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
 import type { Server } from './create-server.js';
 import type { NativeExchange } from './exchange.js';
-import { addon } from './layout.js';
+import {
+  addon,
+  halfOpen,
+  hostOptional,
+  nodeStyle,
+  tellConnections,
+  tellDrops,
+  tellRefusals,
+  tellTimeouts,
+} from './layout.js';
 import { type ListenRequest, openListener } from './listen.js';
 import { closeForProgram, describeListen, ignore } from './node-listen.js';
 import { createPairFactory } from './node-pair.js';
 import { isWatched, watch } from './observe.js';
 import { currentOffer } from './offer.js';
 import { nodeDefaults, type ServerSettings } from './server-options.js';
-import type { NativeSocket } from './socket.js';
-import { NativeServer } from './turn.js';
+import { socketAt } from './socket.js';
+import { type DropIn, NativeServer, type RefusedRequest } from './turn.js';
 
 /** What a Server has on the native core: its listener there, and the way from there to its events.
  *
  *  Lifetime: that of its Server, or until node:http takes that over. */
-export class ServerState {
+export class ServerState implements DropIn {
   readonly settings: ServerSettings;
-  readonly #server: Server;
+  readonly server: Server;
   #native: NativeServer | undefined;
   #closing: NativeServer | undefined;
   #address: AddressInfo | string | null = null;
   #unlink: string | undefined;
+  /** Sockets exist from the start of their connections. */
+  #told = false;
   #opening: { cancelled: boolean } | undefined;
   #refed = true;
   /** Under the command: its limits. */
   #offered: Limits | undefined;
-  #connectionsTold: WeakSet<NativeSocket> | undefined;
 
   constructor(server: Server, settings: ServerSettings) {
-    this.#server = server;
+    this.server = server;
     this.settings = settings;
   }
 
@@ -53,7 +63,7 @@ export class ServerState {
 
   /** Those of an Express application among the listeners; see node-pair.ts. */
   get nodePrototypes(): { readonly request: object; readonly response: object } | undefined {
-    for (const listener of this.#server.listeners('request')) {
+    for (const listener of this.server.listeners('request')) {
       const { request, response } = listener as { request?: unknown; response?: unknown };
       if (request instanceof IncomingMessage && response instanceof ServerResponse)
         return { request, response };
@@ -68,36 +78,44 @@ export class ServerState {
     return { interface: 'node', handle, ...(nodePrototypes === undefined ? {} : { nodePrototypes }) };
   }
 
-  /** Somebody listens for connections although the server listens already: each is told of with its first request. */
-  tellConnections(): void {
-    this.#connectionsTold ??= new WeakSet();
-  }
-
-  #tellConnection(socket: NativeSocket): void {
-    if (this.#connectionsTold?.has(socket) !== false) return;
-    this.#connectionsTold.add(socket);
-    this.#server.emit('connection', socket);
-  }
-
   // What the core calls.
 
   handle(exchange: Exchange): void {
     const native = exchange as NativeExchange;
-    if (this.#connectionsTold !== undefined) this.#tellConnection(native.socket);
+    const { server, settings } = this;
+    if (this.#told) native.socket; // is told which request it carries
     if (native.upgrade && this.#upgrade(native)) return;
-    const server = this.#server;
     const { req, res } = native.node();
     if (isWatched()) watch(native, server);
-    if (this.settings.timeout > 0) native.socket.setTimeout(this.settings.timeout);
-    if (native.expectsContinue && server.listenerCount('checkContinue') > 0) {
+    if (settings.timeout > 0) native.socket.setTimeout(settings.timeout);
+    if (native.upgrade && settings.requireHostHeader && isHostless(req)) {
+      res.writeHead(400, { connection: 'close' }).end();
+    } else if (native.dropped) {
+      server.emit('dropRequest', req, native.socket);
+      res.writeHead(503).end();
+    } else if (native.expectsContinue && server.listenerCount('checkContinue') > 0) {
       server.emit('checkContinue', req, res);
+    } else if (native.expectsOther) {
+      this.#expectation(req, res);
     } else {
       server.emit('request', req, res);
     }
   }
 
+  /** As node:http, which takes whatever contains 100-continue for it. */
+  #expectation(req: IncomingMessage, res: ServerResponse): void {
+    const { server } = this;
+    if (/(?:^|\W)100-continue(?:$|\W)/i.test(req.headers.expect ?? '')) {
+      if (server.emit('checkContinue', req, res)) return;
+      (res as { writeContinue(): void }).writeContinue();
+      server.emit('request', req, res);
+    } else if (!server.emit('checkExpectation', req, res)) {
+      res.writeHead(417).end();
+    }
+  }
+
   #upgrade(exchange: NativeExchange): boolean {
-    const server = this.#server;
+    const server = this.server;
     const event = exchange.method === 'CONNECT' ? 'connect' : 'upgrade';
     if (server.listenerCount(event) === 0) {
       if (event === 'upgrade') return false;
@@ -115,6 +133,58 @@ export class ServerState {
     return true;
   }
 
+  connected(connection: number): void {
+    const { server, settings } = this;
+    const socket = socketAt(connection, this.#native as NativeServer);
+    if (settings.timeout > 0) socket.setTimeout(settings.timeout);
+    server.emit('connection', socket);
+  }
+
+  refused(connection: number, refusal: RefusedRequest): void {
+    const native = this.#native ?? this.#closing;
+    if (native !== undefined) socketAt(connection, native).fail(parseError(refusal), refusal.status);
+  }
+
+  timedOut(connection: number): void {
+    const native = this.#native ?? this.#closing;
+    if (native !== undefined) socketAt(connection, native).timedOut();
+  }
+
+  dropped(fd: number): void {
+    const [remoteAddress, remotePort, remoteFamily] = addon.descriptorEndpoint(fd, false) ?? [];
+    const [localAddress, localPort, localFamily] = addon.descriptorEndpoint(fd, true) ?? [];
+    addon.close(fd);
+    const data = { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily };
+    this.server.emit('drop', data);
+  }
+
+  adopt(socket: Socket): void {
+    (this.#native ?? this.#closing)?.taken.hold(socket, undefined);
+    this.server.adopt(socket);
+  }
+
+  /** What of it the core has to tell, as far as somebody listens. */
+  get style(): number {
+    const { server, settings } = this;
+    // The first listener is the server's own.
+    const told = server.listenerCount('connection') > 1 || settings.timeout > 0;
+    this.#told ||= told;
+    return (
+      nodeStyle |
+      (this.#told ? tellConnections : 0) |
+      (this.#told || server.listenerCount('clientError') > 0 ? tellRefusals : 0) |
+      (server.listenerCount('timeout') > 0 ? tellTimeouts : 0) |
+      (server.listenerCount('drop') > 0 ? tellDrops : 0) |
+      ((server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen === true ? halfOpen : 0) |
+      (settings.requireHostHeader ? 0 : hostOptional)
+    );
+  }
+
+  /** Listeners have come, perhaps after listen(). */
+  restyle(): void {
+    this.#native?.setStyle();
+  }
+
   // Listening.
 
   listen(request: ListenRequest): void {
@@ -129,7 +199,7 @@ export class ServerState {
       this.#opening = undefined;
       this.#unlink = request.path;
       if (error === undefined) this.#start([listeningSocket(fd)]);
-      else process.nextTick(() => this.#server.emit('error', error));
+      else process.nextTick(() => this.server.emit('error', error));
     });
   }
 
@@ -138,7 +208,7 @@ export class ServerState {
     const offer = currentOffer();
     const { port } = request;
     const asked = describeListen(request);
-    const answer = offer?.answer({ server: this.#server, port, asked, backend: 'native' });
+    const answer = offer?.answer({ server: this.server, port, asked, backend: 'native' });
     if (offer === undefined || answer === undefined) return false;
     void answer.then(({ sockets, limits, counted, isAlias }) => {
       if (opening.cancelled) return;
@@ -154,7 +224,7 @@ export class ServerState {
   #asBackend(native: NativeServer): BackendServer {
     return {
       close: (drainMs) => {
-        closeForProgram(this.#server as unknown as http.Server);
+        closeForProgram(this.server as unknown as http.Server);
         return native.close(drainMs);
       },
       stats: () => native.stats(),
@@ -179,19 +249,20 @@ export class ServerState {
       handler,
       this.#toLimits(),
       reporter,
-      createPairFactory(handler),
-      { server: this.#server, settings: this.settings },
+      createPairFactory(handler, this.settings),
+      this,
     );
     this.#native = native;
+    this.update();
     if (!this.#refed) native.unref();
     process.nextTick(() => {
-      if (this.#native === native) this.#server.emit('listening');
+      if (this.#native === native) this.server.emit('listening');
     });
     return native;
   }
 
   close(callback: ((error?: Error) => void) | undefined): void {
-    const server = this.#server;
+    const server = this.server;
     const native = this.#native;
     if (this.#opening !== undefined) {
       this.#opening.cancelled = true;
@@ -239,19 +310,20 @@ export class ServerState {
 
   /** The settings have changed; they hold for what begins from now on. */
   update(): void {
-    this.#native?.setLimits(this.#toLimits());
+    this.#native?.setLimits(this.#toLimits(), this.settings.maxRequestsPerSocket | 0);
+    this.#native?.setStyle();
   }
 
   #toLimits(): Limits {
     const { settings } = this;
     const own: Limits = {
       keepAliveMs: settings.keepAliveTimeout,
-      headMs: settings.headersTimeout,
+      headMs: Math.min(...[settings.headersTimeout, settings.requestTimeout].map((ms) => ms || neverMs)),
       bodyMs: settings.requestTimeout,
       writeMs: 0,
       headBytesMax: settings.maxHeaderSize,
       bodyBytesMax: 0,
-      connectionsMax: settings.maxConnections,
+      connectionsMax: settings.maxConnections | 0,
       inFlightMax: 0,
       queuedMax: 0,
     };
@@ -289,6 +361,28 @@ const reporter: Reporter = {
     process.emitWarning(message, 'ChaussetteWarning');
   },
 };
+
+const neverMs = 0xffffffff;
+
+function isHostless(req: IncomingMessage): boolean {
+  return req.httpVersionMinor === 1 && req.headers.host === undefined;
+}
+
+/** The error of 'clientError', as node:http makes it. */
+function parseError({ text, packet, parsed }: RefusedRequest): Error {
+  if (text === '') {
+    return Object.assign(new Error('read ECONNRESET'), { errno: -104, code: 'ECONNRESET', syscall: 'read' });
+  }
+  const space = text.indexOf(' ');
+  const code = text.slice(0, space);
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return Object.assign(new Error('Request timeout'), { code });
+  const error = new Error(`Parse Error: ${text.slice(space + 1)}`);
+  return Object.assign(error, {
+    ...(packet === undefined ? {} : { rawPacket: packet, bytesParsed: parsed }),
+    code,
+    reason: text.slice(space + 1),
+  });
+}
 
 function notRunning(): Error {
   return Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' });

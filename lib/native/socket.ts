@@ -1,10 +1,14 @@
 import { EventEmitter } from 'node:events';
+import { STATUS_CODES } from 'node:http';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import type { Endpoint } from '../exchange.js';
 import { defineValues } from './base.js';
+import { localEnd, remoteEnd } from './endpoints.js';
 import type { NativeExchange } from './exchange.js';
 import { addon } from './layout.js';
 import { socketEncoding } from './node-errors.js';
+import type { NativeServer } from './turn.js';
 
 /** Those that somebody has asked for, by the number of their connection. */
 const sockets = new Map<number, NativeSocket>();
@@ -14,13 +18,24 @@ export function socketOf(exchange: NativeExchange): NativeSocket {
   let socket = sockets.get(exchange.connection);
   if (socket === undefined) {
     becomeSocket();
-    socket = new NativeSocket(exchange);
-    if (exchange.live) {
+    socket = new NativeSocket(exchange.connection, exchange.server);
+    if (exchange.live) exchange.watchEnd();
+    if (exchange.live || addon.watchConnection(exchange.connection)) {
       sockets.set(exchange.connection, socket);
-      exchange.watchEnd();
     }
-  } else {
-    socket.carries(exchange);
+  }
+  socket.carries(exchange);
+  return socket;
+}
+
+/** The socket of a connection of which the core has told.
+ *  @param connection Its number. */
+export function socketAt(connection: number, server: NativeServer): NativeSocket {
+  let socket = sockets.get(connection);
+  if (socket === undefined) {
+    becomeSocket();
+    socket = new NativeSocket(connection, server);
+    if (addon.watchConnection(connection)) sockets.set(connection, socket);
   }
   return socket;
 }
@@ -44,17 +59,57 @@ function loadNet(): typeof import('node:net') {
 /** @internal The core tells that a connection has ended. */
 export function connectionClosed(connection: number): void {
   const socket = sockets.get(connection);
-  sockets.delete(connection);
   socket?.ended();
+  sockets.delete(connection);
 }
 
-/** `req.socket` and `res.socket`: what middleware reads of a connection, and the few things that it does to one.
- *  The connection itself is the core's.
+/** @internal What was received on a connection that is read by somebody. */
+export function connectionRead(connection: number, bytes: Buffer): void {
+  sockets.get(connection)?.emit('data', bytes);
+}
+
+/** A socket of Node's own over a connection that the core has let go. One that the application has already becomes it.
+ *  node:net is loaded here, since it takes 4 ms of the start of servers that never need it.
+ *  @param connection The number that it had. @param fd The socket's own from here on. */
+export function openSocket(connection: number, fd: number): Socket {
+  const options = { fd, readable: true, writable: true, allowHalfOpen: true };
+  const known = sockets.get(connection);
+  const net = loadNet();
+  if (known === undefined) return new net.Socket(options);
+  sockets.delete(connection);
+  const { timeout } = known;
+  known.forget();
+  for (const name of ownFields) Reflect.deleteProperty(known, name);
+  const socket = Object.setPrototypeOf(known, net.Socket.prototype) as Socket;
+  (net.Socket as unknown as (this: Socket, given: object) => void).call(socket, options);
+  if (timeout > 0) socket.setTimeout(timeout);
+  return socket;
+}
+
+/** What Node keeps elsewhere. */
+const ownFields = ['readable', 'writable', 'destroyed', 'connecting', 'pending', 'timeout', 'encrypted'];
+
+/** As addon.measureConnection gives it. */
+type Measure = readonly [bytesIn: number, bytesOut: number, idleMs: number, unsentBytes: number];
+const nothing: Measure = [0, 0, 0, 0];
+
+/** `req.socket`, `res.socket`, and what 'connection' brings: what middleware reads of a connection, and the few things
+ *  that it does to one. The connection itself is the core's. An application that reads or pauses a connection before
+ *  its first request gets it whole: then this object becomes a socket of node:net.
  *
  *  Lifetime: made when somebody asks for it; the core tells when its connection ends. */
 export class NativeSocket extends EventEmitter {
-  #exchange: NativeExchange;
+  /** Those that were handed out with it and are not answered, in their order. */
+  readonly #exchanges: NativeExchange[] = [];
+  #used = false;
   readonly #connection: number;
+  readonly #server: NativeServer;
+  #timer: NodeJS.Timeout | undefined;
+  #timerSet = 0;
+  #last: Measure | undefined;
+  #remote: Endpoint | undefined;
+  #failed = false;
+  #told = false;
   readonly encrypted: boolean;
   readable = true;
   writable = true;
@@ -62,25 +117,30 @@ export class NativeSocket extends EventEmitter {
   connecting = false;
   pending = false;
   timeout = 0;
-  readonly writableHighWaterMark = 64 * 1024;
-  readonly writableLength = 0;
-  readonly allowHalfOpen = true;
-  #timer: NodeJS.Timeout | undefined;
 
-  constructor(exchange: NativeExchange) {
+  constructor(connection: number, server: NativeServer) {
     super();
-    this.#exchange = exchange;
-    this.#connection = exchange.connection;
-    this.encrypted = exchange.scheme === 'https';
+    this.#connection = connection;
+    this.#server = server;
+    this.encrypted = server.secure;
   }
 
-  /** @internal Another request has come on the same connection. */
+  /** @internal A request has come on it. */
   carries(exchange: NativeExchange): void {
-    this.#exchange = exchange;
-    this.#timer?.refresh();
+    this.#used = true;
+    if (this.#front === undefined || !this.#exchanges.includes(exchange)) this.#exchanges.push(exchange);
   }
+
+  get #front(): NativeExchange | undefined {
+    while (this.#exchanges[0]?.ended === true) this.#exchanges.shift();
+    return this.#exchanges[0];
+  }
+
+  // Who reads it.
 
   override on(event: string, listener: (...args: unknown[]) => void): this {
+    if ((event === 'data' || event === 'readable') && this.#detach()) return this.on(event, listener);
+    if (event === 'data') addon.tapConnection(this.#connection);
     return EventEmitter.prototype.on.call(this, event, listener) as this;
   }
 
@@ -88,43 +148,116 @@ export class NativeSocket extends EventEmitter {
     return this.on(event, listener);
   }
 
+  override prependListener(event: string, listener: (...args: unknown[]) => void): this {
+    if ((event === 'data' || event === 'readable') && this.#detach())
+      return this.prependListener(event, listener);
+    if (event === 'data') addon.tapConnection(this.#connection);
+    return EventEmitter.prototype.prependListener.call(this, event, listener) as this;
+  }
+
+  pipe(...args: unknown[]): unknown {
+    return this.#detach() ? (this as unknown as NativeSocket).pipe(...args) : args[0];
+  }
+
+  pause(): this {
+    return this.#detach() ? this.pause() : this;
+  }
+
+  resume(): this {
+    return this;
+  }
+
+  read(): null {
+    return null;
+  }
+
+  /** Take the connection out of the core, while nothing was received on it: then this object is a socket of node:net,
+   *  and node:http serves it. @returns Whether it is. */
+  #detach(): boolean {
+    if (this.#used || this.destroyed) return false;
+    const fd = addon.releaseConnection(this.#connection);
+    if (fd < 0) return false;
+    this.#server.dropIn?.adopt(openSocket(this.#connection, fd));
+    return true;
+  }
+
+  /** An error makes an end of it, as with node:http: 'clientError', else 400. */
+  override emit(event: string, ...args: unknown[]): boolean {
+    if (event === 'error' && !this.#failed) {
+      this.#failed = true;
+      this.fail(args[0] as Error, 400);
+    }
+    if (event === 'error' && this.listenerCount('error') === 0) return false;
+    return EventEmitter.prototype.emit.call(this, event, ...args);
+  }
+
+  /** @internal The connection cannot go on as HTTP. @param status To answer when nobody listens for 'clientError'. */
+  fail(error: Error, status: number): void {
+    if (this.#server.dropIn?.server.emit('clientError', error, this) === true) return;
+    if (this.writable && this.#front?.headSent !== true) {
+      this.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n\r\n`);
+    }
+    this.end();
+    this.#end(this.#failed ? undefined : error);
+  }
+
+  // What is known of it.
+
   get server(): unknown {
-    return this.#exchange.server.dropIn?.server;
+    return this.#server.dropIn?.server;
   }
 
   get _httpMessage(): unknown {
-    return this.#exchange.ended ? null : this.#exchange.node().res;
+    return this.#front?.node().res ?? null;
   }
 
   get remoteAddress(): string | undefined {
-    return this.#exchange.remote.address || undefined;
+    return this.#far.address || undefined;
   }
 
   get remotePort(): number | undefined {
-    return this.#exchange.remote.port || undefined;
+    return this.#far.port || undefined;
   }
 
   get remoteFamily(): string | undefined {
-    return familyName(this.#exchange.remote.family);
+    return familyName(this.#far.family);
+  }
+
+  /** Kept, since loggers ask for it when the connection has gone. */
+  get #far(): Endpoint {
+    this.#remote ??= remoteEnd(this.#connection);
+    return this.#remote;
+  }
+
+  get #near(): Endpoint {
+    return localEnd(this.#connection);
   }
 
   get localAddress(): string | undefined {
-    return this.#exchange.local.address || undefined;
+    return this.#near.address || undefined;
   }
 
   get localPort(): number | undefined {
-    return this.#exchange.local.port || undefined;
+    return this.#near.port || undefined;
   }
 
   get localFamily(): string | undefined {
-    return familyName(this.#exchange.local.family);
+    return familyName(this.#near.family);
   }
 
   get readyState(): string {
     return this.destroyed ? 'closed' : 'open';
   }
 
+  get closed(): boolean {
+    return this.destroyed;
+  }
+
   get writableEnded(): boolean {
+    return !this.writable;
+  }
+
+  get writableFinished(): boolean {
     return !this.writable;
   }
 
@@ -132,18 +265,52 @@ export class NativeSocket extends EventEmitter {
     return !this.readable;
   }
 
+  get readableFlowing(): boolean {
+    return true;
+  }
+
+  get allowHalfOpen(): boolean {
+    return true;
+  }
+
+  get writableHighWaterMark(): number {
+    return this.#server.highWaterMark;
+  }
+
+  get readableHighWaterMark(): number {
+    return this.#server.highWaterMark;
+  }
+
+  get writableLength(): number {
+    return this.#measure()[3];
+  }
+
+  get bufferSize(): number {
+    return this.writableLength;
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.writable && this.writableLength > this.writableHighWaterMark;
+  }
+
   get bytesRead(): number {
-    return 0;
+    return this.#measure()[0];
   }
 
   get bytesWritten(): number {
-    return 0;
+    return this.#measure()[1];
+  }
+
+  #measure(): Measure {
+    return this.#last ?? addon.measureConnection(this.#connection) ?? nothing;
   }
 
   address(): { address?: string; port?: number; family?: string } {
-    const { address, port, family } = this.#exchange.local;
+    const { address, port, family } = this.#near;
     return family === 'unix' ? {} : { address, port, family };
   }
+
+  // Writing and the end.
 
   /** Bytes for the client, past the responses. @returns Whether more may be written at once. */
   write(chunk: string | Uint8Array, encoding?: unknown, callback?: () => void): boolean {
@@ -153,14 +320,13 @@ export class NativeSocket extends EventEmitter {
         ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
         : chunk;
     if (bytes.length > 0) addon.writeConnection(this.#connection, bytes);
-    this.#timer?.refresh();
     const written = typeof encoding === 'function' ? (encoding as () => void) : callback;
     if (written !== undefined) process.nextTick(written);
     return true;
   }
 
   /** Close the connection when what is written is sent. */
-  end(chunk?: unknown, encoding?: unknown, callback?: () => void): this {
+  end(chunk?: unknown, encoding?: unknown, callback?: unknown): this {
     const last = [chunk, encoding, callback].find((each) => typeof each === 'function');
     if (last !== undefined) this.once('finish', last as () => void);
     if (typeof chunk === 'string' || chunk instanceof Uint8Array) this.write(chunk, encoding);
@@ -171,11 +337,10 @@ export class NativeSocket extends EventEmitter {
     return this;
   }
 
-  /** Cut the connection. @param error Emitted as 'error' when somebody listens. */
+  /** Cut the connection. @param error Emitted as 'error'. */
   destroy(error?: Error): this {
     if (this.destroyed) return this;
-    if (this.#exchange.ended) addon.endConnection(this.#connection, true);
-    else this.#exchange.abort();
+    addon.endConnection(this.#connection, true);
     this.#end(error);
     return this;
   }
@@ -190,47 +355,75 @@ export class NativeSocket extends EventEmitter {
 
   /** @internal The connection is gone. */
   ended(): void {
+    if (this.destroyed) return;
+    process.nextTick(() => this.emit('end'));
     this.#end(undefined);
+  }
+
+  /** @internal Nothing of ours holds it any more. */
+  forget(): void {
+    clearTimeout(this.#timer);
   }
 
   #end(error: Error | undefined): void {
     if (this.destroyed) return;
+    this.#last = this.#measure();
     this.destroyed = true;
     this.readable = false;
     this.writable = false;
     clearTimeout(this.#timer);
     process.nextTick(() => {
-      if (error !== undefined && this.listenerCount('error') > 0) this.emit('error', error);
+      if (error !== undefined) this.emit('error', error);
       this.emit('close', error !== undefined);
     });
   }
 
-  /** 'timeout' after so long, in milliseconds; 0 for never. The core has the deadlines that close connections. */
+  // Time-outs.
+
+  /** 'timeout' when nothing came or went for so long, in milliseconds; 0 for never. The core has the deadlines that
+   *  close connections. */
   setTimeout(ms: number, callback?: () => void): this {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     this.timeout = ms;
+    this.#told = false;
     if (callback !== undefined) {
       if (ms === 0) this.removeListener('timeout', callback);
       else this.once('timeout', callback);
     }
-    if (ms > 0 && !this.destroyed) {
-      this.#timer = setTimeout(() => this.#timedOut(), ms);
-      this.#timer.unref();
-    }
+    this.#timerSet = performance.now();
+    this.#wait(ms);
     return this;
   }
 
-  /** As node:http: the request, the response and the server are told; when none of them listens, it is cut. */
-  #timedOut(): void {
-    const exchange = this.#exchange;
-    const open = !exchange.ended;
-    const pair = open ? exchange.node() : undefined;
+  #wait(ms: number): void {
+    clearTimeout(this.#timer);
+    if (ms > 0 && !this.destroyed) this.#timer = setTimeout(() => this.#judge(), ms).unref();
+  }
+
+  /** The core knows when bytes last came or went: nothing is done for each of them here. */
+  #judge(): void {
+    const now = performance.now();
+    const since = now - this.#timerSet;
+    const [, , idle, unsent] = this.#measure();
+    const quiet = Math.min(idle, since);
+    if (quiet < this.timeout - clockMs) return this.#wait(this.timeout - quiet);
+    this.#timerSet = now;
+    this.#wait(this.timeout);
+    // Between two requests the keep-alive deadline holds, which is the core's.
+    const between = this.#used && this.#front === undefined && unsent === 0;
+    const hasDeadline = this.#server.dropIn?.settings.keepAliveTimeout !== 0;
+    if ((between && hasDeadline) || (this.#told && idle >= since)) return;
+    this.#told = true;
+    this.timedOut();
+  }
+
+  /** @internal As node:http: the request, the response and the server are told; when none of them listens, it is cut. */
+  timedOut(): void {
+    const pair = this.#front?.node();
     this.emit('timeout');
     const told = [
       pair !== undefined && !pair.req.complete && pair.req.emit('timeout', this),
       pair?.res.emit('timeout', this) === true,
-      exchange.server.dropIn?.server.emit('timeout', this) === true,
+      this.#server.dropIn?.server.emit('timeout', this) === true,
     ];
     if (!told.includes(true)) this.destroy();
   }
@@ -258,23 +451,10 @@ export class NativeSocket extends EventEmitter {
   cork(): void {}
 
   uncork(): void {}
-
-  pause(): this {
-    return this;
-  }
-
-  resume(): this {
-    return this;
-  }
 }
 
-/** A socket of Node's own over a connection that the core has let go. node:net is loaded here, since it takes 4 ms of
- *  the start of servers that never need it.
- *  @param fd The socket's own from here on. */
-export function openSocket(fd: number): Socket {
-  const net = loadNet();
-  return new net.Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
-}
+/** How far the clock of the core may be behind ours, in milliseconds. */
+const clockMs = 10;
 
 function familyName(family: string): string | undefined {
   return family === 'unix' ? undefined : family;

@@ -26,13 +26,18 @@ export class TakenSockets {
   add(socket: Socket, exchange: Exchange): Socket {
     const isWebSocket = exchange.headers.get('upgrade')?.toLowerCase() === 'websocket';
     const goodbye = this.#saysGoodbye && isWebSocket ? followWebSocket(socket) : undefined;
+    this.hold(socket, goodbye);
+    if (this.#draining) goodbye?.();
+    return socket;
+  }
+
+  /** One that the server has to wait for. */
+  hold(socket: Socket, goodbye: (() => void) | undefined): void {
     this.#sockets.set(socket, goodbye);
     socket.once('close', () => {
       this.#sockets.delete(socket);
       if (this.#sockets.size === 0) this.#allGone?.();
     });
-    if (this.#draining) goodbye?.();
-    return socket;
   }
 
   /** Say goodbye to those that are here, and to those that still come. */

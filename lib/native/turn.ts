@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { BackendServer, Limits, ListeningSocket, OpenRequest } from '../backends/backend.js';
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
@@ -9,17 +10,23 @@ import { exchanges, NativeExchange } from './exchange.js';
 import { TurnText } from './head.js';
 import {
   addon,
+  arena,
   control,
   controlHandled,
   eventAbort,
   eventBody,
+  eventBytes,
   eventClosed,
+  eventConnection,
   eventDrain,
+  eventDropped,
   eventFlushed,
   eventHalfClosed,
   eventIdle,
   eventProblem,
+  eventRefused,
   eventRequest,
+  eventTimeout,
   memory,
   problemAcceptPaused,
   problemAcceptResumed,
@@ -28,7 +35,9 @@ import {
   problemDescriptorLost,
   problemListenerLost,
   problemResponseHead,
+  recordBodyOffset,
   recordCode,
+  recordConnection,
   recordGeneration,
   recordHeadLength,
   recordHeadOffset,
@@ -36,10 +45,13 @@ import {
   recordKind,
   recordServer,
   records,
+  recordTargetOffset,
   recordWords,
+  writeWindowBytes,
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
-import { connectionClosed } from './socket.js';
+import type { ServerSettings } from './server-options.js';
+import { connectionClosed, connectionRead } from './socket.js';
 import { TakenSockets } from './taken-sockets.js';
 
 // The receiving half of the turn: the core calls `onTurn` once with every request and event that is ready.
@@ -58,7 +70,30 @@ export type PairFactory = (exchange: NativeExchange) => NativePair;
 /** What a server adds that stands in place of one of node:http. */
 export interface DropIn {
   readonly server: { emit(event: string, ...args: unknown[]): boolean };
-  readonly settings: { readonly joinDuplicateHeaders: boolean };
+  readonly settings: ServerSettings;
+  /** Bits of ServerStyle. */
+  readonly style: number;
+  /** A connection has come, and somebody listens. */
+  connected(connection: number): void;
+  /** A connection was idle too long, and somebody listens. */
+  timedOut(connection: number): void;
+  /** One connection too many has come. @param fd To close. */
+  dropped(fd: number): void;
+  /** A request is bad, and somebody listens. */
+  refused(connection: number, refusal: RefusedRequest): void;
+  /** Serve a socket that the core has let go. */
+  adopt(socket: Socket): void;
+}
+
+/** Why the core does not take what came on a connection. */
+export interface RefusedRequest {
+  /** Of the answer that is due. */
+  readonly status: number;
+  /** Code and reason; empty when the connection broke. */
+  readonly text: string;
+  /** What was received last, and how much of it is good. */
+  readonly packet: Buffer | undefined;
+  readonly parsed: number;
 }
 
 /** One server of the native backend: its tag in the core, and its way to the application.
@@ -72,6 +107,10 @@ export class NativeServer implements BackendServer {
   readonly dropIn: DropIn | undefined;
   /** It speaks TLS. */
   secure = false;
+  /** Unsent bytes above which write() returns false. */
+  readonly highWaterMark: number;
+  /** Writing a body where there is none is an error. */
+  readonly rejectsBodies: boolean;
   readonly #tag: number;
   /** Connections that speak other protocols now. */
   readonly taken: TakenSockets;
@@ -96,12 +135,14 @@ export class NativeServer implements BackendServer {
     this.reporter = reporter;
     this.createPair = createPair;
     this.admission = limits.inFlightMax > 0 ? new Admission(limits.inFlightMax, limits.queuedMax) : undefined;
-    this.#tag = addon.addServer(...nativeLimits(limits));
+    this.#tag = addon.addServer(...nativeLimits(limits, 0));
     servers[this.#tag] = this;
     this.dropIn = dropIn;
     // node:http leaves them alone.
     this.taken = new TakenSockets(dropIn === undefined);
-    if (dropIn !== undefined) addon.setNodeStyle(this.#tag, true);
+    this.rejectsBodies = dropIn?.settings.rejectNonStandardBodyWrites === true;
+    this.highWaterMark = dropIn?.settings.highWaterMark ?? writeWindowBytes;
+    this.setStyle();
     for (const socket of sockets) {
       const error = addon.addListener(this.#tag, socket.fd, socket.shared === true);
       if (error !== 0) {
@@ -158,8 +199,13 @@ export class NativeServer implements BackendServer {
     this.secure = true;
   }
 
-  setLimits(limits: Limits): void {
-    addon.setLimits(this.#tag, ...nativeLimits(limits));
+  setLimits(limits: Limits, requestsMax = 0): void {
+    addon.setLimits(this.#tag, ...nativeLimits(limits, requestsMax));
+  }
+
+  /** What its listeners ask for has changed. */
+  setStyle(): void {
+    if (this.dropIn !== undefined) addon.setStyle(this.#tag, this.dropIn.style);
   }
 
   /** Keep the process alive; the state at the start. */
@@ -233,7 +279,7 @@ export class NativeServer implements BackendServer {
   }
 }
 
-function nativeLimits(limits: Limits): NativeLimits {
+function nativeLimits(limits: Limits, requestsMax: number): NativeLimits {
   return [
     limits.keepAliveMs,
     limits.headMs,
@@ -242,6 +288,7 @@ function nativeLimits(limits: Limits): NativeLimits {
     limits.headBytesMax,
     limits.connectionsMax,
     limits.bodyBytesMax,
+    requestsMax,
   ];
 }
 
@@ -312,6 +359,10 @@ function onEvent(r: number): void {
     connectionClosed(records[r + recordCode] as number);
     return;
   }
+  if (kind >= eventConnection) {
+    onConnection(kind, r);
+    return;
+  }
   const exchange = exchanges[records[r + recordIndex] as number];
   if (exchange === undefined || exchange.generation !== records[r + recordGeneration]) return;
   if (kind === eventBody) exchange.scope.runInAsyncScope(exchange.bodyRecord, exchange, r);
@@ -319,4 +370,32 @@ function onEvent(r: number): void {
   else if (kind === eventDrain) exchange.scope.runInAsyncScope(exchange.drainRecord, exchange);
   else if (kind === eventFlushed) exchange.scope.runInAsyncScope(exchange.flushedRecord, exchange);
   else if (kind === eventHalfClosed) exchange.scope.runInAsyncScope(exchange.halfClosedRecord, exchange);
+}
+
+/** What is told of a connection to who listens for it. */
+function onConnection(kind: number, r: number): void {
+  if (kind === eventBytes) {
+    connectionRead(records[r + recordConnection] as number, bytesAt(r + recordBodyOffset));
+    return;
+  }
+  const dropIn = servers[records[r + recordServer] as number]?.dropIn;
+  const code = records[r + recordCode] as number;
+  if (kind === eventDropped && dropIn === undefined) addon.close(code);
+  else if (kind === eventDropped) dropIn?.dropped(code);
+  else if (kind === eventConnection) dropIn?.connected(code);
+  else if (kind === eventTimeout) dropIn?.timedOut(code);
+  else if (kind === eventRefused) {
+    dropIn?.refused(records[r + recordConnection] as number, {
+      status: code,
+      text: bytesAt(r + recordBodyOffset).toString('latin1'),
+      packet: (records[r + recordHeadLength] as number) > 0 ? bytesAt(r + recordHeadOffset) : undefined,
+      parsed: records[r + recordTargetOffset] as number,
+    });
+  }
+}
+
+/** A copy of the bytes whose offset and length are at `at` and behind it. */
+function bytesAt(at: number): Buffer {
+  const offset = records[at] as number;
+  return Buffer.from(arena.subarray(offset, offset + (records[at + 1] as number)));
 }

@@ -56,6 +56,7 @@ struct Exchange {
   bool tunnel = false;  // another protocol: bytes as they are, both ways
   bool want_drain = false;
   bool want_flushed = false;
+  bool last_allowed = false;  // requests_max is reached
 };
 
 // Bytes that were received and not handed on: an incomplete head, or requests
@@ -92,6 +93,11 @@ struct Connection {
   std::unique_ptr<Spill> spill;
   OutQueue out;
   uint32_t serial = 0;  // counts up over all connections
+  uint32_t requests = 0;
+  uint64_t message_ms = 0;  // when the first byte of the message came
+  uint64_t active_ms = 0;   // when bytes last came or went
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
   uint32_t first_exchange = kNoIndex;
   uint32_t last_exchange = kNoIndex;
   uint32_t in_flight = 0;
@@ -115,6 +121,7 @@ struct Connection {
   bool half_close_told = false;
   bool served = false;      // at least one response
   bool end_wanted = false;  // JavaScript is told of its end
+  bool tapped = false;      // ... and gets a copy of all that is received
 
   bool open() const { return state == ConnectionState::kOpen; }
   bool in_message() const { return parser != nullptr; }

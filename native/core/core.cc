@@ -63,6 +63,11 @@ void Core::UpdateNow() {
   now_ms_ = static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1000000;
 }
 
+uint64_t Core::IdleMs(const Connection& c) {
+  UpdateNow();
+  return now_ms_ - c.active_ms;
+}
+
 bool Core::Turn() {
   if (dispatching_ || dead_) return false;
   UpdateNow();
@@ -322,11 +327,12 @@ void Core::Linger(Connection* c) {
 }
 
 Connection* Core::FindConnection(uint32_t serial) {
-  for (uint32_t i = 0; i < connections_.size(); i++) {
-    Connection* c = connections_.at(i);
-    if (c->in_use && c->serial == serial && c->state != ConnectionState::kClosed) {
-      return c;
-    }
+  const uint32_t recent = recent_[serial % kRecentConnections];
+  for (uint32_t i = 0; i <= connections_.size(); i++) {
+    const uint32_t index = i == 0 ? recent : i - 1;
+    if (index >= connections_.size()) continue;
+    Connection* c = connections_.at(index);
+    if (c->in_use && c->serial == serial) return c;
   }
   return nullptr;
 }
@@ -342,6 +348,7 @@ bool Core::WriteRaw(Connection* c, const char* data, size_t length) {
 }
 
 void Core::End(Connection* c, bool cut) {
+  if (c->state == ConnectionState::kClosed) return;
   if (cut) {
     // What was answered before has left, as far as the socket takes it.
     if (!c->out.empty()) writer_->Write(c);

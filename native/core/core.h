@@ -96,7 +96,8 @@ class Core {
   // Cut what is left. Returns how many requests were in flight.
   uint32_t Cut(Server* server);
 
-  // By its number; nullptr when it has ended. Searches all of them.
+  // By its number; nullptr when it is gone. The newest are found at once, others
+  // by looking at all of them.
   Connection* FindConnection(uint32_t serial);
   // Bytes past the exchanges, as they are.
   // False when there is enough: kEventDrain tells of room in a tunnel.
@@ -122,11 +123,17 @@ class Core {
   [[nodiscard]] bool Tunnel(Exchange* exchange, std::string* head);
   // What is known of a connection's TLS session; false when there is none.
   bool DescribeTls(const Connection& connection, TlsSession* session) const;
+  // Let go of a connection on which nothing was received: its descriptor, which
+  // the caller owns from here on, or -1.
+  [[nodiscard]] int Release(Connection* connection);
   // Only write: called by JavaScript when the command memory is full.
   void RunCommands();
   // Judge deadlines, kTickMs apart or more.
   void Tick();
 
+  uint64_t now_ms() const { return now_ms_; }
+  // Since bytes last came or went on it.
+  uint64_t IdleMs(const Connection& connection);
   // Whether anything needs Tick.
   bool has_connections() const { return connection_count_ > 0 || paused_; }
   uint64_t turns() const { return turns_; }
@@ -191,6 +198,7 @@ class Core {
 
   void Accept(Listener* listener, Server* server);
   bool AcceptOne(Listener* listener, Server* server);
+  int Detach(Connection* connection);
   void PauseAccept(Listener* listener, Server* server);
   void WatchListener(Listener* listener, Server* server, bool watch);
   void HandleEvent(uint64_t data, uint32_t events);
@@ -207,6 +215,7 @@ class Core {
   void Close(Connection* connection);
   void AbortExchanges(Connection* connection);
   void SetDeadline(Connection* connection, Deadline kind, uint32_t ms);
+  uint32_t Left(uint64_t from, uint32_t ms) const;
   void CloseIdle();
   bool HasReadRoom(const Connection& connection);
   void UpdateNow();
@@ -242,6 +251,7 @@ class Core {
   uint64_t batches_[kBatchBuckets] = {};
   uint32_t connection_count_ = 0;
   uint32_t connection_serial_ = 0;
+  uint32_t recent_[kRecentConnections] = {};  // indices, by serial
   bool dispatching_ = false;
   bool dead_ = false;        // JavaScript cannot run any more
   bool paused_ = false;      // a listener waits for descriptors

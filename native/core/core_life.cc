@@ -60,7 +60,7 @@ void Core::WatchListener(Listener* listener, Server* server, bool watch) {
 void Core::Accept(Listener* listener, Server* server) {
   for (uint32_t i = 0; i < kAcceptsPerTurnMax; i++) {
     const uint32_t most = server->limits.connections_max;
-    if (most != 0 && server->connections >= most) {
+    if (most != 0 && server->connections >= most && !server->is(kNodeStyle)) {
       return WatchListener(listener, server, false);
     }
     if (!AcceptOne(listener, server)) return;
@@ -84,6 +84,15 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
     // A connection that is gone already is no reason to stop (accept(2)).
     return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
   }
+  const uint32_t most = server->limits.connections_max;
+  if (most != 0 && server->connections >= most) {  // as node:http
+    if (server->is(kTellDrops)) {
+      PushEvent(kEventDropped, nullptr, server->tag, static_cast<uint32_t>(fd));
+    } else {
+      close(fd);
+    }
+    return true;
+  }
   if (listener->tcp) {
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -99,6 +108,8 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
   }
   c->server = server;
   c->serial = ++connection_serial_;
+  recent_[c->serial % kRecentConnections] = index;
+  c->active_ms = now_ms_;
   epoll_event event{};
   event.events = c->epoll_events = EPOLLIN;
   event.data.u64 = (static_cast<uint64_t>(c->generation) << 32) | index;
@@ -112,6 +123,10 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
   connection_count_++;
   server->connections++;
   server->accepted++;
+  if (server->is(kTellConnections)) {
+    c->end_wanted = true;
+    PushEvent(kEventConnection, nullptr, server->tag, c->serial);
+  }
   UpdateDeadline(c);
   return true;
 }
@@ -191,13 +206,10 @@ bool Core::CanTakeOver(Exchange* e) {
 bool Core::TakeOver(Exchange* e, int* fd, std::string* head) {
   Connection* c = ConnectionOf(*e);
   if (c->transport != &plain_ || !CanTakeOver(e)) return false;
-  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, c->channel.fd, nullptr);
-  *fd = c->channel.fd;
-  c->channel.fd = -1;
   if (c->spill != nullptr) *head = std::move(c->spill->bytes);
   c->first_exchange = c->last_exchange = kNoIndex;
   FreeExchange(e);
-  Close(c);
+  *fd = Detach(c);
   return true;
 }
 
@@ -210,6 +222,21 @@ bool Core::Tunnel(Exchange* e, std::string* head) {
   e->request_complete = false;
   reader_->ResumeReading(c);
   return true;
+}
+
+int Core::Release(Connection* c) {
+  return c->open() && c->transport == &plain_ && c->bytes_in == 0 && c->out.empty() ? Detach(c)
+                                                                                    : -1;
+}
+
+// The connection goes on without us, and nobody is told of its end.
+int Core::Detach(Connection* c) {
+  const int fd = c->channel.fd;
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  c->channel.fd = -1;
+  c->end_wanted = false;
+  Close(c);
+  return fd;
 }
 
 void Core::SetTls(Server* server, std::unique_ptr<TlsContext> context) {
@@ -268,6 +295,12 @@ void Core::SetDeadline(Connection* c, Deadline kind, uint32_t ms) {
   }
 }
 
+// Milliseconds that are left of `ms` since `from`: at least 1, and 0 for none.
+uint32_t Core::Left(uint64_t from, uint32_t ms) const {
+  const uint64_t gone = now_ms_ - from;
+  return ms == 0 ? 0 : gone < ms ? static_cast<uint32_t>(ms - gone) : 1;
+}
+
 void Core::UpdateDeadline(Connection* c) {
   const ServerLimits& limits = c->server->limits;
   if (!c->open()) return;
@@ -282,8 +315,12 @@ void Core::UpdateDeadline(Connection* c) {
   } else if (c->in_message()) {
     // An open exchange may take its time; one that is answered may not hold the
     // connection with a body that it does not read on.
-    const bool waits = c->read_paused && !exchanges_.at(c->last_exchange)->response_complete;
-    SetDeadline(c, waits ? Deadline::kNone : Deadline::kBody, limits.body_ms);
+    if (c->server->is(kNodeStyle)) {
+      SetDeadline(c, Deadline::kBody, Left(c->message_ms, limits.body_ms));
+    } else {
+      const bool waits = c->read_paused && !exchanges_.at(c->last_exchange)->response_complete;
+      SetDeadline(c, waits ? Deadline::kNone : Deadline::kBody, limits.body_ms);
+    }
   } else if (c->in_flight > 0) {
     if (!c->peer_closed) {
       c->deadline = Deadline::kNone;
@@ -347,7 +384,15 @@ void Core::JudgeDeadline(Connection* c, uint32_t tick) {
   switch (deadline) {
     case Deadline::kHead: return reader_->Refuse(c, Refusal::kHeadTimeout);
     case Deadline::kBody: return reader_->Refuse(c, Refusal::kBodyTimeout);
-    case Deadline::kIdle: return Linger(c);
+    case Deadline::kIdle:
+      // node:http answers whoever has connected and asks for nothing.
+      if (!c->served && c->server->is(kNodeStyle) && !c->server->draining) {
+        return reader_->Refuse(c, Refusal::kHeadTimeout);
+      }
+      if (c->server->is(kTellTimeouts) && !c->server->draining) {
+        return PushEvent(kEventTimeout, nullptr, c->server->tag, c->serial);
+      }
+      return c->server->is(kNodeStyle) ? Kill(c) : Linger(c);
     case Deadline::kWrite: {
       // Closed with a reset (socket(7), SO_LINGER): the kernel would go on for
       // minutes with what it has taken, and a slow reader would hold its memory.

@@ -213,10 +213,11 @@ Refusal CheckField(Head* head, const HeaderSpan& span, Seen* seen) {
       break;
     case kHeaderExpect:
       if (head->minor == 0) break;
-      if (!EqualsIgnoreCase(value, span.value_length, "100-continue")) {
-        return Refusal::kExpectation;
+      if (EqualsIgnoreCase(value, span.value_length, "100-continue")) {
+        head->expect_continue = true;
+      } else {
+        head->expect_other = true;
       }
-      head->expect_continue = true;
       break;
     default: break;
   }
@@ -226,7 +227,7 @@ Refusal CheckField(Head* head, const HeaderSpan& span, Seen* seen) {
 }  // namespace
 
 Refusal CheckHead(Head* head) {
-  head->has_body = head->chunked = head->expect_continue = false;
+  head->has_body = head->chunked = head->expect_continue = head->expect_other = false;
   head->content_length = 0;
   head->is_connect = head->target_offset == 8 && memcmp(head->base, "CONNECT", 7) == 0;
   head->is_head = head->target_offset == 5 && memcmp(head->base, "HEAD", 4) == 0;
@@ -241,7 +242,7 @@ Refusal CheckHead(Head* head) {
     const Refusal refusal = CheckField(head, head->headers[i], &seen);
     if (refusal != Refusal::kNone) return refusal;
   }
-  if (seen.hosts == 0 && head->minor == 1) return Refusal::kHostMissing;
+  head->host_missing = seen.hosts == 0 && head->minor == 1;
   if (seen.content_lengths != 0 && seen.transfer_encodings != 0) {
     return Refusal::kTwoFramings;
   }

@@ -40,6 +40,8 @@ struct Head {
   bool has_body;
   bool chunked;
   bool expect_continue;
+  bool expect_other;  // ours to refuse, or the application's
+  bool host_missing;
   uint64_t content_length;
 };
 

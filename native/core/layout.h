@@ -39,6 +39,15 @@ enum RecordKind : uint32_t {
   kEventIdle,        // a draining server has closed its last connection
   kEventProblem,     // for the log: kRecordCode says what
   kEventClosed,      // the connection with the number kRecordCode has ended
+  kEventConnection,  // a new one, with the number kRecordCode
+  kEventDropped,     // one too many, with the descriptor kRecordCode: close it
+  // The request that comes on connection kRecordConnection is bad, and the
+  // application answers. The head is what was received, of which as many bytes
+  // as the target offset says are good; the body says why ("CODE reason"; empty
+  // when the connection broke); kRecordCode is the status.
+  kEventRefused,
+  kEventTimeout,  // the connection with the number kRecordCode is idle too long
+  kEventBytes,    // what was received on connection kRecordConnection: the body
 };
 
 enum RecordFlag : uint32_t {
@@ -48,7 +57,9 @@ enum RecordFlag : uint32_t {
   kFlagBodyComplete = 8,
   kFlagUpgrade = 16,
   kFlagExpectContinue = 32,
-  kFlagBodyInBlock = 64,  // not in the arena, but in the block in slot kRecordCode
+  kFlagBodyInBlock = 64,   // not in the arena, but in the block in slot kRecordCode
+  kFlagExpectOther = 128,  // an expectation that we do not know
+  kFlagDropped = 256,      // one more than the connection may have
 };
 
 // What went wrong where no exchange can say it.
@@ -110,6 +121,11 @@ enum CommandFlag : uint32_t {
   kNoDate = 32,        // the application asked for no Date field
   kHasBody = 64,       // respond: a body was given, even if of 0 bytes
   kNoReason = 128,     // the reason phrase is empty, not the standard one
+  // The application removed what would be added.
+  kNoConnection = 256,
+  kNoLength = 512,
+  kNoChunked = 1024,
+  kClose = 2048,  // the connection ends with this response
 };
 
 // Words of the control block.

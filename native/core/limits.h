@@ -83,6 +83,9 @@ constexpr uint32_t kDrainFirstRequestMs = 500;
 // long later the application is told that the client has probably left.
 constexpr uint32_t kHalfCloseGraceMs = 1000;
 
+// Connections that are found by their number without looking at all of them.
+constexpr uint32_t kRecentConnections = 4096;
+
 // connections accepted and epoll events taken in one turn.
 constexpr uint32_t kAcceptsPerTurnMax = 64;
 constexpr uint32_t kEventsPerTurnMax = 512;

@@ -160,7 +160,8 @@ const char* LoadLlhttp(LlhttpFunctions* f) {
       Find("llhttp_init", &f->init) && Find("llhttp_settings_init", &f->settings_init) &&
       Find("llhttp_execute", &f->execute) && Find("llhttp_get_errno", &f->get_errno) &&
       Find("llhttp_get_error_pos", &f->get_error_pos) &&
-      Find("llhttp_get_method", &f->get_method) &&
+      Find("llhttp_get_error_reason", &f->get_error_reason) &&
+      Find("llhttp_errno_name", &f->errno_name) && Find("llhttp_get_method", &f->get_method) &&
       Find("llhttp_get_http_major", &f->get_http_major) &&
       Find("llhttp_get_http_minor", &f->get_http_minor) &&
       Find("llhttp_get_upgrade", &f->get_upgrade) &&

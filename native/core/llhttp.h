@@ -71,6 +71,8 @@ struct LlhttpFunctions {
   int (*execute)(LlhttpParser*, const char* data, size_t length);
   int (*get_errno)(const LlhttpParser*);
   const char* (*get_error_pos)(const LlhttpParser*);
+  const char* (*get_error_reason)(const LlhttpParser*);
+  const char* (*errno_name)(int error);
   uint8_t (*get_method)(LlhttpParser*);
   uint8_t (*get_http_major)(LlhttpParser*);
   uint8_t (*get_http_minor)(LlhttpParser*);

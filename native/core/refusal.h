@@ -43,6 +43,8 @@ struct RefusalEntry {
   uint16_t status;
   const char* text;  // one line for people: the body of the answer
   const char* source;
+  uint16_t node_status;    // what node:http answers
+  const char* node_error;  // code of its error, and its reason if that is another
 };
 
 const RefusalEntry& RefusalOf(Refusal refusal);

@@ -30,11 +30,13 @@ RequestParser* RequestParser::Of(LlhttpParser* parser) {
   return reinterpret_cast<RequestParser*>(parser);
 }
 
-void RequestParser::Begin(uint32_t head_bytes_max) {
+void RequestParser::Begin(uint32_t head_bytes_max, bool node_count) {
   llhttp_->init(raw(), kLlhttpRequest, settings_);
   head_bytes_max_ = head_bytes_max;
+  node_count_ = node_count;
   span_count_ = target_offset_ = target_length_ = extension_bytes_ = 0;
   value_seen_ = line_failed_ = false;
+  error_ = 0;
   phase_ = Phase::kHead;
   refusal_ = Refusal::kNone;
   if (!saved_spans_.empty()) saved_spans_.clear();
@@ -66,12 +68,20 @@ RequestParser::Outcome RequestParser::Execute(
 }
 
 RequestParser::Outcome RequestParser::JudgeIncompleteHead(const char* base, const char* end) {
-  if (static_cast<size_t>(end - base) > head_bytes_max_) {
+  if (IsTooLarge(static_cast<size_t>(end - base))) {
     refusal_ = TooLarge();
     return Outcome::kRefused;
   }
   saved_spans_.assign(spans_, spans_ + span_count_);
   return Outcome::kNeedMore;
+}
+
+bool RequestParser::IsTooLarge(size_t length) const {
+  if (!node_count_) return length > head_bytes_max_;
+  // Method, spaces, version and the last line end; a colon, a space and a line end
+  // for each field.
+  const size_t around = target_offset_ + 13 + 4 * span_count_;
+  return length > around && length - around >= head_bytes_max_;
 }
 
 // 414 when the request line alone is over the limit, else 431.
@@ -85,6 +95,7 @@ Refusal RequestParser::TooLarge() const {
 // inside the request line waits for what tells 501, 505 and 400 apart.
 RequestParser::Outcome RequestParser::JudgeError(int error, const char* base, const char* end) {
   if (refusal_ != Refusal::kNone) return Outcome::kRefused;
+  error_ = error;
   if (phase_ == Phase::kBody) {
     refusal_ = Refusal::kChunk;
     return Outcome::kRefused;
@@ -227,7 +238,7 @@ int RequestParser::OnHeadersComplete(LlhttpParser* parser) {
   head.headers = self->spans_;
   head.header_count = self->span_count_;
   Refusal refusal = CheckHead(&head);
-  if (refusal == Refusal::kNone && head.length > self->head_bytes_max_) {
+  if (refusal == Refusal::kNone && self->IsTooLarge(head.length)) {
     refusal = self->TooLarge();
   }
   if (refusal == Refusal::kNone) refusal = self->sink_->OnHead(head);

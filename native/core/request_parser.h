@@ -46,8 +46,9 @@ class RequestParser {
   // The callbacks that every parser of a core shares.
   static void FillSettings(const LlhttpFunctions& llhttp, LlhttpSettings* settings);
 
-  // Forget everything; the next byte is the first of a request.
-  void Begin(uint32_t head_bytes_max);
+  // Forget everything; the next byte is the first of a request. `node_count`: of
+  // the head only target, names and values count, as with node:http.
+  void Begin(uint32_t head_bytes_max, bool node_count = false);
 
   // Parse [from, end). While in_head(), `base` is the first byte of the message
   // and everything since then lies in [base, from). `stopped` receives the first
@@ -58,6 +59,12 @@ class RequestParser {
   bool in_head() const { return phase_ == Phase::kHead; }
   bool in_message() const { return phase_ != Phase::kIdle; }
   Refusal refusal() const { return refusal_; }
+
+  // llhttp's own words for what it refused; nullptr when the rule was ours. And
+  // the first byte that was not good.
+  const char* error_name() const { return error_ == 0 ? nullptr : llhttp_->errno_name(error_); }
+  const char* error_reason() const { return llhttp_->get_error_reason(raw()); }
+  const char* error_at() const { return llhttp_->get_error_pos(raw()); }
 
   // Trailer fields of the message that kComplete ended; offsets into the bytes.
   const std::vector<HeaderSpan>& trailers() const { return trailers_; }
@@ -78,9 +85,11 @@ class RequestParser {
   static int OnMessageComplete(LlhttpParser* parser);
 
   LlhttpParser* raw() { return reinterpret_cast<LlhttpParser*>(storage_); }
+  const LlhttpParser* raw() const { return reinterpret_cast<const LlhttpParser*>(storage_); }
   int Refuse(Refusal refusal);
   int AddTrailerBytes(const char* at, size_t length, uint32_t* total);
   Refusal TooLarge() const;
+  bool IsTooLarge(size_t length) const;
   Outcome JudgeError(int error, const char* base, const char* end);
   Outcome JudgeIncompleteHead(const char* base, const char* end);
 
@@ -99,7 +108,9 @@ class RequestParser {
   uint32_t extension_bytes_ = 0;
   bool value_seen_ = false;
   bool line_failed_ = false;
+  bool node_count_ = false;
   int line_error_ = 0;
+  int error_ = 0;  // with which llhttp refused
   Phase phase_ = Phase::kIdle;
   Refusal refusal_ = Refusal::kNone;
   std::vector<HeaderSpan> saved_spans_;

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 
+#include <cstdio>
 #include <cstring>
 
 #include "core/check.h"
@@ -22,7 +23,8 @@ bool RequestReader::IsTunnel(const Connection& c) {
 }
 
 size_t RequestReader::ReadRoom(const Connection& connection) {
-  // Trailers are stored behind the bytes that they came with.
+  // Trailers are stored behind the bytes that they came with, and so is the copy
+  // for who has tapped the connection.
   return kReadBytesMax + kBodyBlockBytes + kTrailerBytesMax +
          (connection.spill != nullptr ? connection.spill->bytes.size() : 0);
 }
@@ -34,7 +36,7 @@ void RequestReader::Read(Connection* c) {
   const size_t spilled = c->spill != nullptr ? c->spill->bytes.size() : 0;
   char* base = nullptr;
   ssize_t n;
-  if (c->bulk && spilled == 0) base = ReadBlock(c, &n);
+  if (c->bulk && spilled == 0 && !c->tapped) base = ReadBlock(c, &n);
   in_block_ = base != nullptr && n >= static_cast<ssize_t>(kBodyBlockShareMin);
   if (base == nullptr) {
     base = table.tail();
@@ -43,13 +45,19 @@ void RequestReader::Read(Connection* c) {
     base = static_cast<char*>(memcpy(table.tail(), base, static_cast<size_t>(n)));
   }
   if (n == kWouldBlock) return;
-  if (n == kBroken) return core_->Kill(c);
+  if (n == kBroken) {
+    if (c->server->is(kTellRefusals))
+      TellRefusal(c, RefusalOf(Refusal::kNone), "", nullptr, nullptr);
+    return core_->Kill(c);
+  }
   if (n == kForeign) {
     core_->MakePlain(c);
     return Refuse(c, Refusal::kPlainOnTls);
   }
   if (n == 0) return OnEndOfStream(c);
   c->server->bytes_in += static_cast<uint64_t>(n);
+  c->bytes_in += static_cast<uint64_t>(n);
+  c->active_ms = core_->now_ms();
   size_t parsed = 0;
   if (spilled != 0) {
     memcpy(base, c->spill->bytes.data(), spilled);
@@ -57,7 +65,7 @@ void RequestReader::Read(Connection* c) {
   }
   c->spill.reset();
   if (IsTunnel(*c)) return PassOn(c, base, base + n);
-  Parse(c, base, base + parsed, base + spilled + n);
+  Parse(c, base, base + parsed, base + spilled + n, true);
 }
 
 // Into memory that JavaScript may keep. nullptr when there is none.
@@ -93,6 +101,11 @@ void RequestReader::ReadLingering(Connection* c) {
   const ssize_t n = Receive(c, to, kReadBytesMax);
   if (n == kWouldBlock) return;
   c->linger_bytes += n > 0 ? static_cast<uint32_t>(n) : 0;
+  if (c->tapped && n > 0) {
+    packet_ = to;
+    limit_ = packet_end_ = to + n;
+    Tap(c);
+  }
   if (n <= 0 || c->linger_bytes > kLingerBytesMax) core_->Kill(c);
 }
 
@@ -105,12 +118,14 @@ void RequestReader::OnEndOfStream(Connection* c) {
     return;
   }
   if (c->in_message()) {
-    if (c->parser->in_head()) return Refuse(c, Refusal::kIncomplete);
+    if (c->parser->in_head() || c->server->is(kTellRefusals)) {
+      return Refuse(c, Refusal::kIncomplete);
+    }
     return core_->Kill(c);
   }
   c->spill.reset();
   if (c->in_flight == 0 && c->out.empty()) return core_->Kill(c);
-  if (c->server->node_style) return core_->EndAfterFlush(c);
+  if (c->server->is(kNodeStyle) && !c->server->is(kHalfOpen)) return core_->EndAfterFlush(c);
   core_->UpdateDeadline(c);
 }
 
@@ -122,13 +137,17 @@ void RequestReader::ParseSpill(Connection* c) {
   char* base = core_->table().tail();
   memcpy(base, spill->bytes.data(), spill->bytes.size());
   in_block_ = false;
-  Parse(c, base, base, base + spill->bytes.size());
+  Parse(c, base, base, base + spill->bytes.size(), false);
 }
 
-void RequestReader::Parse(Connection* c, const char* base, const char* from, const char* end) {
+// `fresh`: [from, end) was received just now.
+void RequestReader::Parse(
+    Connection* c, const char* base, const char* from, const char* end, bool fresh) {
   current_ = c;
   start_ = kept_ = base;
-  limit_ = end;
+  limit_ = packet_end_ = end;
+  packet_ = from;
+  if (c->tapped && fresh) Tap(c);
   const char* p = from;
   while (c->open()) {
     if (!c->in_message()) {
@@ -161,6 +180,22 @@ void RequestReader::Parse(Connection* c, const char* base, const char* from, con
   KeepRead();
   current_ = nullptr;
   if (c->open()) core_->UpdateDeadline(c);
+}
+
+// Hands on a copy of what was received: parsing may move it.
+void RequestReader::Tap(Connection* c) {
+  core_->MoveEvents();
+  RequestTable& table = core_->table();
+  if (!table.HasRecord()) return;
+  const size_t length = static_cast<size_t>(packet_end_ - packet_);
+  char* to = table.At(table.OffsetOf(limit_));
+  memcpy(to, packet_, length);
+  limit_ = to + length;
+  Keep(limit_);
+  uint32_t* record = table.AddRecord(kEventBytes, kNoIndex, 0, c->server->tag);
+  record[kRecordConnection] = c->serial;
+  record[kRecordBodyOffset] = table.OffsetOf(to);
+  record[kRecordBodyLength] = static_cast<uint32_t>(length);
 }
 
 // Empty lines in front of a request line are skipped (RFC 9112 §2.2), as many as
@@ -234,8 +269,9 @@ bool RequestReader::BeginMessage(Connection* c, const char* from, const char* en
   c->skipped_bytes = 0;
   // Each head has its own deadline, even if the one before it came in pieces.
   if (c->deadline == Deadline::kHead) c->deadline = Deadline::kNone;
+  c->message_ms = core_->now_ms();
   c->parser = core_->TakeParser();
-  c->parser->Begin(c->server->limits.head_bytes_max);
+  c->parser->Begin(c->server->limits.head_bytes_max, c->server->is(kNodeStyle));
   return true;
 }
 
@@ -268,6 +304,10 @@ Refusal RequestReader::OnHead(const Head& head) {
   if (body_max != 0 && head.content_length > body_max) {
     return Refusal::kBodyTooLarge;
   }
+  // node:http hands an upgrade on before it looks for Host.
+  const bool hostless = server->is(kHostOptional) || (head.upgrade && server->is(kNodeStyle));
+  if (head.host_missing && !hostless) return Refusal::kHostMissing;
+  if (head.expect_other && !server->is(kNodeStyle)) return Refusal::kExpectation;
   core_->MoveEvents();
   Exchange* e = core_->AddExchange(c);
   e->safe = SafetyOf(head.base, head.end) == Safety::kSafe;
@@ -281,6 +321,9 @@ Refusal RequestReader::OnHead(const Head& head) {
   e->expect_continue = head.expect_continue && head.has_body;
   server->requests++;
   if (!e->keep_alive) c->no_more_requests = true;
+  c->requests++;
+  const uint32_t requests_max = server->limits.requests_max;
+  e->last_allowed = requests_max != 0 && c->requests >= requests_max && !e->http10;
 
   RequestTable& table = core_->table();
   e->record = table.record_count();
@@ -288,7 +331,9 @@ Refusal RequestReader::OnHead(const Head& head) {
   uint32_t* record = table.AddRecord(kEventRequest, e->index, e->generation, server->tag);
   record[kRecordFlags] = FlagIf(e->keep_alive, kFlagKeepAlive) | FlagIf(e->http10, kFlagHttp10) |
                          FlagIf(head.has_body, kFlagHasBody) | FlagIf(e->upgrade, kFlagUpgrade) |
-                         FlagIf(e->expect_continue, kFlagExpectContinue);
+                         FlagIf(e->expect_continue, kFlagExpectContinue) |
+                         FlagIf(head.expect_other, kFlagExpectOther) |
+                         FlagIf(e->last_allowed && c->requests > requests_max, kFlagDropped);
   record[kRecordConnection] = c->serial;
   record[kRecordMethod] = head.method;
   record[kRecordHeadOffset] = KeepHead(head);
@@ -315,11 +360,57 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
   if (c->in_message() && !c->parser->in_head() && c->last_exchange != kNoIndex) {
     broken = core_->exchanges().at(c->last_exchange);
   }
+  const RefusalEntry& entry = RefusalOf(refusal);
+  const char* name = c->in_message() ? c->parser->error_name() : nullptr;
+  const bool told = c->server->is(kTellRefusals) && refusal != Refusal::kHostMissing &&
+                    TellRefusal(c,
+                                entry,
+                                name != nullptr ? name : entry.node_error,
+                                name != nullptr ? c->parser->error_reason()
+                                : strchr(entry.node_error, ' ') != nullptr ? nullptr
+                                                                           : entry.text,
+                                c->in_message() ? c->parser->error_at() : nullptr);
   ReleaseParser(c);
   c->spill.reset();
   c->no_more_requests = true;
   c->server->refusals[static_cast<size_t>(refusal)]++;
+  if (told) return core_->UpdateDeadline(c);
   core_->writer().SendRefusal(c, broken, refusal);
+}
+
+// Leaves the answer to the application. False when there is no room to tell.
+bool RequestReader::TellRefusal(Connection* c,
+                                const RefusalEntry& entry,
+                                const char* code,
+                                const char* reason,
+                                const char* stopped) {
+  RequestTable& table = core_->table();
+  core_->MoveEvents();
+  constexpr size_t kTextBytes = 256;
+  if (!table.HasRecord() || !table.HasBytes(kTextBytes)) return false;
+  uint32_t* record = table.AddRecord(kEventRefused, kNoIndex, 0, c->server->tag);
+  record[kRecordCode] = entry.node_status;
+  record[kRecordConnection] = c->serial;
+  const bool parsing = current_ == c && !in_block_;
+  if (parsing) {
+    const bool inside = stopped >= packet_ && stopped <= packet_end_;
+    record[kRecordHeadOffset] = table.OffsetOf(packet_);
+    record[kRecordHeadLength] = static_cast<uint32_t>(packet_end_ - packet_);
+    record[kRecordTargetOffset] = inside ? static_cast<uint32_t>(stopped - packet_) : 0;
+  }
+  char* to = parsing ? table.At(table.OffsetOf(limit_)) : table.tail();
+  const int n = *code == '\0'       ? 0
+                : reason == nullptr ? snprintf(to, kTextBytes, "%s", code)
+                                    : snprintf(to, kTextBytes, "%s %s", code, reason);
+  record[kRecordBodyOffset] = table.OffsetOf(to);
+  record[kRecordBodyLength] = static_cast<uint32_t>(n < 0 ? 0 : n);
+  if (parsing) {
+    limit_ = to + n;
+    Keep(limit_);
+  } else {
+    table.Keep(to + n);
+  }
+  return true;
 }
 
 }  // namespace chaussette

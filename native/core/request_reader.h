@@ -45,13 +45,20 @@ class RequestReader final : public RequestSink {
   ssize_t Receive(Connection* connection, char* to, size_t room);
   void ReadLingering(Connection* connection);
   void OnEndOfStream(Connection* connection);
-  void Parse(Connection* connection, const char* base, const char* from, const char* end);
+  void Parse(
+      Connection* connection, const char* base, const char* from, const char* end, bool fresh);
+  void Tap(Connection* connection);
   bool BeginMessage(Connection* connection, const char* from, const char* end);
   void OnMessageComplete(Connection* connection);
   void AddTrailers(Connection* connection, Exchange* exchange, uint32_t* record);
   const char* SkipEmptyLines(Connection* connection, const char* from, const char* end);
   bool IsTunnel(const Connection& connection);
   void Discard(Connection* connection, size_t bytes);
+  bool TellRefusal(Connection* connection,
+                   const RefusalEntry& entry,
+                   const char* code,
+                   const char* reason,
+                   const char* stopped);
   void Keep(const char* end);
   void KeepRead();
   uint32_t KeepHead(const Head& head);
@@ -70,6 +77,8 @@ class RequestReader final : public RequestSink {
   const char* kept_ = nullptr;     // end of what records refer to
   const char* limit_ = nullptr;    // end of what was received or stored
   bool in_block_ = false;          // they are in a body block, not in the arena
+  const char* packet_ = nullptr;   // what was received last
+  const char* packet_end_ = nullptr;
 };
 
 }  // namespace chaussette

@@ -189,15 +189,20 @@ void AppendConnection(OutQueue* out,
                       BlockPool* pool,
                       const HeadFindings& findings,
                       const HeadFraming& framing) {
+  if (framing.no_connection && !findings.has_connection) return;
   // The application's own was written.
-  if (findings.has_connection && (framing.keep || findings.says_close)) return;
-  if (!framing.keep) return AppendText(out, pool, "Connection: close\r\n");
+  if (findings.has_connection && (!framing.says_close || findings.says_close)) return;
+  if (framing.says_close) return AppendText(out, pool, "Connection: close\r\n");
   if (framing.node_style || framing.http10) {
     AppendText(out, pool, "Connection: keep-alive\r\n");
   }
   if (framing.node_style && framing.keep_alive_seconds > 0 && !findings.has_keep_alive) {
     AppendText(out, pool, "Keep-Alive: timeout=");
     AppendNumber(out, pool, framing.keep_alive_seconds);
+    if (framing.requests_max != 0) {
+      AppendText(out, pool, ", max=");
+      AppendNumber(out, pool, framing.requests_max);
+    }
     out->Append(pool, "\r\n", 2);
   }
 }
@@ -279,7 +284,7 @@ void AppendHead(OutQueue* out,
     const Own own = special ? OwnField(p, name_length) : Own::kNo;
     // What says the same as the core would is left as it was written.
     const bool skip = (own == Own::kTransfer && !(framing.add_chunked && findings.says_chunked)) ||
-                      (own == Own::kConnection && !framing.keep && !findings.says_close) ||
+                      (own == Own::kConnection && framing.says_close && !findings.says_close) ||
                       (own == Own::kLength && !framing.keep_given_length);
     if (!skip) {
       AppendField(out, pool, p, name_length, p + name_length, value_length);

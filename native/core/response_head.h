@@ -50,12 +50,15 @@ struct HeadFraming {
   bool http10 = false;
   bool node_style = false;          // write the connection fields as node:http does
   bool no_reason = false;           // an empty reason phrase is meant
+  bool says_close = false;          // as the fields say; `keep` is what is done
+  bool no_connection = false;       // no connection fields
   const DateCache* date = nullptr;  // nullptr: no Date field
   bool add_length = false;
   bool keep_given_length = true;
   bool add_chunked = false;
   uint64_t length = 0;
   uint32_t keep_alive_seconds = 0;
+  uint32_t requests_max = 0;
 };
 
 // Reads the fields once: validates them (RFC 9110 §5.5, §5.6.2) and finds those

@@ -94,6 +94,8 @@ bool ResponseWriter::Send(Connection* c) {
     if (static_cast<uint64_t>(n) < offered) break;
   }
   c->server->bytes_out += sent;
+  c->bytes_out += sent;
+  if (sent != 0) c->active_ms = core_->now_ms();
   return true;
 }
 

@@ -107,9 +107,9 @@ void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
 
 bool ResponseWriter::DecideKeep(const Exchange& e, const HeadFindings& findings) {
   const Connection& c = *core_->ConnectionOf(e);
-  if (!e.keep_alive || e.close || findings.says_close || c.server->limits.keep_alive_ms == 0) {
-    return false;
-  }
+  // node:http takes a keep-alive time-out of 0 for none.
+  const bool never = c.server->limits.keep_alive_ms == 0 && !c.server->is(kNodeStyle);
+  if (!e.keep_alive || e.close || findings.says_close || never) return false;
   // Whether the client will send the body that it announced is open now.
   if (e.expect_continue) return false;
   if (!e.request_complete && !e.body_wanted && e.body_bytes_left > kDiscardBytesMax) {
@@ -131,7 +131,10 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e,
   f.no_reason = (flags & kNoReason) != 0;
   f.date = (flags & kNoDate) != 0 ? nullptr : &date_;
   f.keep_alive_seconds = c->server->limits.keep_alive_ms / 1000;
-  f.keep = DecideKeep(*e, findings);
+  f.keep = (flags & kClose) == 0 && DecideKeep(*e, findings);
+  f.says_close = !f.keep || e->last_allowed;
+  f.no_connection = (flags & kNoConnection) != 0;
+  f.requests_max = c->server->limits.requests_max;
   // RFC 9112 §6.3: no body whatever the fields say; RFC 9110 §8.6: no
   // Content-Length in a 204.
   const bool bodiless = head.status == 204 || head.status == 304;
@@ -143,15 +146,16 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e,
     e->response_has_length = true;
     e->response_left = findings.content_length;
   } else if (e->response_body_allowed) {
-    if ((flags & kStreamed) == 0 && !chunked_given) {
+    if ((flags & (kStreamed | kNoLength)) == 0 && !chunked_given) {
       f.add_length = true;
       f.length = body_bytes;
       e->response_has_length = true;
       e->response_left = body_bytes;
-    } else if (!e->http10) {
+    } else if (!e->http10 && (flags & kNoChunked) == 0) {
       f.add_chunked = e->response_chunked = true;
     } else {
       f.keep = false;  // the end of the connection ends the body
+      f.says_close = true;
     }
   } else if (e->is_head && !bodiless && !length_given && !f.node_style && (flags & kHasBody) != 0) {
     f.add_length = true;  // what GET would have said
@@ -318,9 +322,9 @@ void ResponseWriter::SendRefusal(Connection* c, Exchange* broken, Refusal refusa
     date_.Refresh();
     const RefusalEntry& entry = RefusalOf(refusal);
     c->server->responses[entry.status / 100]++;
-    if (c->server->node_style) {
+    if (c->server->is(kNodeStyle)) {
       AppendBareRefusal(
-          QueueOf(e), &core_->blocks(), entry.status, refusal == Refusal::kHostMissing);
+          QueueOf(e), &core_->blocks(), entry.node_status, refusal == Refusal::kHostMissing);
     } else {
       AppendPlainResponse(QueueOf(e), &core_->blocks(), date_, entry.status, entry.text);
     }

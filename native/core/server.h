@@ -21,7 +21,23 @@ struct ServerLimits {
   uint32_t write_ms = 60000;
   uint32_t head_bytes_max = 16384;
   uint32_t connections_max = 0;
+  uint32_t requests_max = 0;  // of one connection
   uint64_t body_bytes_max = 0;
+};
+
+// How a server stands in for one of node:http, and what JavaScript wants to be
+// told: bits of Server::style.
+enum ServerStyle : uint32_t {
+  // A client that has shut down its side is gone, refusals have no body, the
+  // body deadline is that of the whole request, and what is above
+  // connections_max is accepted and closed.
+  kNodeStyle = 1,
+  kHalfOpen = 2,         // ... but for that client (httpAllowHalfOpen)
+  kHostOptional = 4,     // requireHostHeader: false
+  kTellConnections = 8,  // kEventConnection
+  kTellRefusals = 16,    // kEventRefused, in place of an answer
+  kTellDrops = 32,       // kEventDropped
+  kTellTimeouts = 64,    // kEventTimeout, in place of closing what is idle
 };
 
 // A listening socket that parent and siblings may share.
@@ -53,9 +69,7 @@ struct Server {
   bool draining = false;
   bool close_idle = false;  // once, at the next flush
   bool idle_told = false;
-  // As node:http: a client that has shut down its side is gone (its
-  // httpAllowHalfOpen is false), and refusals have no body.
-  bool node_style = false;
+  uint32_t style = 0;  // ServerStyle
   // Counters since the start.
   uint64_t accepted = 0;
   uint64_t requests = 0;
@@ -64,6 +78,8 @@ struct Server {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint64_t responses[6] = {};  // by class of the status; [0] is not used
+
+  bool is(ServerStyle bit) const { return (style & bit) != 0; }
 
   // For what begins from now on.
   void SetLimits(const ServerLimits& given) {
