@@ -14,7 +14,7 @@ after(() => rmSync(directory, { recursive: true }));
 const ask = `
   server.listen(0, '127.0.0.1', () => {
     http.get({ port: server.address().port, agent: false }, (res) => {
-      res.setEncoding('utf8').on('data', (text) => console.log(text, server._handle ? 'node' : 'native'));
+      res.setEncoding('utf8').on('data', (text) => console.log(text, server._handle?.constructor.name === 'TCP' ? 'node' : 'native'));
       res.on('end', () => server.close());
     });
   });`;
@@ -73,7 +73,7 @@ const programs: Record<string, string> = {
     app.get('/', (req, res) => res.end('hello'));
     const server = app.listen(0, '127.0.0.1', () => {
       http.get({ port: server.address().port, agent: false }, (res) => {
-        res.setEncoding('utf8').on('data', (text) => console.log(text, server._handle ? 'node' : 'native'));
+        res.setEncoding('utf8').on('data', (text) => console.log(text, server._handle?.constructor.name === 'TCP' ? 'node' : 'native'));
         res.on('end', () => server.close());
       });
     });`,
