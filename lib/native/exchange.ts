@@ -1,39 +1,25 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
-import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
+import type { BodySink, Exchange, HeaderList, NodePair } from '../exchange.js';
 import { RequestBody } from './body.js';
 import { putChunk, putEnd, putFile, putResponse, putShort } from './commands.js';
-import { localEnd, remoteEnd } from './endpoints.js';
 import { hasFrames } from './frames.js';
-import { NativeHead, type TurnText } from './head.js';
+import type { TurnText } from './head.js';
 import {
   addon,
-  flagDropped,
-  flagExpectContinue,
-  flagExpectOther,
-  flagHasBody,
-  flagHttp10,
-  flagUpgrade,
   nodeHead,
   opAbort,
   opChunk,
   opInfo,
   opRespond,
   opWatchEnd,
-  recordConnection,
-  recordFlags,
-  recordGeneration,
-  recordIndex,
-  recordMethod,
-  records,
-  recordTargetLength,
-  recordTargetOffset,
   streamed,
   wantDrain,
   wantFlushed,
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
+import { RequestHead, resourceOptions, resourceType } from './request-head.js';
 import { type NativeSocket, openSocket, socketOf } from './socket.js';
 import { checkFinalStatus, checkInfoStatus } from './status.js';
 import { TunnelSocket } from './tunnel-socket.js';
@@ -42,34 +28,18 @@ import type { NativeServer } from './turn.js';
 /** The exchanges that the core knows, by index. */
 export const exchanges: (NativeExchange | undefined)[] = [];
 
-const methodNames: string[] = [];
 const noTrailers: HeaderList = [];
-const resourceType = 'HTTPINCOMINGMESSAGE';
-const resourceOptions = { requireManualDestroy: true };
-
 function runHandler(exchange: NativeExchange): void {
   exchange.server.handler.handle(exchange);
   if (hasFrames) exchange.keepScope();
 }
 
-/** One request of the native backend. It is an async resource of its own, so that async contexts of requests that
- *  share a turn never mix (0.13 us on Node 20). */
-export class NativeExchange extends AsyncResource implements Exchange {
-  readonly server: NativeServer;
-  readonly index: number;
-  readonly generation: number;
-  /** The serial number of its connection. */
-  readonly connection: number;
-  readonly #flags: number;
-  readonly #method: number;
-  readonly #targetOffset: number;
-  readonly #targetLength: number;
-  readonly #head: NativeHead;
+/** One request of the native backend, its body and its response. */
+export class NativeExchange extends RequestHead implements Exchange {
   /** Tell the pair when the last byte of the response was handed to the kernel. Set it before the end. */
   watchFlush = false;
   /** It counts among those that run at once; see admission.ts. */
   admitted = false;
-  #target = '';
   #headSent = false;
   #ended = false;
   #aborted = false;
@@ -79,8 +49,6 @@ export class NativeExchange extends AsyncResource implements Exchange {
   #needDrain = false;
   #drainCallback: (() => void) | undefined;
   #abortCallback: (() => void) | undefined;
-  #remote: Endpoint | undefined;
-  #local: Endpoint | undefined;
   #pair: NativePair | undefined;
   #socket: NativeSocket | undefined;
   #scope: AsyncResource | undefined;
@@ -88,17 +56,8 @@ export class NativeExchange extends AsyncResource implements Exchange {
 
   /** @param r Index of the first word of its record. */
   constructor(server: NativeServer, turn: TurnText, r: number) {
-    super(resourceType, resourceOptions);
-    this.server = server;
-    this.index = records[r + recordIndex] as number;
-    this.generation = records[r + recordGeneration] as number;
-    this.connection = records[r + recordConnection] as number;
-    this.#flags = records[r + recordFlags] as number;
-    this.#method = records[r + recordMethod] as number;
-    this.#targetOffset = records[r + recordTargetOffset] as number;
-    this.#targetLength = records[r + recordTargetLength] as number;
-    this.#head = new NativeHead(turn, r);
-    if ((this.#flags & flagHasBody) !== 0) {
+    super(server, turn, r);
+    if (this.hasBody) {
       this.#body = new RequestBody(this.index, this.generation, false);
       this.#body.take(r);
     }
@@ -117,69 +76,6 @@ export class NativeExchange extends AsyncResource implements Exchange {
   /** @internal The handler has returned; the core has more to tell. */
   keepScope(): void {
     if (exchanges[this.index] === this) this.#scope = new AsyncResource(resourceType, resourceOptions);
-  }
-
-  get method(): string {
-    methodNames[this.#method] ??= this.#head.part(0, this.#targetOffset - 1);
-    return methodNames[this.#method] as string;
-  }
-
-  get target(): string {
-    if (this.#target === '') {
-      this.#target = this.#head.part(this.#targetOffset, this.#targetLength);
-    }
-    return this.#target;
-  }
-
-  get httpVersion(): '1.0' | '1.1' {
-    return (this.#flags & flagHttp10) !== 0 ? '1.0' : '1.1';
-  }
-
-  get scheme(): 'http' | 'https' {
-    return this.server.secure ? 'https' : 'http';
-  }
-
-  get headers(): HeaderView {
-    return this.#head;
-  }
-
-  get remote(): Endpoint {
-    this.#remote ??= remoteEnd(this.connection);
-    return this.#remote;
-  }
-
-  get local(): Endpoint {
-    this.#local ??= localEnd(this.connection);
-    return this.#local;
-  }
-
-  get hasBody(): boolean {
-    return (this.#flags & flagHasBody) !== 0;
-  }
-
-  /** The client asks for another protocol. */
-  get upgrade(): boolean {
-    return (this.#flags & flagUpgrade) !== 0;
-  }
-
-  /** What the client expects is nothing that we know. */
-  get expectsOther(): boolean {
-    return (this.#flags & flagExpectOther) !== 0;
-  }
-
-  /** It is one more than its connection may have. */
-  get dropped(): boolean {
-    return (this.#flags & flagDropped) !== 0;
-  }
-
-  /** Bytes of the responses on its connection that are not sent yet. */
-  get unsentBytes(): number {
-    return addon.measureConnection(this.connection)?.[3] ?? 0;
-  }
-
-  /** The client waits for `100 Continue` before it sends the body. */
-  get expectsContinue(): boolean {
-    return (this.#flags & flagExpectContinue) !== 0;
   }
 
   get headSent(): boolean {
