@@ -62,7 +62,7 @@ function lazy(name: string, decode: (exchange: NativeExchange) => unknown, keep 
   };
 }
 
-/** As many as maxHeadersCount of the server lets through. */
+/** As many as maxHeadersCount of the server lets through; rawHeaders has them all. */
 function fieldsOf(exchange: NativeExchange): HeaderList {
   const { raw } = exchange.headers;
   const most = (exchange.server.dropIn?.server as { maxHeadersCount?: number | null } | undefined)
@@ -122,7 +122,7 @@ define('headersDistinct', {
 });
 define(
   'rawHeaders',
-  lazy('rawHeaders', (exchange) => [...fieldsOf(exchange)], true),
+  lazy('rawHeaders', (exchange) => [...exchange.headers.raw], true),
 );
 define('trailers', {
   get(this: NativeRequest) {

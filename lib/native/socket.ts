@@ -2,12 +2,11 @@ import { EventEmitter } from 'node:events';
 import { STATUS_CODES } from 'node:http';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import type { Endpoint } from '../exchange.js';
 import { defineValues } from './base.js';
-import { localEnd, remoteEnd } from './endpoints.js';
 import type { NativeExchange } from './exchange.js';
 import { addon } from './layout.js';
 import { socketEncoding } from './node-errors.js';
+import { kConnection, kLast, kMeasure, kServer, SocketFacts } from './socket-facts.js';
 import type { NativeServer } from './turn.js';
 
 /** Those that somebody has asked for, by the number of their connection. */
@@ -48,7 +47,7 @@ function becomeSocket(): void {
   if (isSocket) return;
   isSocket = true;
   const { Socket } = loadNet();
-  Object.setPrototypeOf(NativeSocket.prototype, Socket.prototype);
+  Object.setPrototypeOf(SocketFacts.prototype, Socket.prototype);
   defineValues(NativeSocket.prototype, { constructor: Socket });
 }
 
@@ -89,41 +88,20 @@ export function openSocket(connection: number, fd: number): Socket {
 /** What Node keeps elsewhere. */
 const ownFields = ['readable', 'writable', 'destroyed', 'connecting', 'pending', 'timeout', 'encrypted'];
 
-/** As addon.measureConnection gives it. */
-type Measure = readonly [bytesIn: number, bytesOut: number, idleMs: number, unsentBytes: number];
-const nothing: Measure = [0, 0, 0, 0];
-
 /** `req.socket`, `res.socket`, and what 'connection' brings: what middleware reads of a connection, and the few things
  *  that it does to one. The connection itself is the core's. An application that reads or pauses a connection before
  *  its first request gets it whole: then this object becomes a socket of node:net.
  *
  *  Lifetime: made when somebody asks for it; the core tells when its connection ends. */
-export class NativeSocket extends EventEmitter {
+export class NativeSocket extends SocketFacts {
   /** Those that were handed out with it and are not answered, in their order. */
   readonly #exchanges: NativeExchange[] = [];
   #used = false;
-  readonly #connection: number;
-  readonly #server: NativeServer;
   #timer: NodeJS.Timeout | undefined;
   #timerSet = 0;
-  #last: Measure | undefined;
-  #remote: Endpoint | undefined;
   #failed = false;
   #told = false;
-  readonly encrypted: boolean;
-  readable = true;
-  writable = true;
-  destroyed = false;
-  connecting = false;
-  pending = false;
   timeout = 0;
-
-  constructor(connection: number, server: NativeServer) {
-    super();
-    this.#connection = connection;
-    this.#server = server;
-    this.encrypted = server.secure;
-  }
 
   /** @internal A request has come on it. */
   carries(exchange: NativeExchange): void {
@@ -140,7 +118,7 @@ export class NativeSocket extends EventEmitter {
 
   override on(event: string, listener: (...args: unknown[]) => void): this {
     if ((event === 'data' || event === 'readable') && this.#detach()) return this.on(event, listener);
-    if (event === 'data') addon.tapConnection(this.#connection);
+    if (event === 'data') addon.tapConnection(this[kConnection]);
     return EventEmitter.prototype.on.call(this, event, listener) as this;
   }
 
@@ -151,7 +129,7 @@ export class NativeSocket extends EventEmitter {
   override prependListener(event: string, listener: (...args: unknown[]) => void): this {
     if ((event === 'data' || event === 'readable') && this.#detach())
       return this.prependListener(event, listener);
-    if (event === 'data') addon.tapConnection(this.#connection);
+    if (event === 'data') addon.tapConnection(this[kConnection]);
     return EventEmitter.prototype.prependListener.call(this, event, listener) as this;
   }
 
@@ -175,9 +153,9 @@ export class NativeSocket extends EventEmitter {
    *  and node:http serves it. @returns Whether it is. */
   #detach(): boolean {
     if (this.#used || this.destroyed) return false;
-    const fd = addon.releaseConnection(this.#connection);
+    const fd = addon.releaseConnection(this[kConnection]);
     if (fd < 0) return false;
-    this.#server.dropIn?.adopt(openSocket(this.#connection, fd));
+    this[kServer].dropIn?.adopt(openSocket(this[kConnection], fd));
     return true;
   }
 
@@ -193,7 +171,7 @@ export class NativeSocket extends EventEmitter {
 
   /** @internal The connection cannot go on as HTTP. @param status To answer when nobody listens for 'clientError'. */
   fail(error: Error, status: number): void {
-    if (this.#server.dropIn?.server.emit('clientError', error, this) === true) return;
+    if (this[kServer].dropIn?.server.emit('clientError', error, this) === true) return;
     if (this.writable && this.#front?.headSent !== true) {
       this.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n\r\n`);
     }
@@ -204,110 +182,11 @@ export class NativeSocket extends EventEmitter {
   // What is known of it.
 
   get server(): unknown {
-    return this.#server.dropIn?.server;
+    return this[kServer].dropIn?.server;
   }
 
   get _httpMessage(): unknown {
     return this.#front?.node().res ?? null;
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.#far.address || undefined;
-  }
-
-  get remotePort(): number | undefined {
-    return this.#far.port || undefined;
-  }
-
-  get remoteFamily(): string | undefined {
-    return familyName(this.#far.family);
-  }
-
-  /** Kept, since loggers ask for it when the connection has gone. */
-  get #far(): Endpoint {
-    this.#remote ??= remoteEnd(this.#connection);
-    return this.#remote;
-  }
-
-  get #near(): Endpoint {
-    return localEnd(this.#connection);
-  }
-
-  get localAddress(): string | undefined {
-    return this.#near.address || undefined;
-  }
-
-  get localPort(): number | undefined {
-    return this.#near.port || undefined;
-  }
-
-  get localFamily(): string | undefined {
-    return familyName(this.#near.family);
-  }
-
-  get readyState(): string {
-    return this.destroyed ? 'closed' : 'open';
-  }
-
-  get closed(): boolean {
-    return this.destroyed;
-  }
-
-  get writableEnded(): boolean {
-    return !this.writable;
-  }
-
-  get writableFinished(): boolean {
-    return !this.writable;
-  }
-
-  get readableEnded(): boolean {
-    return !this.readable;
-  }
-
-  get readableFlowing(): boolean {
-    return true;
-  }
-
-  get allowHalfOpen(): boolean {
-    return true;
-  }
-
-  get writableHighWaterMark(): number {
-    return this.#server.highWaterMark;
-  }
-
-  get readableHighWaterMark(): number {
-    return this.#server.highWaterMark;
-  }
-
-  get writableLength(): number {
-    return this.#measure()[3];
-  }
-
-  get bufferSize(): number {
-    return this.writableLength;
-  }
-
-  get writableNeedDrain(): boolean {
-    return this.writable && this.writableLength > this.writableHighWaterMark;
-  }
-
-  get bytesRead(): number {
-    return this.#measure()[0];
-  }
-
-  get bytesWritten(): number {
-    return this.#measure()[1];
-  }
-
-  #measure(): Measure {
-    return this.#last ?? addon.measureConnection(this.#connection) ?? nothing;
-  }
-
-  address(): { address?: string; port?: number; family?: string } {
-    const { address, port, family } = this.#near;
-    return family === 'unix' ? {} : { address, port, family };
   }
 
   // Writing and the end.
@@ -319,7 +198,7 @@ export class NativeSocket extends EventEmitter {
       typeof chunk === 'string'
         ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
         : chunk;
-    if (bytes.length > 0) addon.writeConnection(this.#connection, bytes);
+    if (bytes.length > 0) addon.writeConnection(this[kConnection], bytes);
     const written = typeof encoding === 'function' ? (encoding as () => void) : callback;
     if (written !== undefined) process.nextTick(written);
     return true;
@@ -332,7 +211,7 @@ export class NativeSocket extends EventEmitter {
     if (typeof chunk === 'string' || chunk instanceof Uint8Array) this.write(chunk, encoding);
     if (!this.writable) return this;
     this.writable = false;
-    addon.endConnection(this.#connection, false);
+    addon.endConnection(this[kConnection], false);
     process.nextTick(() => this.emit('finish'));
     return this;
   }
@@ -340,7 +219,7 @@ export class NativeSocket extends EventEmitter {
   /** Cut the connection. @param error Emitted as 'error'. */
   destroy(error?: Error): this {
     if (this.destroyed) return this;
-    addon.endConnection(this.#connection, true);
+    addon.endConnection(this[kConnection], true);
     this.#end(error);
     return this;
   }
@@ -367,7 +246,7 @@ export class NativeSocket extends EventEmitter {
 
   #end(error: Error | undefined): void {
     if (this.destroyed) return;
-    this.#last = this.#measure();
+    this[kLast] = this[kMeasure]();
     this.destroyed = true;
     this.readable = false;
     this.writable = false;
@@ -403,14 +282,14 @@ export class NativeSocket extends EventEmitter {
   #judge(): void {
     const now = performance.now();
     const since = now - this.#timerSet;
-    const [, , idle, unsent] = this.#measure();
+    const [, , idle, unsent] = this[kMeasure]();
     const quiet = Math.min(idle, since);
     if (quiet < this.timeout - clockMs) return this.#wait(this.timeout - quiet);
     this.#timerSet = now;
     this.#wait(this.timeout);
     // Between two requests the keep-alive deadline holds, which is the core's.
     const between = this.#used && this.#front === undefined && unsent === 0;
-    const hasDeadline = this.#server.dropIn?.settings.keepAliveTimeout !== 0;
+    const hasDeadline = this[kServer].dropIn?.settings.keepAliveTimeout !== 0;
     if ((between && hasDeadline) || (this.#told && idle >= since)) return;
     this.#told = true;
     this.timedOut();
@@ -423,7 +302,7 @@ export class NativeSocket extends EventEmitter {
     const told = [
       pair !== undefined && !pair.req.complete && pair.req.emit('timeout', this),
       pair?.res.emit('timeout', this) === true,
-      this.#server.dropIn?.server.emit('timeout', this) === true,
+      this[kServer].dropIn?.server.emit('timeout', this) === true,
     ];
     if (!told.includes(true)) this.destroy();
   }
@@ -455,7 +334,3 @@ export class NativeSocket extends EventEmitter {
 
 /** How far the clock of the core may be behind ours, in milliseconds. */
 const clockMs = 10;
-
-function familyName(family: string): string | undefined {
-  return family === 'unix' ? undefined : family;
-}

@@ -1,0 +1,140 @@
+import { EventEmitter } from 'node:events';
+import type { Endpoint } from '../exchange.js';
+import { localEnd, remoteEnd } from './endpoints.js';
+import { addon } from './layout.js';
+import type { NativeServer } from './turn.js';
+
+export const kConnection = Symbol('connection');
+export const kServer = Symbol('server');
+export const kMeasure = Symbol('measure');
+/** The measures of a connection that has ended. */
+export const kLast = Symbol('last');
+
+/** As addon.measureConnection gives it. */
+export type Measure = readonly [bytesIn: number, bytesOut: number, idleMs: number, unsentBytes: number];
+const nothing: Measure = [0, 0, 0, 0];
+
+/** What is known of a connection of the core, as net.Socket shows it. */
+export class SocketFacts extends EventEmitter {
+  readonly [kConnection]: number;
+  readonly [kServer]: NativeServer;
+  [kLast]: Measure | undefined;
+  #remote: Endpoint | undefined;
+  readonly encrypted: boolean;
+  readable = true;
+  writable = true;
+  destroyed = false;
+  connecting = false;
+  pending = false;
+
+  constructor(connection: number, server: NativeServer) {
+    super();
+    this[kConnection] = connection;
+    this[kServer] = server;
+    this.encrypted = server.secure;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#far.address || undefined;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#far.port || undefined;
+  }
+
+  get remoteFamily(): string | undefined {
+    return familyName(this.#far.family);
+  }
+
+  /** Kept, since loggers ask for it when the connection has gone. */
+  get #far(): Endpoint {
+    this.#remote ??= remoteEnd(this[kConnection]);
+    return this.#remote;
+  }
+
+  get #near(): Endpoint {
+    return localEnd(this[kConnection]);
+  }
+
+  get localAddress(): string | undefined {
+    return this.#near.address || undefined;
+  }
+
+  get localPort(): number | undefined {
+    return this.#near.port || undefined;
+  }
+
+  get localFamily(): string | undefined {
+    return familyName(this.#near.family);
+  }
+
+  get readyState(): string {
+    return this.destroyed ? 'closed' : 'open';
+  }
+
+  get closed(): boolean {
+    return this.destroyed;
+  }
+
+  get writableEnded(): boolean {
+    return !this.writable;
+  }
+
+  get writableFinished(): boolean {
+    return !this.writable;
+  }
+
+  get readableEnded(): boolean {
+    return !this.readable;
+  }
+
+  get readableFlowing(): boolean {
+    return true;
+  }
+
+  get allowHalfOpen(): boolean {
+    return true;
+  }
+
+  get writableHighWaterMark(): number {
+    return this[kServer].highWaterMark;
+  }
+
+  get readableHighWaterMark(): number {
+    return this[kServer].highWaterMark;
+  }
+
+  get writableLength(): number {
+    return this[kMeasure]()[3];
+  }
+
+  get bufferSize(): number {
+    return this.writableLength;
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.writable && this.writableLength > this.writableHighWaterMark;
+  }
+
+  get bytesRead(): number {
+    return this[kMeasure]()[0];
+  }
+
+  get bytesWritten(): number {
+    return this[kMeasure]()[1];
+  }
+
+  /** @internal */
+  [kMeasure](): Measure {
+    return this[kLast] ?? addon.measureConnection(this[kConnection]) ?? nothing;
+  }
+
+  address(): { address?: string; port?: number; family?: string } {
+    const { address, port, family } = this.#near;
+    return family === 'unix' ? {} : { address, port, family };
+  }
+}
+
+function familyName(family: string): string | undefined {
+  return family === 'unix' ? undefined : family;
+}

@@ -1,0 +1,88 @@
+// The half of RequestReader that tells JavaScript of what is no request: bytes that
+// somebody reads along, and why a request is refused.
+#include <cstdio>
+#include <cstring>
+
+#include "core/core.h"
+#include "core/request_reader.h"
+#include "core/response_writer.h"
+
+namespace chaussette {
+
+// Hands on a copy of what was received: parsing may move it.
+void RequestReader::Tap(Connection* c) {
+  core_->MoveEvents();
+  RequestTable& table = core_->table();
+  if (!table.HasRecord()) return;
+  const size_t length = static_cast<size_t>(packet_end_ - packet_);
+  char* to = table.At(table.OffsetOf(limit_));
+  memcpy(to, packet_, length);
+  limit_ = to + length;
+  Keep(limit_);
+  uint32_t* record = table.AddRecord(kEventBytes, kNoIndex, 0, c->server->tag);
+  record[kRecordConnection] = c->serial;
+  record[kRecordBodyOffset] = table.OffsetOf(to);
+  record[kRecordBodyLength] = static_cast<uint32_t>(length);
+}
+
+void RequestReader::Refuse(Connection* c, Refusal refusal) {
+  // A refused body belongs to an exchange that the application has: it learns
+  // that the client is gone, and the answer is ours if it has not begun its own.
+  Exchange* broken = nullptr;
+  if (c->in_message() && !c->parser->in_head() && c->last_exchange != kNoIndex) {
+    broken = core_->exchanges().at(c->last_exchange);
+  }
+  const RefusalEntry& entry = RefusalOf(refusal);
+  const char* name = c->in_message() ? c->parser->error_name() : nullptr;
+  const bool told = c->server->is(kTellRefusals) && refusal != Refusal::kHostMissing &&
+                    TellRefusal(c,
+                                entry,
+                                name != nullptr ? name : entry.node_error,
+                                name != nullptr ? c->parser->error_reason()
+                                : strchr(entry.node_error, ' ') != nullptr ? nullptr
+                                                                           : entry.text,
+                                c->in_message() ? c->parser->error_at() : nullptr);
+  ReleaseParser(c);
+  c->spill.reset();
+  c->no_more_requests = true;
+  c->server->refusals[static_cast<size_t>(refusal)]++;
+  if (told) return core_->UpdateDeadline(c);
+  core_->writer().SendRefusal(c, broken, refusal);
+}
+
+// Leaves the answer to the application. False when there is no room to tell.
+bool RequestReader::TellRefusal(Connection* c,
+                                const RefusalEntry& entry,
+                                const char* code,
+                                const char* reason,
+                                const char* stopped) {
+  RequestTable& table = core_->table();
+  core_->MoveEvents();
+  constexpr size_t kTextBytes = 256;
+  if (!table.HasRecord() || !table.HasBytes(kTextBytes)) return false;
+  uint32_t* record = table.AddRecord(kEventRefused, kNoIndex, 0, c->server->tag);
+  record[kRecordCode] = entry.node_status;
+  record[kRecordConnection] = c->serial;
+  const bool parsing = current_ == c && !in_block_;
+  if (parsing) {
+    const bool inside = stopped >= packet_ && stopped <= packet_end_;
+    record[kRecordHeadOffset] = table.OffsetOf(packet_);
+    record[kRecordHeadLength] = static_cast<uint32_t>(packet_end_ - packet_);
+    record[kRecordTargetOffset] = inside ? static_cast<uint32_t>(stopped - packet_) : 0;
+  }
+  char* to = parsing ? table.At(table.OffsetOf(limit_)) : table.tail();
+  const int n = *code == '\0'       ? 0
+                : reason == nullptr ? snprintf(to, kTextBytes, "%s", code)
+                                    : snprintf(to, kTextBytes, "%s %s", code, reason);
+  record[kRecordBodyOffset] = table.OffsetOf(to);
+  record[kRecordBodyLength] = static_cast<uint32_t>(n < 0 ? 0 : n);
+  if (parsing) {
+    limit_ = to + n;
+    Keep(limit_);
+  } else {
+    table.Keep(to + n);
+  }
+  return true;
+}
+
+}  // namespace chaussette
