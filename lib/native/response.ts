@@ -5,8 +5,7 @@ import type { NativeExchange } from './exchange.js';
 import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import { sendPipedFile } from './piped-file.js';
-import type { NativeRequest } from './request.js';
-import { kExchange } from './request.js';
+import { kExchange, type NativeRequest } from './request.js';
 import { closeCut, emitClose, emitFinish, justEnded, kNextEnd } from './response-end.js';
 import { type HeaderValue, ResponseHeaders, toPairs } from './response-headers.js';
 import {

@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import { STATUS_CODES } from 'node:http';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { defineValues } from './base.js';
@@ -49,6 +48,12 @@ function becomeSocket(): void {
   const { Socket } = loadNet();
   Object.setPrototypeOf(SocketFacts.prototype, Socket.prototype);
   defineValues(NativeSocket.prototype, { constructor: Socket });
+}
+
+/** node:http is loaded by now in all but servers that have no use for sockets. */
+function reasonOf(status: number): string {
+  const { STATUS_CODES } = createRequire(import.meta.url)('node:http') as typeof import('node:http');
+  return STATUS_CODES[status] ?? '';
 }
 
 function loadNet(): typeof import('node:net') {
@@ -173,7 +178,7 @@ export class NativeSocket extends SocketFacts {
   fail(error: Error, status: number): void {
     if (this[kServer].dropIn?.server.emit('clientError', error, this) === true) return;
     if (this.writable && this.#front?.headSent !== true) {
-      this.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n\r\n`);
+      this.write(`HTTP/1.1 ${status} ${reasonOf(status)}\r\nConnection: close\r\n\r\n`);
     }
     this.end();
     this.#end(this.#failed ? undefined : error);

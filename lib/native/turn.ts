@@ -28,13 +28,6 @@ import {
   eventRequest,
   eventTimeout,
   memory,
-  problemAcceptPaused,
-  problemAcceptResumed,
-  problemBodyGone,
-  problemContentLength,
-  problemDescriptorLost,
-  problemListenerLost,
-  problemResponseHead,
   recordBodyOffset,
   recordCode,
   recordConnection,
@@ -50,6 +43,7 @@ import {
   writeWindowBytes,
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
+import { problems } from './problems.js';
 import type { ServerSettings } from './server-options.js';
 import { connectionClosed, connectionRead } from './socket.js';
 import { TakenSockets } from './taken-sockets.js';
@@ -251,31 +245,8 @@ export class NativeServer implements BackendServer {
 
   /** @internal */
   problem(code: number): void {
-    if (code === problemContentLength) {
-      this.reporter.warn(
-        'a response did not match its Content-Length; its connection was closed. Send as many bytes as the header says.',
-      );
-    } else if (code === problemResponseHead) {
-      this.reporter.warn('a response head was not valid HTTP; 500 was sent instead');
-    } else if (code === problemAcceptPaused) {
-      this.reporter.warn(
-        'no descriptor or memory is left for new connections; they wait. Raise the limit of open files (ulimit -n).',
-      );
-    } else if (code === problemAcceptResumed) {
-      this.reporter.warn('new connections are accepted again');
-    } else if (code === problemListenerLost) {
-      this.reporter.warn(
-        'a listening socket was shut down by somebody who shares it; it accepts no more. Start the processes again.',
-      );
-    } else if (code === problemBodyGone) {
-      this.reporter.warn(
-        'the memory of a response body was transferred or shrunk before it was sent; its connection was cut. Copy what is transferred.',
-      );
-    } else if (code === problemDescriptorLost) {
-      this.reporter.warn(
-        'the descriptor of a connection was closed by something else in this process; the connection is lost. Close only what was opened.',
-      );
-    }
+    const text = problems[code];
+    if (text !== undefined) this.reporter.warn(text);
   }
 }
 
