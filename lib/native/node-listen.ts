@@ -6,6 +6,7 @@ import type { Handler } from '../exchange.js';
 import { type ListenRequest, readListenArguments } from './listen.js';
 import { currentOffer } from './offer.js';
 import { nodeDefaults } from './server-options.js';
+import { TakenSockets } from './taken-sockets.js';
 
 // A program's own server of node:http on the sockets of the command.
 
@@ -86,10 +87,12 @@ class NodeProgram implements BackendServer {
   readonly #listen: NetListen;
   readonly #acceptors: net.Server[] = [];
   readonly #open = new Set<http.ServerResponse>();
+  readonly #taken = new TakenSockets(true);
   #connections = 0;
   #requests = 0;
   #cut = 0;
   #draining = false;
+  #followsUpgrades = false;
   #closed: Promise<{ readonly cut: number }> | undefined;
 
   constructor(server: http.Server, listen: NetListen, counted: (handler: Handler) => Handler) {
@@ -105,6 +108,17 @@ class NodeProgram implements BackendServer {
     server.prependListener('request', (_req, res) => {
       this.#follow(res);
       count.handle(undefined as never);
+    });
+    if (server.listenerCount('upgrade') > 0) this.#followUpgrades();
+    else server.on('newListener', (event) => event === 'upgrade' && this.#followUpgrades());
+  }
+
+  /** Only where the program listens for them: without a listener an upgrade is an ordinary request. */
+  #followUpgrades(): void {
+    if (this.#followsUpgrades) return;
+    this.#followsUpgrades = true;
+    this.#server.prependListener('upgrade', ({ headers }, socket) => {
+      this.#taken.add(socket as net.Socket, { headers: new Map([['upgrade', headers.upgrade ?? '']]) });
     });
   }
 
@@ -149,6 +163,7 @@ class NodeProgram implements BackendServer {
       else done();
       for (const acceptor of this.#acceptors) acceptor.close();
       closeForProgram(this.#server);
+      this.#taken.drain();
     });
     if (drainMs <= 0) this.#cutAll();
     else setTimeout(() => this.#cutAll(), drainMs).unref();
@@ -158,6 +173,7 @@ class NodeProgram implements BackendServer {
   #cutAll(): void {
     this.#cut += this.#open.size;
     this.#server.closeAllConnections();
+    this.#taken.cut();
   }
 
   stats(): BackendStats {

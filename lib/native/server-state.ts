@@ -61,6 +61,10 @@ export class ServerState implements DropIn {
     return typeof this.#address === 'string' && this.#unlink !== undefined ? this.#address : null;
   }
 
+  get isOffered(): boolean {
+    return this.#offered !== undefined;
+  }
+
   /** Those of an Express application among the listeners; see node-pair.ts. */
   get nodePrototypes(): { readonly request: object; readonly response: object } | undefined {
     for (const listener of this.server.listeners('request')) {

@@ -1,6 +1,10 @@
 import type { Socket } from 'node:net';
-import type { Exchange } from '../exchange.js';
 import { followWebSocket } from './server-frames.js';
+
+/** A request that asks for another protocol. */
+interface Asking {
+  readonly headers: { get(name: string): string | null | undefined };
+}
 
 /** The connections of one server that applications have taken for other protocols.
  *
@@ -21,10 +25,10 @@ export class TakenSockets {
     return this.#sockets.size;
   }
 
-  /** Before anything is written to it. @param exchange Of the request that asked for the other protocol.
+  /** Before anything is written to it. @param request The one that asked for the other protocol.
    *  @returns The socket. */
-  add(socket: Socket, exchange: Exchange): Socket {
-    const isWebSocket = exchange.headers.get('upgrade')?.toLowerCase() === 'websocket';
+  add(socket: Socket, request: Asking): Socket {
+    const isWebSocket = request.headers.get('upgrade')?.toLowerCase() === 'websocket';
     const goodbye = this.#saysGoodbye && isWebSocket ? followWebSocket(socket) : undefined;
     this.hold(socket, goodbye);
     if (this.#draining) goodbye?.();

@@ -65,6 +65,8 @@ export type PairFactory = (exchange: NativeExchange) => NativePair;
 export interface DropIn {
   readonly server: { emit(event: string, ...args: unknown[]): boolean };
   readonly settings: ServerSettings;
+  /** It serves on the sockets of the command. */
+  readonly isOffered: boolean;
   /** Bits of ServerStyle. */
   readonly style: number;
   /** A connection has come, and somebody listens. */
@@ -132,8 +134,8 @@ export class NativeServer implements BackendServer {
     this.#tag = addon.addServer(...nativeLimits(limits, 0));
     servers[this.#tag] = this;
     this.dropIn = dropIn;
-    // node:http leaves them alone.
-    this.taken = new TakenSockets(dropIn === undefined);
+    // node:http leaves them alone; under the command they are told of its end.
+    this.taken = new TakenSockets(dropIn === undefined || dropIn.isOffered);
     this.rejectsBodies = dropIn?.settings.rejectNonStandardBodyWrites === true;
     this.highWaterMark = dropIn?.settings.highWaterMark ?? writeWindowBytes;
     this.setStyle();
