@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { createSecureContext, createServer, type Server } from 'node:tls';
+import { createSecureContext, createServer, type SecureContext, type Server } from 'node:tls';
 import { ChaussetteError } from '../errors.js';
-import { identityFor, nodeTls, type TlsSettings } from '../tls/settings.js';
+import { findName, nodeTls, type TlsSettings } from '../tls/settings.js';
 import { refusalBytes } from './http-rules.js';
 
 /** First byte of a TLS connection: a handshake record (RFC 8446 §5.1). */
@@ -21,20 +21,20 @@ export class TlsFront {
   readonly #server: Server;
   readonly #handshakeMs: number;
   readonly #shaking = new Set<Socket>();
-  #settings: TlsSettings;
+  #names: readonly NamedContext[];
 
   /** @param handshakeMs From accept to the end of the handshake; 0 for no limit.
    *  @param begin Told of each connection that is ready.
    *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE when the settings cannot be used. */
   constructor(settings: TlsSettings, handshakeMs: number, begin: (socket: Socket) => void) {
-    this.#settings = settings;
     this.#handshakeMs = handshakeMs;
+    this.#names = made(() => contextsOf(settings));
     const server = made(() =>
       createServer({
         ...nodeTls(settings),
         allowHalfOpen: true,
         handshakeTimeout: handshakeMs > 0 ? handshakeMs : 2 ** 31 - 1,
-        SNICallback: (name, callback) => callback(null, this.#contextFor(name)),
+        SNICallback: (name, callback) => callback(null, findName(this.#names, name)?.context),
       }),
     );
     server.on('secureConnection', begin);
@@ -44,11 +44,9 @@ export class TlsFront {
 
   /** For connections from now on. @throws as the constructor; the old settings stay. */
   use(settings: TlsSettings): void {
-    made(() => {
-      for (const { identity } of settings.names) createSecureContext({ ...nodeTls(settings), ...identity });
-      this.#server.setSecureContext(nodeTls(settings));
-    });
-    this.#settings = settings;
+    const names = made(() => contextsOf(settings));
+    made(() => this.#server.setSecureContext(nodeTls(settings)));
+    this.#names = names;
   }
 
   /** Look at the first byte, then shake hands. */
@@ -86,13 +84,19 @@ export class TlsFront {
   cut(): void {
     for (const socket of this.#shaking) socket.destroy();
   }
+}
 
-  #contextFor(name: string): ReturnType<typeof createSecureContext> | undefined {
-    const identity = identityFor(this.#settings, name);
-    return identity === undefined
-      ? undefined
-      : createSecureContext({ ...nodeTls(this.#settings), ...identity });
-  }
+interface NamedContext {
+  readonly pattern: string;
+  readonly context: SecureContext;
+}
+
+/** Made once: reading keys takes its time. */
+function contextsOf(settings: TlsSettings): readonly NamedContext[] {
+  return settings.names.map(({ pattern, identity }) => ({
+    pattern,
+    context: createSecureContext({ ...nodeTls(settings), ...identity }),
+  }));
 }
 
 function made<T>(make: () => T): T {

@@ -118,9 +118,10 @@ function parse<T>(flag: string, path: string, what: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
+    const look = what.includes('key') ? 'openssl pkey' : 'openssl x509';
     throw usage(
       `${flag} ${path} is not ${what}: ${messageOf(cause)}`,
-      'Look at it with: openssl x509 -text.',
+      `Look at it with: ${look} -text -noout -in ${path}.`,
       cause,
     );
   }

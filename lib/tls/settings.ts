@@ -42,11 +42,14 @@ export function ticketKeys(secret: Uint8Array, bytes: number): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, '', 'chaussette session tickets', bytes));
 }
 
-/** The identity for a name that a client asks for; undefined: the server's own. */
-export function identityFor(settings: TlsSettings, name: string): TlsIdentity | undefined {
+/** The first whose pattern fits the name that a client asks for; undefined: the server's own identity serves. */
+export function findName<T extends { readonly pattern: string }>(
+  names: readonly T[],
+  name: string,
+): T | undefined {
   const wanted = name.toLowerCase();
   const rest = wanted.slice(wanted.indexOf('.'));
   const fits = (pattern: string): boolean =>
     pattern.startsWith('*.') ? wanted.includes('.') && pattern.slice(1) === rest : pattern === wanted;
-  return settings.names.find(({ pattern }) => fits(pattern))?.identity;
+  return names.find(({ pattern }) => fits(pattern));
 }

@@ -110,6 +110,7 @@ struct Connection {
   bool in_use = false;
   bool touched = false;  // on the list of those to write
   bool resume = false;   // on the list of those to parse on
+  bool unread = false;   // on the list of those to read without epoll
   bool read_paused = false;
   bool bulk = false;              // its newest request has a large body
   bool peer_closed = false;       // its end of the stream was read

@@ -119,7 +119,10 @@ void Core::HandleEvent(uint64_t data, uint32_t events) {
     Dispatch();
     c = connections_.Find(index, mark);
     if (c == nullptr || c->state == ConnectionState::kClosed) return;
-    if (!HasReadRoom(*c)) return;  // for events that come first: read next turn
+    if (!HasReadRoom(*c)) {  // for events that come first: read next turn
+      if (c->channel.more) ReadAgain(c);
+      return;
+    }
   }
   reader_->Read(c);
 }
@@ -127,10 +130,15 @@ void Core::HandleEvent(uint64_t data, uint32_t events) {
 void Core::ReadUnread() {
   std::vector<uint64_t> unread;
   unread.swap(unread_);
-  for (const uint64_t data : unread) HandleEvent(data, EPOLLIN);
+  for (const uint64_t data : unread) {
+    connections_.at(static_cast<uint32_t>(data))->unread = false;
+    HandleEvent(data, EPOLLIN);
+  }
 }
 
 void Core::ReadAgain(Connection* c) {
+  if (c->unread) return;
+  c->unread = true;
   unread_.push_back(EpollData(*c));
   Wake();
 }
@@ -315,7 +323,7 @@ void Core::AbortExchanges(Connection* c) {
 
 void Core::Linger(Connection* c) {
   if (!c->open()) return;
-  if (c->peer_closed) return Kill(c);
+  if (c->peer_closed) return Leave(c);
   AbortExchanges(c);
   c->spill.reset();
   if (c->parser != nullptr) GiveParser(c->parser);
@@ -364,6 +372,12 @@ void Core::EndAfterFlush(Connection* c) {
   if (c->out.empty()) return Kill(c);
   c->close_after_flush = true;
   UpdateDeadline(c);
+}
+
+void Core::Leave(Connection* c) {
+  // RFC 8446 §6.1: each side says that what it sent was all.
+  if (c->channel.session != nullptr) c->transport->ShutdownWrite(&c->channel);
+  Kill(c);
 }
 
 void Core::Kill(Connection* c) {

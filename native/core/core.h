@@ -183,6 +183,9 @@ class Core {
   // Send what is answered already, give up the rest, and close. The connection
   // stays valid until the end of the turn.
   void EndAfterFlush(Connection* connection);
+  // Close what the client has ended and has everything of. The connection stays
+  // valid until the end of the turn.
+  void Leave(Connection* connection);
   // Close now and tell JavaScript of every open exchange. The connection stays
   // valid until the end of the turn.
   void Kill(Connection* connection);

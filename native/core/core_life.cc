@@ -104,7 +104,7 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
   c->transport = &plain_;
   if (server->tls != nullptr) {
     c->transport = tls_.get();
-    tls_->Begin(*server->tls, &c->channel);
+    tls_->Begin(server->tls, &c->channel);
   }
   c->server = server;
   c->serial = ++connection_serial_;

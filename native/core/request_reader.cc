@@ -48,7 +48,11 @@ void RequestReader::Read(Connection* c) {
   if (n == kBroken) {
     if (c->server->is(kTellRefusals))
       TellRefusal(c, RefusalOf(Refusal::kNone), "", nullptr, nullptr);
-    return core_->Kill(c);
+    if (c->channel.session == nullptr) return core_->Kill(c);
+    // An alert has told the client what is wrong: bytes that nobody reads would
+    // have it destroyed by a reset.
+    core_->MakePlain(c);
+    return core_->Linger(c);
   }
   if (n == kForeign) {
     core_->MakePlain(c);
@@ -124,7 +128,7 @@ void RequestReader::OnEndOfStream(Connection* c) {
     return core_->Kill(c);
   }
   c->spill.reset();
-  if (c->in_flight == 0 && c->out.empty()) return core_->Kill(c);
+  if (c->in_flight == 0 && c->out.empty()) return core_->Leave(c);
   if (c->server->is(kNodeStyle) && !c->server->is(kHalfOpen)) return core_->EndAfterFlush(c);
   core_->UpdateDeadline(c);
 }
@@ -334,7 +338,7 @@ void RequestReader::ResumeReading(Connection* c) {
   c->read_paused = false;
   if (!c->open() || c->peer_closed) return;
   core_->Watch(c, c->epoll_events | EPOLLIN);
-  if (c->channel.more) core_->ReadAgain(c);
+  if (c->channel.more || c->channel.wants_write) core_->ReadAgain(c);
 }
 
 }  // namespace chaussette

@@ -47,12 +47,12 @@ void ResponseWriter::Write(Connection* c) {
     if (!c->out.empty()) break;
     FinishFront(c);
   }
-  const bool out = !c->out.empty() || c->channel.wants_write;
+  const bool out = !c->out.empty() || (c->channel.wants_write && !c->read_paused);
   const uint32_t out_bit = out ? static_cast<uint32_t>(EPOLLOUT) : 0;
   core_->Watch(c, (c->epoll_events & ~static_cast<uint32_t>(EPOLLOUT)) | out_bit);
   if (c->out.empty()) {
     if (c->close_after_flush) return c->cut ? core_->Kill(c) : core_->Linger(c);
-    if (c->in_flight == 0 && c->peer_closed) return core_->Kill(c);
+    if (c->in_flight == 0 && c->peer_closed) return core_->Leave(c);
     if (c->server->draining && c->idle()) return core_->Linger(c);
   }
   if (c->write_blocked && c->out.bytes() <= kWriteWindowBytes / 2) {

@@ -63,7 +63,7 @@ struct Server {
   uint32_t tag = 0;
   ServerLimits limits;
   std::vector<std::unique_ptr<Listener>> listeners;
-  std::unique_ptr<TlsContext> tls;  // nullptr: plain
+  std::shared_ptr<const TlsContext> tls;  // nullptr: plain
   uint32_t connections = 0;
   uint32_t in_flight = 0;
   bool draining = false;

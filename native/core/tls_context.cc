@@ -153,8 +153,13 @@ bool UseRules(SSL_CTX* context, const TlsOptions& options, std::string* problem)
   SSL_CTX_set_dh_auto(context, 1);
   // Sessions are resumed by tickets, which any worker with the same keys can read.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  constexpr unsigned char kSessionContext[] = "chaussette";
-  SSL_CTX_set_session_id_context(context, kSessionContext, sizeof(kSessionContext) - 1);
+  // What a ticket says of the client's certificate was judged by these rules; by
+  // others it is judged anew.
+  const std::string rules = options.authorities + (options.request_certificate ? "+" : "-") +
+                            (options.require_certificate ? "!" : "?");
+  unsigned char digest[SSL_MAX_SID_CTX_LENGTH];
+  CHECK(EVP_Digest(rules.data(), rules.size(), digest, nullptr, EVP_sha256(), nullptr) == 1);
+  SSL_CTX_set_session_id_context(context, digest, sizeof(digest));
   if (!options.ciphers.empty() && SSL_CTX_set_cipher_list(context, options.ciphers.c_str()) != 1) {
     *problem = Reason("the ciphers are not valid");
     return false;
@@ -226,10 +231,6 @@ std::unique_ptr<TlsContext> TlsContext::Create(const TlsOptions& options, std::s
 }
 
 TlsContext::~TlsContext() {
-  // Sessions that go on may not come back to an object that is gone. A handshake
-  // that has begun ends with the certificate that it began with.
-  SSL_CTX_set_tlsext_servername_callback(context_, nullptr);
-  SSL_CTX_set_alpn_select_cb(context_, nullptr, nullptr);
   SSL_CTX_free(context_);
 }
 

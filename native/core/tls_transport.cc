@@ -9,8 +9,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/check.h"
+#include "core/limits.h"
 #include "core/tls_context.h"
 
 namespace chaussette {
@@ -19,13 +21,23 @@ namespace {
 // The most plain bytes of one record (RFC 8446 §5.1).
 constexpr size_t kRecordBytes = SSL3_RT_MAX_PLAIN_LENGTH;
 
+// The type of the first record of every session (RFC 8446 §5.1).
+constexpr char kHandshakeRecord = 0x16;
+
 // What Channel::session points to.
 struct Session {
   SSL* ssl;
   const Channel* channel;
+  std::shared_ptr<const TlsContext> context;  // OpenSSL calls it back
+  // Bytes that this Read may still take from the socket: records that carry no
+  // data could keep it for ever.
+  size_t allowance = 0;
   // The last recv(2) filled less than it could: the socket is empty, and epoll
   // tells when it is not.
-  bool drained;
+  bool drained = false;
+  bool ended = false;    // recv(2) has come to the end of the stream
+  bool begun = false;    // at least one byte came
+  bool foreign = false;  // and it was none of TLS
 };
 
 Session* SessionOf(const Channel& channel) {
@@ -47,7 +59,7 @@ int BioWrite(BIO* bio, const char* data, int length) {
 int BioRead(BIO* bio, char* to, int room) {
   auto* session = static_cast<Session*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  if (session->drained) {
+  if (session->drained || session->allowance == 0) {
     BIO_set_retry_read(bio);
     return -1;
   }
@@ -57,17 +69,27 @@ int BioRead(BIO* bio, char* to, int room) {
   } while (n < 0 && errno == EINTR);
   if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_retry_read(bio);
   session->drained = n < 0 || (n > 0 && n < room);
+  session->ended = n == 0;
+  if (n <= 0) return static_cast<int>(n);
+  const auto taken = static_cast<size_t>(n);
+  session->allowance -= taken < session->allowance ? taken : session->allowance;
+  if (!session->begun) {
+    session->begun = true;
+    session->foreign = to[0] != kHandshakeRecord;
+    if (session->foreign) return -1;
+  }
   return static_cast<int>(n);
 }
 
-long BioControl(BIO*, int command, long, void*) {
+long BioControl(BIO* bio, int command, long, void*) {
+  if (command == BIO_CTRL_EOF) return static_cast<const Session*>(BIO_get_data(bio))->ended;
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-// Plain HTTP where a record should be.
-bool IsPlainHttp() {
-  const unsigned long code = ERR_peek_error();
-  return ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST;
+// The queue is the thread's, node:tls and node:crypto look into it too: what they
+// left would be taken for ours, and what we leave for theirs.
+void ClearErrors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
 }
 
 }  // namespace
@@ -85,11 +107,11 @@ TlsTransport::~TlsTransport() {
   BIO_meth_free(method_);
 }
 
-void TlsTransport::Begin(const TlsContext& context, Channel* channel) {
-  SSL* ssl = SSL_new(context.get());
+void TlsTransport::Begin(std::shared_ptr<const TlsContext> context, Channel* channel) {
+  SSL* ssl = SSL_new(context->get());
   BIO* bio = BIO_new(method_);
   CHECK(ssl != nullptr && bio != nullptr);
-  auto* session = new Session{ssl, channel, false};
+  auto* session = new Session{ssl, channel, std::move(context)};
   BIO_set_data(bio, session);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl, bio, bio);
@@ -104,36 +126,40 @@ ssize_t TlsTransport::Read(Channel* channel, char* to, size_t room) {
   channel->more = false;
   channel->wants_write = false;
   session->drained = false;
+  session->allowance = 2 * room;
   size_t total = 0;
+  ClearErrors();
   while (total < room) {
-    ERR_clear_error();
     size_t n = 0;
     if (SSL_read_ex(session->ssl, to + total, room - total, &n) == 1) {
       total += n;
-      continue;
+      if (!session->drained || SSL_has_pending(session->ssl) == 1) continue;
+      return static_cast<ssize_t>(total);
     }
     const int error = SSL_get_error(session->ssl, 0);
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
       channel->wants_write = error == SSL_ERROR_WANT_WRITE;
+      channel->more = error == SSL_ERROR_WANT_READ && !session->drained;
       return total > 0 ? static_cast<ssize_t>(total) : kWouldBlock;
     }
+    ClearErrors();
     if (total > 0) break;  // the end comes up again
     if (error == SSL_ERROR_ZERO_RETURN) return 0;
-    return IsPlainHttp() ? kForeign : kBroken;
+    return session->foreign ? kForeign : kBroken;
   }
   channel->more = true;
   return static_cast<ssize_t>(total);
 }
 
-// Returns as Write.
+// Returns as Write. What would need the rest of the client's handshake is kBroken.
 ssize_t TlsTransport::WriteRecord(Channel* channel, const char* data, size_t length) {
   SSL* ssl = SessionOf(*channel)->ssl;
-  // It would wait for the client's half of the handshake.
-  if (!SSL_is_init_finished(ssl)) return kBroken;
-  ERR_clear_error();
+  ClearErrors();
   size_t n = 0;
   if (SSL_write_ex(ssl, data, length, &n) == 1) return static_cast<ssize_t>(n);
-  return SSL_get_error(ssl, 0) == SSL_ERROR_WANT_WRITE ? kWouldBlock : kBroken;
+  const int error = SSL_get_error(ssl, 0);
+  ClearErrors();
+  return error == SSL_ERROR_WANT_WRITE ? kWouldBlock : kBroken;
 }
 
 // Small parts become one record. A record that could not be sent is offered again
@@ -167,22 +193,31 @@ ssize_t TlsTransport::Write(Channel* channel, const iovec* parts, int count) {
 }
 
 ssize_t TlsTransport::SendFile(Channel* channel, int file, off_t offset, size_t length) {
-  const size_t most = length < kRecordBytes ? length : kRecordBytes;
-  ssize_t n;
-  do {
-    n = pread(file, record_.get(), most, offset);
-  } while (n < 0 && errno == EINTR);
-  if (n <= 0) return kBroken;
-  return WriteRecord(channel, record_.get(), static_cast<size_t>(n));
+  size_t total = 0;
+  while (total < length && total < kSendBytesPerTurnMax) {
+    const size_t left = length - total;
+    ssize_t n;
+    do {
+      n = pread(file,
+                record_.get(),
+                left < kRecordBytes ? left : kRecordBytes,
+                offset + static_cast<off_t>(total));
+    } while (n < 0 && errno == EINTR);
+    n = n > 0 ? WriteRecord(channel, record_.get(), static_cast<size_t>(n)) : kBroken;
+    if (n == kBroken) return kBroken;
+    if (n == kWouldBlock) break;
+    total += static_cast<size_t>(n);
+  }
+  return total > 0 ? static_cast<ssize_t>(total) : kWouldBlock;
 }
 
 // The closing alert is one record; when the socket has no room even for that, the
 // end of the stream has to do.
 void TlsTransport::ShutdownWrite(Channel* channel) {
   SSL* ssl = SessionOf(*channel)->ssl;
-  ERR_clear_error();
+  ClearErrors();
   if (SSL_is_init_finished(ssl)) SSL_shutdown(ssl);
-  ERR_clear_error();
+  ClearErrors();
   shutdown(channel->fd, SHUT_WR);
 }
 
@@ -193,7 +228,7 @@ void TlsTransport::Release(Channel* channel) {
   channel->more = channel->wants_write = false;
   SSL_free(session->ssl);
   delete session;
-  ERR_clear_error();
+  ClearErrors();
 }
 
 bool TlsTransport::Describe(const Channel& channel, TlsSession* to) const {

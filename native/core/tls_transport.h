@@ -39,12 +39,12 @@ class TlsTransport final : public Transport {
   TlsTransport& operator=(const TlsTransport&) = delete;
 
   // The server's side of a session on `channel`, which keeps it.
-  void Begin(const TlsContext& context, Channel* channel);
+  void Begin(std::shared_ptr<const TlsContext> context, Channel* channel);
   // False before the handshake is complete.
   bool Describe(const Channel& channel, TlsSession* session) const;
 
-  // kForeign: the client began with plain HTTP. What it sent is lost; plain
-  // bytes may be written after Release.
+  // kForeign: the client does not speak TLS. What it sent is lost; plain bytes may
+  // be written after Release.
   ssize_t Read(Channel* channel, char* to, size_t room) override;
   ssize_t Write(Channel* channel, const iovec* parts, int count) override;
   ssize_t SendFile(Channel* channel, int file, off_t offset, size_t length) override;
