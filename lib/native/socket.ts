@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import { STATUS_CODES } from 'node:http';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { defineValues } from './base.js';
@@ -173,6 +172,7 @@ export class NativeSocket extends SocketFacts {
   fail(error: Error, status: number): void {
     if (this[kServer].dropIn?.server.emit('clientError', error, this) === true) return;
     if (this.writable && this.#front?.headSent !== true) {
+      const { STATUS_CODES } = createRequire(import.meta.url)('node:http') as typeof import('node:http');
       this.write(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n\r\n`);
     }
     this.end();
