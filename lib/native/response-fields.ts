@@ -1,7 +1,8 @@
 import { OutgoingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import { defineValues } from './base.js';
 import { kExchange } from './request.js';
-import { inform, NativeResponse } from './response.js';
+import { NativeResponse } from './response.js';
+import { inform } from './response-info.js';
 import {
   closed,
   ended,

@@ -8,6 +8,7 @@ import { sendPipedFile } from './piped-file.js';
 import { kExchange, type NativeRequest } from './request.js';
 import { closeCut, emitClose, emitFinish, justEnded, kNextEnd } from './response-end.js';
 import { type HeaderValue, ResponseHeaders, toPairs } from './response-headers.js';
+import { inform } from './response-info.js';
 import {
   badReason,
   type Callback,
@@ -353,31 +354,12 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   }
 }
 
-/** An informational response. Node's own method checks what it is given and writes a head, which is read here. */
-export function inform(response: NativeResponse, name: string, args: unknown[]): void {
-  const writer = {
-    _header: response[kState] === open ? null : 'sent',
-    writeInformation: node['writeInformation'],
-    _isLenientHeaderValidation: () => false,
-    _writeRaw: (head: string) => response[kExchange].respondInfo(Number(head.slice(9, 12)), readFields(head)),
-  };
-  pass(writer, name, args);
-}
-
 const { write: ownWrite, end: ownEnd } = NativeResponse.prototype;
 
 function encode(chunk: Chunk, encoding: unknown): Chunk {
   if (typeof chunk !== 'string' || typeof encoding !== 'string') return chunk;
   const name = encoding.toLowerCase();
   return name === 'utf8' || name === 'utf-8' ? chunk : Buffer.from(chunk, encoding as BufferEncoding);
-}
-
-/** Name and value in turn, of a head that ends with an empty line. */
-function readFields(head: string): string[] {
-  return head
-    .split('\r\n')
-    .slice(1, -2)
-    .flatMap((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]);
 }
 
 /** Fields that every response has from the start; the order is that of the hidden class. */

@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { BackendServer, Limits, ListeningSocket } from '../backends/backend.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
 import type { Server } from './create-server.js';
+import type { DropIn, RefusedRequest } from './drop-in.js';
 import type { NativeExchange } from './exchange.js';
 import {
   addon,
@@ -23,7 +24,7 @@ import { isWatched, watch } from './observe.js';
 import { currentOffer } from './offer.js';
 import { nodeDefaults, type ServerSettings } from './server-options.js';
 import { socketAt } from './socket.js';
-import { type DropIn, NativeServer, type RefusedRequest } from './turn.js';
+import { NativeServer } from './turn.js';
 
 /** What a Server has on the native core: its listener there, and the way from there to its events.
  *

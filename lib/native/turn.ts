@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { BackendServer, Limits, ListeningSocket, OpenRequest } from '../backends/backend.js';
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
@@ -6,31 +5,25 @@ import { Admission } from './admission.js';
 import type { NativeLimits, NativeStats, NativeTls } from './binding.js';
 import { bodyBlocks } from './body.js';
 import { slots } from './commands.js';
+import { type DropIn, onConnection } from './drop-in.js';
 import { exchanges, NativeExchange } from './exchange.js';
 import { TurnText } from './head.js';
 import {
   addon,
-  arena,
   control,
   controlHandled,
   eventAbort,
   eventBody,
-  eventBytes,
   eventClosed,
   eventConnection,
   eventDrain,
-  eventDropped,
   eventFlushed,
   eventHalfClosed,
   eventIdle,
   eventProblem,
-  eventRefused,
   eventRequest,
-  eventTimeout,
   memory,
-  recordBodyOffset,
   recordCode,
-  recordConnection,
   recordGeneration,
   recordHeadLength,
   recordHeadOffset,
@@ -38,14 +31,12 @@ import {
   recordKind,
   recordServer,
   records,
-  recordTargetOffset,
   recordWords,
   writeWindowBytes,
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { problems } from './problems.js';
-import type { ServerSettings } from './server-options.js';
-import { connectionClosed, connectionRead } from './socket.js';
+import { connectionClosed } from './socket.js';
 import { TakenSockets } from './taken-sockets.js';
 
 // The receiving half of the turn: the core calls `onTurn` once with every request and event that is ready.
@@ -60,37 +51,6 @@ let refs = 0;
 
 /** Makes the pair of the node interface; lib/native/node-pair.ts has it. */
 export type PairFactory = (exchange: NativeExchange) => NativePair;
-
-/** What a server adds that stands in place of one of node:http. */
-export interface DropIn {
-  readonly server: { emit(event: string, ...args: unknown[]): boolean };
-  readonly settings: ServerSettings;
-  /** It serves on the sockets of the command. */
-  readonly isOffered: boolean;
-  /** Bits of ServerStyle. */
-  readonly style: number;
-  /** A connection has come, and somebody listens. */
-  connected(connection: number): void;
-  /** A connection was idle too long, and somebody listens. */
-  timedOut(connection: number): void;
-  /** One connection too many has come. @param fd To close. */
-  dropped(fd: number): void;
-  /** A request is bad, and somebody listens. */
-  refused(connection: number, refusal: RefusedRequest): void;
-  /** Serve a socket that the core has let go. */
-  adopt(socket: Socket): void;
-}
-
-/** Why the core does not take what came on a connection. */
-export interface RefusedRequest {
-  /** Of the answer that is due. */
-  readonly status: number;
-  /** Code and reason; empty when the connection broke. */
-  readonly text: string;
-  /** What was received last, and how much of it is good. */
-  readonly packet: Buffer | undefined;
-  readonly parsed: number;
-}
 
 /** One server of the native backend: its tag in the core, and its way to the application.
  *
@@ -333,7 +293,7 @@ function onEvent(r: number): void {
     return;
   }
   if (kind >= eventConnection) {
-    onConnection(kind, r);
+    onConnection(servers[records[r + recordServer] as number]?.dropIn, kind, r);
     return;
   }
   const exchange = exchanges[records[r + recordIndex] as number];
@@ -343,32 +303,4 @@ function onEvent(r: number): void {
   else if (kind === eventDrain) exchange.scope.runInAsyncScope(exchange.drainRecord, exchange);
   else if (kind === eventFlushed) exchange.scope.runInAsyncScope(exchange.flushedRecord, exchange);
   else if (kind === eventHalfClosed) exchange.scope.runInAsyncScope(exchange.halfClosedRecord, exchange);
-}
-
-/** What is told of a connection to who listens for it. */
-function onConnection(kind: number, r: number): void {
-  if (kind === eventBytes) {
-    connectionRead(records[r + recordConnection] as number, bytesAt(r + recordBodyOffset));
-    return;
-  }
-  const dropIn = servers[records[r + recordServer] as number]?.dropIn;
-  const code = records[r + recordCode] as number;
-  if (kind === eventDropped && dropIn === undefined) addon.close(code);
-  else if (kind === eventDropped) dropIn?.dropped(code);
-  else if (kind === eventConnection) dropIn?.connected(code);
-  else if (kind === eventTimeout) dropIn?.timedOut(code);
-  else if (kind === eventRefused) {
-    dropIn?.refused(records[r + recordConnection] as number, {
-      status: code,
-      text: bytesAt(r + recordBodyOffset).toString('latin1'),
-      packet: (records[r + recordHeadLength] as number) > 0 ? bytesAt(r + recordHeadOffset) : undefined,
-      parsed: records[r + recordTargetOffset] as number,
-    });
-  }
-}
-
-/** A copy of the bytes whose offset and length are at `at` and behind it. */
-function bytesAt(at: number): Buffer {
-  const offset = records[at] as number;
-  return Buffer.from(arena.subarray(offset, offset + (records[at + 1] as number)));
 }

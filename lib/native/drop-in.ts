@@ -1,0 +1,75 @@
+import type { Socket } from 'node:net';
+import {
+  addon,
+  arena,
+  eventBytes,
+  eventConnection,
+  eventDropped,
+  eventRefused,
+  eventTimeout,
+  recordBodyOffset,
+  recordCode,
+  recordConnection,
+  recordHeadLength,
+  recordHeadOffset,
+  records,
+  recordTargetOffset,
+} from './layout.js';
+import type { ServerSettings } from './server-options.js';
+import { connectionRead } from './socket.js';
+
+/** What a server adds that stands in place of one of node:http. */
+export interface DropIn {
+  readonly server: { emit(event: string, ...args: unknown[]): boolean };
+  readonly settings: ServerSettings;
+  /** Bits of ServerStyle. */
+  readonly style: number;
+  /** A connection has come, and somebody listens. */
+  connected(connection: number): void;
+  /** A connection was idle too long, and somebody listens. */
+  timedOut(connection: number): void;
+  /** One connection too many has come. @param fd To close. */
+  dropped(fd: number): void;
+  /** A request is bad, and somebody listens. */
+  refused(connection: number, refusal: RefusedRequest): void;
+  /** Serve a socket that the core has let go. */
+  adopt(socket: Socket): void;
+}
+
+/** Why the core does not take what came on a connection. */
+export interface RefusedRequest {
+  /** Of the answer that is due. */
+  readonly status: number;
+  /** Code and reason; empty when the connection broke. */
+  readonly text: string;
+  /** What was received last, and how much of it is good. */
+  readonly packet: Buffer | undefined;
+  readonly parsed: number;
+}
+
+/** @internal What the core tells of a connection. @param r Index of the first word of the record. */
+export function onConnection(dropIn: DropIn | undefined, kind: number, r: number): void {
+  if (kind === eventBytes) {
+    connectionRead(records[r + recordConnection] as number, bytesAt(r + recordBodyOffset));
+    return;
+  }
+  const code = records[r + recordCode] as number;
+  if (kind === eventDropped && dropIn === undefined) addon.close(code);
+  else if (kind === eventDropped) dropIn?.dropped(code);
+  else if (kind === eventConnection) dropIn?.connected(code);
+  else if (kind === eventTimeout) dropIn?.timedOut(code);
+  else if (kind === eventRefused) {
+    dropIn?.refused(records[r + recordConnection] as number, {
+      status: code,
+      text: bytesAt(r + recordBodyOffset).toString('latin1'),
+      packet: (records[r + recordHeadLength] as number) > 0 ? bytesAt(r + recordHeadOffset) : undefined,
+      parsed: records[r + recordTargetOffset] as number,
+    });
+  }
+}
+
+/** A copy of the bytes whose offset and length are at `at` and behind it. */
+function bytesAt(at: number): Buffer {
+  const offset = records[at] as number;
+  return Buffer.from(arena.subarray(offset, offset + (records[at + 1] as number)));
+}
