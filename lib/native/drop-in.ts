@@ -22,6 +22,8 @@ import { connectionRead } from './socket.js';
 export interface DropIn {
   readonly server: { emit(event: string, ...args: unknown[]): boolean };
   readonly settings: ServerSettings;
+  /** It serves on the sockets of the command. */
+  readonly isOffered: boolean;
   /** Bits of ServerStyle. */
   readonly style: number;
   /** A connection has come, and somebody listens. */
@@ -72,4 +74,20 @@ export function onConnection(dropIn: DropIn | undefined, kind: number, r: number
 function bytesAt(at: number): Buffer {
   const offset = records[at] as number;
   return Buffer.from(arena.subarray(offset, offset + (records[at + 1] as number)));
+}
+
+/** The error of 'clientError', as node:http makes it. */
+export function parseError({ text, packet, parsed }: RefusedRequest): Error {
+  if (text === '') {
+    return Object.assign(new Error('read ECONNRESET'), { errno: -104, code: 'ECONNRESET', syscall: 'read' });
+  }
+  const space = text.indexOf(' ');
+  const code = text.slice(0, space);
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return Object.assign(new Error('Request timeout'), { code });
+  const error = new Error(`Parse Error: ${text.slice(space + 1)}`);
+  return Object.assign(error, {
+    ...(packet === undefined ? {} : { rawPacket: packet, bytesParsed: parsed }),
+    code,
+    reason: text.slice(space + 1),
+  });
 }

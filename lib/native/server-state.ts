@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { BackendServer, Limits, ListeningSocket } from '../backends/backend.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
 import type { Server } from './create-server.js';
-import type { DropIn, RefusedRequest } from './drop-in.js';
+import { type DropIn, parseError, type RefusedRequest } from './drop-in.js';
 import type { NativeExchange } from './exchange.js';
 import {
   addon,
@@ -371,22 +371,6 @@ const neverMs = 0xffffffff;
 
 function isHostless(req: IncomingMessage): boolean {
   return req.httpVersionMinor === 1 && req.headers.host === undefined;
-}
-
-/** The error of 'clientError', as node:http makes it. */
-function parseError({ text, packet, parsed }: RefusedRequest): Error {
-  if (text === '') {
-    return Object.assign(new Error('read ECONNRESET'), { errno: -104, code: 'ECONNRESET', syscall: 'read' });
-  }
-  const space = text.indexOf(' ');
-  const code = text.slice(0, space);
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return Object.assign(new Error('Request timeout'), { code });
-  const error = new Error(`Parse Error: ${text.slice(space + 1)}`);
-  return Object.assign(error, {
-    ...(packet === undefined ? {} : { rawPacket: packet, bytesParsed: parsed }),
-    code,
-    reason: text.slice(space + 1),
-  });
 }
 
 function notRunning(): Error {
