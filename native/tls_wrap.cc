@@ -15,6 +15,10 @@ std::string Bytes(const Napi::Object& options, const char* name) {
   return std::string(bytes.Data(), bytes.Length());
 }
 
+Napi::Value ExportBytes(Napi::Env env, const std::string& bytes) {
+  return Napi::Buffer<char>::Copy(env, bytes.data(), bytes.size());
+}
+
 int Number(const Napi::Object& options, const char* name) {
   const Napi::Value value = options.Get(name);
   return value.IsNumber() ? value.As<Napi::Number>().Int32Value() : 0;
@@ -83,8 +87,13 @@ Napi::Value ExportTlsSession(Napi::Env env, const TlsSession& session) {
   exported.Set("serverName", session.server_name);
   exported.Set("resumed", session.resumed);
   exported.Set("verifyError", static_cast<double>(session.verify_error));
-  const std::string& der = session.certificate;
-  exported.Set("certificate", Napi::Buffer<char>::Copy(env, der.data(), der.size()));
+  exported.Set("certificateAsked", session.certificate_asked);
+  Napi::Array certificates = Napi::Array::New(env);
+  for (const std::string& der : session.certificates) {
+    certificates.Set(certificates.Length(), ExportBytes(env, der));
+  }
+  exported.Set("certificates", certificates);
+  exported.Set("ownCertificate", ExportBytes(env, session.own_certificate));
   return exported;
 }
 

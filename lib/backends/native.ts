@@ -36,7 +36,8 @@ async function start(
   ]);
   const server = new NativeServer(sockets, served.handler, limits, reporter, served.createPair);
   if (tls === undefined || tlsModule === undefined) return server;
-  const setTls = (settings: TlsSettings): void => server.useTls(tlsModule.nativeTls(settings));
+  const { nativeTls, NativeTlsSocket } = tlsModule;
+  const setTls = (settings: TlsSettings): void => server.useTls(nativeTls(settings), NativeTlsSocket);
   try {
     setTls(tls);
   } catch (error) {

@@ -131,8 +131,12 @@ export interface NativeTlsSession {
   readonly resumed: boolean;
   /** X509_V_ERR_*; 0: the certificate is believed, or there is none. */
   readonly verifyError: number;
-  /** Of the client, DER; empty: none. */
-  readonly certificate: Buffer;
+  /** The client was asked for a certificate. */
+  readonly certificateAsked: boolean;
+  /** Of the client, each followed by its issuer; DER. */
+  readonly certificates: readonly Buffer[];
+  /** The one that the client was shown. */
+  readonly ownCertificate: Buffer;
 }
 
 /** Functions of the core; one core for each thread. Ids that are stale do nothing. */

@@ -16,7 +16,8 @@ export function socketOf(exchange: NativeExchange): NativeSocket {
   let socket = sockets.get(exchange.connection);
   if (socket === undefined) {
     becomeSocket();
-    socket = new NativeSocket(exchange.connection, exchange.server);
+    const { connection, server } = exchange;
+    socket = new (server.SecureSocket ?? NativeSocket)(connection, server);
     if (exchange.live) exchange.watchEnd();
     if (exchange.live || addon.watchConnection(exchange.connection)) {
       sockets.set(exchange.connection, socket);
@@ -32,7 +33,7 @@ export function socketAt(connection: number, server: NativeServer): NativeSocket
   let socket = sockets.get(connection);
   if (socket === undefined) {
     becomeSocket();
-    socket = new NativeSocket(connection, server);
+    socket = new (server.SecureSocket ?? NativeSocket)(connection, server);
     if (addon.watchConnection(connection)) sockets.set(connection, socket);
   }
   return socket;

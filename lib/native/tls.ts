@@ -2,6 +2,8 @@ import { DEFAULT_CIPHERS } from 'node:tls';
 import { type TlsIdentity, type TlsSettings, ticketKeys } from '../tls/settings.js';
 import type { NativeTls } from './binding.js';
 
+export { NativeTlsSocket } from './tls-socket.js';
+
 /** Bytes of OpenSSL's ticket keys: a name, and two keys. */
 const ticketKeyBytes = 80;
 const versions = { 'TLSv1.2': 0x0303, 'TLSv1.3': 0x0304 } as const;

@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import type { Endpoint } from '../exchange.js';
 import type { RequestBody } from './body.js';
 import { addon } from './layout.js';
+import { addTlsFacts } from './tls-facts.js';
 
 /** A connection that speaks another protocol through the core, since its bytes are encrypted there: what
  *  `Exchange.takeOver` gives in place of a socket of Node's own. `end()` closes both ways: what the client still sends
@@ -10,7 +11,8 @@ import { addon } from './layout.js';
  *  Lifetime: from takeOver until the connection has closed. */
 export class TunnelSocket extends Duplex {
   readonly encrypted = true;
-  readonly #connection: number;
+  /** @internal Its number. */
+  readonly tlsConnection: number;
   readonly #body: RequestBody;
   readonly #remote: Endpoint;
   readonly #local: Endpoint;
@@ -24,7 +26,7 @@ export class TunnelSocket extends Duplex {
   /** @param connection Its number. @param body What the client sends. */
   constructor(connection: number, body: RequestBody, remote: Endpoint, local: Endpoint) {
     super({ allowHalfOpen: true });
-    this.#connection = connection;
+    this.tlsConnection = connection;
     this.#body = body;
     this.#remote = remote;
     this.#local = local;
@@ -72,19 +74,19 @@ export class TunnelSocket extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     this.#restartTimer();
-    if (addon.writeConnection(this.#connection, chunk)) callback();
+    if (addon.writeConnection(this.tlsConnection, chunk)) callback();
     else this.#afterDrain = callback;
   }
 
   override _final(callback: (error?: Error | null) => void): void {
     this.#ending = true;
-    addon.endConnection(this.#connection, false);
+    addon.endConnection(this.tlsConnection, false);
     callback();
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     clearTimeout(this.#timer);
-    if (!this.#gone) addon.endConnection(this.#connection, true);
+    if (!this.#gone) addon.endConnection(this.tlsConnection, true);
     callback(error);
   }
 
@@ -139,3 +141,5 @@ export class TunnelSocket extends Duplex {
     return this;
   }
 }
+
+addTlsFacts(TunnelSocket.prototype);

@@ -36,7 +36,7 @@ import {
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { problems } from './problems.js';
-import { connectionClosed } from './socket.js';
+import { connectionClosed, type NativeSocket } from './socket.js';
 import { TakenSockets } from './taken-sockets.js';
 
 // The receiving half of the turn: the core calls `onTurn` once with every request and event that is ready.
@@ -61,8 +61,8 @@ export class NativeServer implements BackendServer {
   readonly handler: Handler;
   readonly admission: Admission | undefined;
   readonly dropIn: DropIn | undefined;
-  /** It speaks TLS. */
-  secure = false;
+  /** Of `req.socket`, when it speaks TLS. */
+  SecureSocket: typeof NativeSocket | undefined;
   /** Unsent bytes above which write() returns false. */
   readonly highWaterMark: number;
   /** Writing a body where there is none is an error. */
@@ -147,12 +147,17 @@ export class NativeServer implements BackendServer {
     addon.closeIdle(this.#tag);
   }
 
+  get secure(): boolean {
+    return this.SecureSocket !== undefined;
+  }
+
   /** Speak TLS with connections from now on.
+   *  @param SecureSocket Of `req.socket`.
    *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE when OpenSSL refuses something of it. */
-  useTls(settings: NativeTls): void {
+  useTls(settings: NativeTls, SecureSocket: typeof NativeSocket): void {
     const problem = addon.setTls(this.#tag, settings);
     if (problem !== '') throw new ChaussetteError('CHAUSSETTE_ERR_USAGE', `TLS cannot be set up: ${problem}`);
-    this.secure = true;
+    this.SecureSocket = SecureSocket;
   }
 
   setLimits(limits: Limits, requestsMax = 0): void {

@@ -48,8 +48,8 @@ export function findName<T extends { readonly pattern: string }>(
   name: string,
 ): T | undefined {
   const wanted = name.toLowerCase();
-  const rest = wanted.slice(wanted.indexOf('.'));
+  const dot = wanted.indexOf('.');
   const fits = (pattern: string): boolean =>
-    pattern.startsWith('*.') ? wanted.includes('.') && pattern.slice(1) === rest : pattern === wanted;
+    pattern.startsWith('*.') ? dot > 0 && pattern.slice(1) === wanted.slice(dot) : pattern === wanted;
   return names.find(({ pattern }) => fits(pattern));
 }

@@ -86,6 +86,14 @@ long BioControl(BIO* bio, int command, long, void*) {
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
+std::string Der(const X509* certificate) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509(certificate, &der);
+  std::string text(reinterpret_cast<char*>(der), size > 0 ? static_cast<size_t>(size) : 0);
+  OPENSSL_free(der);
+  return text;
+}
+
 // The queue is the thread's, node:tls and node:crypto look into it too: what they
 // left would be taken for ours, and what we leave for theirs.
 void ClearErrors() {
@@ -247,13 +255,16 @@ bool TlsTransport::Describe(const Channel& channel, TlsSession* to) const {
   to->server_name = name != nullptr ? name : "";
   to->resumed = SSL_session_reused(ssl) == 1;
   to->verify_error = SSL_get_verify_result(ssl);
-  X509* certificate = SSL_get1_peer_certificate(ssl);
-  if (certificate == nullptr) return true;
-  unsigned char* der = nullptr;
-  const int size = i2d_X509(certificate, &der);
-  if (size > 0) to->certificate.assign(reinterpret_cast<char*>(der), static_cast<size_t>(size));
-  OPENSSL_free(der);
-  X509_free(certificate);
+  to->certificate_asked = SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE;
+  if (const X509* own = SSL_get_certificate(ssl)) to->own_certificate = Der(own);
+  const X509* shown = SSL_get0_peer_certificate(ssl);
+  if (shown == nullptr) return true;
+  to->certificates.push_back(Der(shown));
+  // A resumed session knows only the first.
+  const STACK_OF(X509)* chain = SSL_get0_verified_chain(ssl);
+  for (int i = 1; i < sk_X509_num(chain); i++) {
+    to->certificates.push_back(Der(sk_X509_value(chain, i)));
+  }
   return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/transport.h"
 
@@ -21,8 +22,11 @@ struct TlsSession {
   std::string cipher_version;
   std::string application;  // by ALPN; empty: none
   std::string server_name;  // by SNI; empty: none
-  std::string certificate;  // of the client, DER; empty: none
-  long verify_error = 0;    // X509_V_ERR_*; 0: believed
+  // Of the client, each followed by its issuer, as far as they are known; DER.
+  std::vector<std::string> certificates;
+  std::string own_certificate;  // DER
+  long verify_error = 0;        // X509_V_ERR_*; 0: believed, or none
+  bool certificate_asked = false;
   bool resumed = false;
 };
 
