@@ -21,7 +21,7 @@ export class TestAuthority {
       '-out',
       'ca.pem',
       '-days',
-      '2',
+      '60',
       '-subj',
       `/CN=${name}`,
     ]);
@@ -29,7 +29,7 @@ export class TestAuthority {
   }
 
   /** @param names DNS names and IP addresses. @param days Until it ends; below 0: it has ended. */
-  sign(names: readonly string[], days = 2): TlsIdentity {
+  sign(names: readonly string[], days = 30): TlsIdentity {
     const serial = String(this.#serial++);
     const alternatives = names.map((name) => (/^[0-9.]+$/.test(name) ? `IP:${name}` : `DNS:${name}`));
     writeFileSync(join(this.#directory, 'extensions'), `subjectAltName=${alternatives.join(',')}\n`);

@@ -1,5 +1,6 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 
 /** One request that was not answered as it should have been. */
 export interface LoadFailure {
@@ -39,20 +40,27 @@ export class Load {
   readonly byThread = new Map<number, number>();
   private readonly target: NetConnectOpts;
   private readonly path: string;
+  private readonly secure: ConnectionOptions | undefined;
   private readonly loops: Promise<void>[] = [];
   private readonly clients = new Set<Client>();
   private readonly waiting: { readonly met: () => boolean; readonly resolve: () => void }[] = [];
   private stopped = false;
   private token = 0;
 
-  /** @param path Where to; `token=` is added to it. */
+  /** @param path Where to; `token=` is added to it. @param secure Over TLS. */
   constructor(
     t: TestContext,
     target: NetConnectOpts,
-    options: { readonly keepAlive: number; readonly fresh: number; readonly path?: string },
+    options: {
+      readonly keepAlive: number;
+      readonly fresh: number;
+      readonly path?: string;
+      readonly secure?: ConnectionOptions;
+    },
   ) {
     this.target = target;
     this.path = options.path ?? '/?';
+    this.secure = options.secure;
     t.after(() => this.cut());
     for (let n = 0; n < options.keepAlive; n += 1) this.loops.push(this.loop(true));
     for (let n = 0; n < options.fresh; n += 1) this.loops.push(this.loop(false));
@@ -106,7 +114,7 @@ export class Load {
   private async loop(keepAlive: boolean): Promise<void> {
     let again: string | undefined;
     while (!this.stopped || again !== undefined) {
-      const client = new Client(this.target);
+      const client = new Client(this.target, this.secure);
       this.clients.add(client);
       do {
         const token: string = again ?? String(++this.token);
@@ -159,8 +167,8 @@ class Client {
   private orderly = false;
   private wake: (() => void) | undefined;
 
-  constructor(target: NetConnectOpts) {
-    this.socket = connect(target);
+  constructor(target: NetConnectOpts, secure: ConnectionOptions | undefined) {
+    this.socket = secure === undefined ? connect(target) : connectTls({ ...target, ...secure });
     this.socket.setEncoding('latin1');
     this.socket.on('connect', () => {
       this.port = this.socket.localPort ?? 0;
