@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { Row, ServerSpec } from './rows.js';
 import { BenchServer } from './server.js';
 import { type LoadSample, runWrk } from './wrk.js';
@@ -53,7 +54,7 @@ async function measureLoad(row: Row, pace: Pace): Promise<ServerResult[]> {
   const servers: BenchServer[] = [];
   const samples = new Map<BenchServer, LoadSample[]>();
   try {
-    for (const spec of row.servers) servers.push(await BenchServer.start(spec, row.path));
+    for (const spec of row.servers) servers.push(await BenchServer.start(spec, row));
     for (const server of servers) {
       await server.check(row);
       await runWrk(server, row, pace.warmUpSeconds);
@@ -75,7 +76,7 @@ async function measureStart(row: Row, pace: Pace): Promise<ServerResult[]> {
   // The first round fills the page cache and is not counted.
   for (let round = 0; round <= pace.starts; round += 1) {
     for (const [spec, list] of times) {
-      const server = await BenchServer.start(spec, row.path);
+      const server = await BenchServer.start(spec, row);
       if (round > 0) list.push(server.firstAnswerMs);
       else await server.check(row);
       await server.stop();
@@ -94,7 +95,7 @@ async function measureMemory(row: Row, pace: Pace): Promise<ServerResult[]> {
 
 /** Growth of the process by so many connections that were answered once and are kept. */
 async function idleConnectionBytes(spec: ServerSpec, row: Row, count: number): Promise<number> {
-  const server = await BenchServer.start(spec, row.path);
+  const server = await BenchServer.start(spec, row);
   const sockets: Socket[] = [];
   try {
     await server.check(row);
@@ -121,7 +122,8 @@ async function settledMemory(server: BenchServer): Promise<number> {
 }
 
 async function keep(server: BenchServer, row: Row): Promise<Socket> {
-  const socket = connect({ host: '127.0.0.1', port: server.port });
+  const at = { host: '127.0.0.1', port: server.port };
+  const socket = server.secure ? connectTls({ ...at, rejectUnauthorized: false }) : connect(at);
   socket.write(`GET ${row.path} HTTP/1.1\r\nHost: bench\r\n\r\n`);
   await once(socket, 'data');
   return socket;

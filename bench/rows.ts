@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { certificate } from './certificate.js';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -35,6 +36,8 @@ export interface Row {
   readonly check: { readonly method: 'GET' | 'POST'; readonly body?: string; readonly answer: string };
   /** A file of bench/wrk and its arguments. */
   readonly script?: readonly string[];
+  /** Over TLS, with bench/certificate.ts. */
+  readonly secure?: boolean;
   readonly budgets: readonly Budget[];
   /** The first is ours, on the native backend. */
   readonly servers: readonly ServerSpec[];
@@ -54,6 +57,20 @@ function ours(backend: 'native' | 'http', application: string, flags: readonly s
       ...(application === 'wsgi' ? ['--interface', 'wsgi'] : []),
       ...['--log-level', 'warning', `bench/apps/${application}.js:app`],
     ],
+  };
+}
+
+/** The same over TLS: options of ours, variables for `plain`. */
+function overTls(spec: ServerSpec): ServerSpec {
+  return {
+    name: spec.name === 'node:http' ? 'node:https' : spec.name,
+    command: (port) => {
+      const { cert, key } = certificate();
+      const command = spec.command(port);
+      return spec.name === 'node:http'
+        ? [...command, cert, key]
+        : [...command, '--tls-cert', cert, '--tls-key', key];
+    },
   };
 }
 
@@ -193,6 +210,13 @@ export function rows(): Row[] {
     ...hellos(),
     ...pipelined(),
     ...frameworks(),
+    load({
+      name: 'tls',
+      title: 'hello over TLS, fetch',
+      secure: true,
+      budgets: [cpu(0.45, 'node:https')],
+      servers: [ours('native', 'fetch'), ours('http', 'fetch'), plain('node:http', 'node')].map(overTls),
+    }),
     job('post-1k', 'POST 1 KiB, echoed', '/echo', 1024, kibibyte, 0.6),
     job('post-64k', 'POST 64 KiB, echoed', '/echo', 65_536, kibibyte.repeat(64), 0.7),
     job('upload-1m', 'upload of 1 MiB, counted', '/count', 1_048_576, '1048576', 0.3),
@@ -230,6 +254,22 @@ export function rows(): Row[] {
         ours('http', 'node', collect),
         plain('node:http', 'node', collect),
       ],
+    },
+    {
+      ...load({
+        name: 'memory-tls',
+        title: 'memory of one idle keep-alive connection over TLS',
+        secure: true,
+        budgets: [],
+        servers: [],
+      }),
+      method: 'memory',
+      budgets: [{ measure: 'memory', limit: 0.5, than: 'node:https' }],
+      servers: [
+        ours('native', 'node', collect),
+        ours('http', 'node', collect),
+        plain('node:http', 'node', collect),
+      ].map(overTls),
     },
   ];
 }

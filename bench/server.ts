@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { request as requestTls } from 'node:https';
 import { createServer } from 'node:net';
 import { type Row, root, type ServerSpec } from './rows.js';
 
@@ -23,13 +24,15 @@ const microsecondsPerTick = 10_000;
 export class BenchServer {
   readonly spec: ServerSpec;
   readonly port: number;
+  readonly secure: boolean;
   private readonly child: ChildProcess;
   /** Milliseconds from exec to the first answer. */
   firstAnswerMs = 0;
   private output = '';
   private ended = false;
 
-  private constructor(spec: ServerSpec, port: number) {
+  private constructor(spec: ServerSpec, port: number, secure: boolean) {
+    this.secure = secure;
     this.spec = spec;
     this.port = port;
     const pinned = ['-c', String(serverCore), ...spec.command(port)];
@@ -51,10 +54,10 @@ export class BenchServer {
 
   /** Start a server and wait for its first answer, which is not looked at.
    *  @throws with what it printed, when it ends or does not answer within 20 s. */
-  static async start(spec: ServerSpec, path: string): Promise<BenchServer> {
+  static async start(spec: ServerSpec, { path, secure = false }: Row): Promise<BenchServer> {
     const port = await freePort();
     const began = performance.now();
-    const server = new BenchServer(spec, port);
+    const server = new BenchServer(spec, port, secure);
     const deadline = began + 20_000;
     try {
       while (!(await server.answers(path))) {
@@ -110,8 +113,8 @@ export class BenchServer {
 
   async ask(path: string, method = 'GET', body?: string): Promise<{ status: number; body: string }> {
     const { promise, resolve, reject } = settle<{ status: number; body: string }>();
-    const at = { host: '127.0.0.1', port: this.port, path, method, agent: false };
-    const outgoing = request(at, (response) => {
+    const at = { host: '127.0.0.1', port: this.port, path, method, agent: false, rejectUnauthorized: false };
+    const outgoing = (this.secure ? requestTls : request)(at, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {

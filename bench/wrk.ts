@@ -22,7 +22,7 @@ export interface LoadSample {
  *  @throws when a response was not 200 or a connection broke: such a run counts for nothing. */
 export async function runWrk(server: BenchServer, row: Row, seconds: number): Promise<LoadSample> {
   const [file, ...args] = row.script ?? [];
-  const url = `http://127.0.0.1:${server.port}${row.path}`;
+  const url = `${server.secure ? 'https' : 'http'}://127.0.0.1:${server.port}${row.path}`;
   const script = file === undefined ? [] : ['-s', `bench/wrk/${file}`];
   // A connection that has to wait is what the latency row shows; by itself wrk counts it as broken after 2 s.
   const flags = ['-t1', '-c64', `-d${seconds}s`, '--timeout', '30s', '--latency'];
