@@ -29,6 +29,19 @@ type Limit =
   | 'maxConnections'
   | 'maxRequestsPerSocket';
 
+/** What stands in for a server where the core cannot serve. */
+export const kNode = Symbol('node');
+
+export interface NodeSide {
+  readonly Server: typeof http.Server;
+  /** Of its constructor. */
+  options(server: Server): ServerOptions;
+  /** Whether it has to serve, whatever is listened on. */
+  must(server: Server): boolean;
+  /** The server has become one of Node's. */
+  became(server: Server): void;
+}
+
 /** Node's own; the preload puts another one in its place. */
 const HttpServer = http.Server;
 const node = HttpServer.prototype as unknown as Record<string, (...args: unknown[]) => unknown>;
@@ -38,6 +51,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
   declare [kState]: ServerState | undefined;
   declare [kOptions]: ServerOptions;
   declare [kFeeder]: http.Server | undefined;
+  declare readonly [kNode]: NodeSide;
   declare timeout: number;
   declare keepAliveTimeout: number;
   declare headersTimeout: number;
@@ -78,7 +92,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
         code: 'ERR_SERVER_ALREADY_LISTEN',
       });
     }
-    if (currentOffer()?.native === false || nodeServes(args)) {
+    if (currentOffer()?.native === false || nodeServes(args) || this[kNode].must(this)) {
       becomeNode(this, state.settings);
       return this.listen(...args);
     }
@@ -163,7 +177,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
   adopt(socket: Socket): void {
     let feeder = this[kFeeder];
     if (feeder === undefined) {
-      feeder = new HttpServer(nodeOptions(this));
+      feeder = new this[kNode].Server(nodeOptions(this));
       this[kFeeder] = feeder;
     }
     for (const event of forwarded) {
@@ -256,7 +270,7 @@ const forwarded = [
  *  adds to those (Restify does) must be found on the requests and responses here as well. */
 function nodeOptions(server: Server): ServerOptions {
   const { IncomingMessage, ServerResponse } = http;
-  return { IncomingMessage, ServerResponse, ...server[kOptions] };
+  return { IncomingMessage, ServerResponse, ...server[kNode].options(server) };
 }
 
 /** From here on it is a server of node:http, with the listeners and limits that it was given. */
@@ -264,12 +278,13 @@ function becomeNode(server: Server, settings: ServerSettings): void {
   server[kState] = undefined;
   server.removeListener('connection', feed as unknown as Listener);
   const { maxHeadersCount } = server;
-  const construct = HttpServer as unknown as (this: object, options: ServerOptions) => void;
+  const construct = server[kNode].Server as unknown as (this: object, options: ServerOptions) => void;
   construct.call(server, nodeOptions(server));
   Object.assign(server, { maxHeadersCount });
   for (const name of limits) {
     if (name !== 'maxConnections' || settings.maxConnections > 0) server[name] = settings[name];
   }
+  server[kNode].became(server);
 }
 
 const limits: readonly Limit[] = [
@@ -315,6 +330,20 @@ Object.defineProperty(Server.prototype, '_connections', {
     });
   },
 });
+
+Object.defineProperty(Server.prototype, kNode, {
+  value: {
+    Server: HttpServer,
+    options: (server) => server[kOptions],
+    must: () => false,
+    became: () => {},
+  } satisfies NodeSide,
+});
+
+/** @internal undefined when node:http serves. */
+export function stateOf(server: object): ServerState | undefined {
+  return (server as Server)[kState];
+}
 
 /** Whether it is served by the native core, as far as that is decided. */
 export function isNative(server: NetServer): boolean {

@@ -4,6 +4,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { BackendServer, Limits, ListeningSocket } from '../backends/backend.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
+import type { NativeTls } from './binding.js';
 import type { Server } from './create-server.js';
 import { type DropIn, parseError, type RefusedRequest } from './drop-in.js';
 import type { NativeExchange } from './exchange.js';
@@ -24,6 +25,7 @@ import { isWatched, watch } from './observe.js';
 import { currentOffer } from './offer.js';
 import { nodeDefaults, type ServerSettings } from './server-options.js';
 import { socketAt } from './socket.js';
+import { NativeTlsSocket } from './tls-socket.js';
 import { NativeServer } from './turn.js';
 
 /** What a Server has on the native core: its listener there, and the way from there to its events.
@@ -39,6 +41,7 @@ export class ServerState implements DropIn {
   /** Sockets exist from the start of their connections. */
   #told = false;
   #opening: { cancelled: boolean } | undefined;
+  #tls: NativeTls | undefined;
   #refed = true;
   /** Under the command: its limits. */
   #offered: Limits | undefined;
@@ -257,6 +260,7 @@ export class ServerState implements DropIn {
       createPairFactory(handler, this.settings),
       this,
     );
+    if (this.#tls !== undefined) native.useTls(this.#tls, NativeTlsSocket);
     this.#native = native;
     this.update();
     if (!this.#refed) native.unref();
@@ -288,6 +292,12 @@ export class ServerState implements DropIn {
       if (this.#closing === native) this.#closing = undefined;
       server.emit('close');
     });
+  }
+
+  /** For connections from now on. */
+  setTls(tls: NativeTls): void {
+    this.#tls = tls;
+    this.#native?.useTls(tls, NativeTlsSocket);
   }
 
   cutConnections(): void {

@@ -1,19 +1,19 @@
-import { DEFAULT_CIPHERS } from 'node:tls';
+import { createRequire } from 'node:module';
 import { type TlsIdentity, type TlsSettings, ticketKeys } from '../tls/settings.js';
 import type { NativeTls } from './binding.js';
 
 export { NativeTlsSocket } from './tls-socket.js';
 
 /** Bytes of OpenSSL's ticket keys: a name, and two keys. */
-const ticketKeyBytes = 80;
+export const ticketKeyBytes = 80;
 const versions = { 'TLSv1.2': 0x0303, 'TLSv1.3': 0x0304 } as const;
-const noBytes = Buffer.alloc(0);
+export const noBytes = Buffer.alloc(0);
 
 /** The settings as the core takes them. */
 export function nativeTls(settings: TlsSettings): NativeTls {
   const { names, ticketSecret } = settings;
   const shared = {
-    ...splitCiphers(settings.ciphers ?? DEFAULT_CIPHERS),
+    ...splitCiphers(settings.ciphers ?? nodeCiphers()),
     passphrase: '',
     authorities: settings.ca ?? '',
     groups: '',
@@ -30,6 +30,11 @@ export function nativeTls(settings: TlsSettings): NativeTls {
     ...of(settings.identity),
     names: names.flatMap(({ pattern, identity }) => [pattern, of(identity)]),
   };
+}
+
+/** node:tls is loaded here: servers that have no TLS load this file as well. */
+function nodeCiphers(): string {
+  return (createRequire(import.meta.url)('node:tls') as typeof import('node:tls')).DEFAULT_CIPHERS;
 }
 
 /** OpenSSL takes those of TLS 1.3 apart from the others. */

@@ -1,4 +1,4 @@
-import { hkdfSync } from 'node:crypto';
+import { createRequire } from 'node:module';
 import type { TlsOptions } from 'node:tls';
 
 /** A certificate with the chain that leads to its root, and its private key; PEM. */
@@ -39,6 +39,7 @@ export function nodeTls(settings: TlsSettings): TlsOptions {
 
 /** Bytes for the keys of session tickets. */
 export function ticketKeys(secret: Uint8Array, bytes: number): Buffer {
+  const { hkdfSync } = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto');
   return Buffer.from(hkdfSync('sha256', secret, '', 'chaussette session tickets', bytes));
 }
 

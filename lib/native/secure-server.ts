@@ -1,0 +1,144 @@
+import type { Server as HttpServer, RequestListener } from 'node:http';
+import type * as https from 'node:https';
+import { createRequire } from 'node:module';
+import type { SecureContext, SecureContextOptions } from 'node:tls';
+import { bareBase } from './base.js';
+import type { NativeTls } from './binding.js';
+import { initServer, kNode, type NodeSide, Server, stateOf } from './create-server.js';
+import { readSecureOptions } from './secure-options.js';
+
+/** Those who listen for these ask for what the core does not tell of handshakes: node:https serves them. */
+const handshakeEvents = [
+  'secureConnection',
+  'tlsClientError',
+  'newSession',
+  'resumeSession',
+  'OCSPRequest',
+  'keylog',
+];
+
+type Named = readonly [name: string, context: SecureContextOptions | SecureContext];
+
+/** What a server was given so far. */
+const given = new WeakMap<object, { options: https.ServerOptions; readonly names: Named[] }>();
+
+export type SecureServerClass = new (
+  options?: https.ServerOptions | RequestListener,
+  listener?: RequestListener,
+) => https.Server;
+
+let made: SecureServerClass | undefined;
+
+/** node:https's Server over the native core, of which it is an instance. Made when somebody asks for it: node:https and
+ *  what it brings take their time. */
+export function secureServerClass(): SecureServerClass {
+  made ??= make(loadHttps());
+  return made;
+}
+
+export function loadHttps(): typeof https {
+  return createRequire(import.meta.url)('node:https') as typeof https;
+}
+
+function make({ Server: HttpsServer }: typeof https): SecureServerClass {
+  const { createSecureContext } = createRequire(import.meta.url)('node:tls') as typeof import('node:tls');
+  const node = HttpsServer.prototype;
+
+  class SecureServer extends bareBase<https.Server>(node) {
+    constructor(options?: https.ServerOptions | RequestListener, listener?: RequestListener) {
+      super();
+      const own = typeof options === 'object' && options !== null ? { ...options } : {};
+      createSecureContext(own); // throws what node:https throws
+      // So that sessions outlive setSecureContext.
+      own.ticketKeys ??= Buffer.from(globalThis.crypto.getRandomValues(new Uint8Array(48)));
+      given.set(this, { options: own, names: [] });
+      const onRequest = typeof options === 'function' ? options : listener;
+      initServer(this as unknown as Server, own as object, onRequest);
+      this.#use();
+    }
+
+    override setSecureContext(options: SecureContextOptions): void {
+      const known = given.get(this);
+      const state = stateOf(this);
+      // The constructor of node:https calls it as well.
+      if (known === undefined || state === undefined) return node.setSecureContext.call(this, options);
+      createSecureContext(options);
+      const { key: _key, cert: _cert, ca: _ca, ...kept } = known.options;
+      known.options = { ...kept, ...options };
+      this.#use();
+    }
+
+    override addContext(name: string, context: SecureContextOptions | SecureContext): void {
+      const known = given.get(this);
+      if (known === undefined || stateOf(this) === undefined) {
+        node.addContext.call(this, name, context as SecureContextOptions);
+        return;
+      }
+      // The one that came last counts.
+      known.names.unshift([name, context]);
+      this.#use();
+    }
+
+    override getTicketKeys(): ReturnType<https.Server['getTicketKeys']> {
+      if (stateOf(this) === undefined) return node.getTicketKeys.call(this);
+      return Buffer.from(given.get(this)?.options.ticketKeys ?? Buffer.alloc(48));
+    }
+
+    override setTicketKeys(ticketKeys: Buffer): void {
+      const known = given.get(this);
+      if (known === undefined || stateOf(this) === undefined)
+        return node.setTicketKeys.call(this, ticketKeys);
+      known.options = { ...known.options, ticketKeys };
+      this.#use();
+    }
+
+    /** For connections from now on. */
+    #use(): void {
+      const state = stateOf(this);
+      const tls = nativeOf(this);
+      if (tls !== undefined) state?.setTls(tls);
+      else if (state?.listening === true) {
+        throw Object.assign(
+          new Error('This server listens on the native core, which cannot use such a secure context'),
+          { code: 'ERR_INVALID_ARG_VALUE' },
+        );
+      }
+    }
+  }
+
+  const side: NodeSide = {
+    Server: HttpsServer as unknown as typeof HttpServer,
+    options: (server) => given.get(server)?.options ?? {},
+    must: (server) =>
+      nativeOf(server) === undefined || handshakeEvents.some((event) => server.listenerCount(event) > 0),
+    became(server) {
+      for (const [name, context] of [...(given.get(server)?.names ?? [])].reverse()) {
+        node.addContext.call(server as unknown as https.Server, name, context as SecureContextOptions);
+      }
+    },
+  };
+  // All that is not of TLS is as without it.
+  for (const name of Reflect.ownKeys(Server.prototype)) {
+    const descriptor = Object.getOwnPropertyDescriptor(Server.prototype, name);
+    if (name !== 'constructor' && name !== kNode && descriptor !== undefined) {
+      Object.defineProperty(SecureServer.prototype, name, descriptor);
+    }
+  }
+  Object.defineProperty(SecureServer.prototype, kNode, { value: side });
+  return SecureServer;
+}
+
+/** @returns undefined for what only node:https can do. */
+function nativeOf(server: object): NativeTls | undefined {
+  const { options = {}, names = [] } = given.get(server) ?? {};
+  const own = readSecureOptions(options);
+  if (own === undefined) return undefined;
+  const others: (string | NativeTls)[] = [];
+  for (const [name, context] of names) {
+    const other = 'context' in context ? undefined : readSecureOptions({ ...options, ...context });
+    // Node's patterns may have a star anywhere.
+    if (other === undefined || name.replace(/^\*\./, '').includes('*')) return undefined;
+    others.push(name.toLowerCase(), other);
+  }
+  return { ...own, names: others };
+}

@@ -1,0 +1,158 @@
+// createServer with key and cert, against node:https: the same client sees the same from both.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import * as https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { describe, type TestContext, test } from 'node:test';
+import { type ConnectionOptions, createSecureContext, type TLSSocket } from 'node:tls';
+import { createServer } from '../../lib/index.js';
+import { testAuthority, testTls } from '../helpers/certificates.js';
+import { within } from '../helpers/lifetime-client.js';
+import { hello, shake, talk } from '../helpers/tls-client.js';
+
+const { identity } = testTls();
+const ca = testAuthority().cert;
+const client = testAuthority().sign(['client']);
+
+type Make = (
+  options: https.ServerOptions,
+  listener?: Parameters<typeof https.createServer>[1],
+) => https.Server;
+
+/** Of node:https, what net.Server keeps; ours has none. */
+function isNode(server: https.Server): boolean {
+  return (server as unknown as { _handle?: unknown })._handle != null;
+}
+
+async function listen(t: TestContext, server: https.Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+const facts: Parameters<typeof https.createServer>[1] = (req, res) => {
+  const socket = req.socket as TLSSocket;
+  const { CN } = socket.getPeerCertificate().subject ?? {};
+  const own = (socket.getCertificate() as { subject: { CN: string } }).subject.CN;
+  res.end(JSON.stringify([req.url, socket.authorized, CN ?? null, socket.alpnProtocol, own]));
+};
+
+async function asked(t: TestContext, port: number, options: ConnectionOptions = {}): Promise<unknown> {
+  const text = await talk(await shake(t, port, { rejectUnauthorized: false, ...options }));
+  return JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4));
+}
+
+for (const [name, make, native] of [
+  ['createServer', createServer as Make, true],
+  ['node:https', https.createServer as Make, false],
+] as const) {
+  describe(name, () => {
+    test('key and cert, as text, bytes and lists', async (t) => {
+      for (const own of [
+        identity,
+        { key: Buffer.from(identity.key), cert: Buffer.from(identity.cert) },
+        { key: [identity.key], cert: [identity.cert] },
+      ]) {
+        const server = make(own, facts);
+        const port = await listen(t, server);
+        assert.equal(isNode(server), !native);
+        assert.ok(server instanceof https.Server);
+        assert.deepEqual(await asked(t, port), ['/hello', false, null, false, 'localhost']);
+      }
+    });
+
+    test('requestCert, ALPNProtocols, minVersion, ciphers', async (t) => {
+      const options = { ...identity, ca, requestCert: true, ALPNProtocols: ['one', 'two'] };
+      const port = await listen(t, make({ ...options, rejectUnauthorized: false }, facts));
+      assert.deepEqual(await asked(t, port, { ...client, ALPNProtocols: ['two'] }), [
+        ...['/hello', true, 'client', 'two', 'localhost'],
+      ]);
+      assert.deepEqual(await asked(t, port), ['/hello', false, null, false, 'localhost']);
+      const strict = await listen(t, make(options, facts));
+      await assert.rejects(asked(t, strict));
+      assert.ok(await asked(t, strict, client));
+      const modern = await listen(t, make({ ...identity, minVersion: 'TLSv1.3' }, facts));
+      await assert.rejects(asked(t, modern, { maxVersion: 'TLSv1.2' }));
+      const ciphers = 'ECDHE-ECDSA-AES256-GCM-SHA384';
+      const picky = await listen(t, make({ ...identity, ciphers, maxVersion: 'TLSv1.2' }, facts));
+      assert.equal((await shake(t, picky)).getCipher().name, ciphers);
+    });
+
+    test('addContext and setSecureContext, while it listens', async (t) => {
+      const server = make(identity, facts);
+      server.addContext('*.example.com', testAuthority().sign(['first']));
+      const port = await listen(t, server);
+      const own = async (servername: string) => ((await asked(t, port, { servername })) as string[])[4];
+      assert.deepEqual([await own('a.example.com'), await own('localhost')], ['first', 'localhost']);
+      server.addContext('a.example.com', testAuthority().sign(['second']));
+      server.setSecureContext(testAuthority().sign(['third']));
+      assert.deepEqual([await own('a.example.com'), await own('localhost')], ['second', 'third']);
+      assert.throws(() => server.setSecureContext({ cert: 'nothing', key: 'nothing' }));
+      assert.deepEqual([await own('b.example.com'), await own('localhost')], ['first', 'third']);
+      assert.equal(isNode(server), !native);
+    });
+
+    test('ticket keys', async (t) => {
+      const one = make(identity, facts);
+      const keys = one.getTicketKeys();
+      assert.equal(keys.length, 48);
+      const two = make({ ...identity, ticketKeys: keys }, facts);
+      const [from, to] = [await listen(t, one), await listen(t, two)];
+      const first = await shake(t, from);
+      let session: Buffer | undefined;
+      first.on('session', (ticket: Buffer) => {
+        session = ticket;
+      });
+      await talk(first);
+      assert.ok(session);
+      assert.equal((await shake(t, to, { session })).isSessionReused(), true);
+      two.setTicketKeys(Buffer.alloc(48, 1));
+      assert.equal((await shake(t, to, { session })).isSessionReused(), false);
+    });
+
+    test('mistakes are those of node:https', () => {
+      assert.throws(() => make({ key: identity.key, cert: 'nothing' }), /PEM/);
+      assert.throws(() => make({ ...identity, ciphers: 'NO-SUCH-CIPHER' }), {
+        code: 'ERR_SSL_NO_CIPHER_MATCH',
+      });
+      const other = testAuthority().sign(['other']);
+      assert.throws(() => make({ key: other.key, cert: identity.cert }), /mismatch/);
+    });
+
+    test('what only node:https can do', async (t) => {
+      const other = createSecureContext(testAuthority().sign(['by callback']));
+      const called = make({ ...identity, SNICallback: (_name, done) => done(null, other) }, facts);
+      const port = await listen(t, called);
+      assert.equal(isNode(called), true);
+      assert.deepEqual(await asked(t, port), ['/hello', false, null, false, 'by callback']);
+      const told = make(identity, facts);
+      told.addContext('a.example.com', createSecureContext(testAuthority().sign(['made'])));
+      const secured = once(told, 'secureConnection');
+      const second = await listen(t, told);
+      assert.equal(isNode(told), true);
+      const seen = (await asked(t, second, { servername: 'a.example.com' })) as string[];
+      assert.equal(seen[4], 'made');
+      assert.equal(((await within('the event', secured)) as [TLSSocket])[0].encrypted, true);
+    });
+
+    test('close() ends idle connections, and answers what is open', async (t) => {
+      const server = make(identity, (_req, res) => {
+        server.close();
+        setImmediate(() => res.end('last'));
+      });
+      const port = await listen(t, server);
+      const closed = once(server, 'close');
+      const text = await talk(await shake(t, port), hello.replace('close', 'keep-alive'));
+      assert.match(text, /last$/);
+      await within('the end', closed);
+    });
+  });
+}
+
+test('without a key, createServer is that of node:http', () => {
+  assert.equal(createServer({ keepAlive: true }) instanceof https.Server, false);
+});
