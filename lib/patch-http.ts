@@ -1,10 +1,12 @@
 import type * as http from 'node:http';
+import type * as https from 'node:https';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { nativeBackend } from './backends/native.js';
 import { initServer, Server as NativeServer } from './native/create-server.js';
 import { listenNode, type NetListen } from './native/node-listen.js';
 import { NativeRequest } from './native/request.js';
 import { NativeResponse } from './native/response.js';
+import { initSecureServer, loadHttps, secureServerClass } from './native/secure-server.js';
 
 export { patchCluster } from './native/cluster-listen.js';
 
@@ -46,14 +48,7 @@ export function patchHttp(): boolean {
   const original = target['Server'];
   Object.defineProperty(Server, 'name', { value: 'Server', configurable: true });
   Object.defineProperty(Server, 'length', { value: 2, configurable: true });
-  Object.defineProperty(Server, Symbol.hasInstance, {
-    // A subclass asks for itself; a server that node:http made for somebody else is a Server as well.
-    value(this: unknown, value: unknown) {
-      const asked = this === Server ? original : this;
-      return Function.prototype[Symbol.hasInstance].call(asked as () => void, value);
-    },
-    configurable: true,
-  });
+  instancesOf(Server, original);
   Object.defineProperty(NativeServer.prototype, 'constructor', {
     value: Server,
     writable: true,
@@ -65,6 +60,42 @@ export function patchHttp(): boolean {
   target['createServer'] = createServer;
   syncBuiltinESMExports();
   return true;
+}
+
+/** The same of `https.createServer` and `https.Server`; after patchHttp, and where that did. */
+export function patchHttps(): void {
+  const target = loadHttps() as unknown as Record<string, unknown>;
+  if (isPatchedHttps) return;
+  isPatchedHttps = true;
+  const original = target['Server'];
+  const { prototype } = secureServerClass();
+  type Arguments = [https.ServerOptions | http.RequestListener | undefined, http.RequestListener | undefined];
+  function Server(this: unknown, ...[options, listener]: Arguments): unknown {
+    if (!(this instanceof Server)) return Reflect.construct(Server, [options, listener]) as unknown;
+    initSecureServer(this as unknown as https.Server, options, listener);
+    return undefined;
+  }
+  Server.prototype = prototype;
+  Object.defineProperty(Server, 'length', { value: 2, configurable: true });
+  instancesOf(Server, original);
+  Object.defineProperty(prototype, 'constructor', { value: Server, writable: true, configurable: true });
+  target['Server'] = Server;
+  target['createServer'] = (...[options, listener]: Arguments) =>
+    Reflect.construct(Server, [options, listener]);
+  syncBuiltinESMExports();
+}
+
+let isPatchedHttps = false;
+
+/** A subclass asks for itself; a server that Node made for somebody else is a Server as well. */
+function instancesOf(Server: object, original: unknown): void {
+  Object.defineProperty(Server, Symbol.hasInstance, {
+    value(this: unknown, value: unknown) {
+      const asked = this === Server ? original : this;
+      return Function.prototype[Symbol.hasInstance].call(asked as () => void, value);
+    },
+    configurable: true,
+  });
 }
 
 /** Let the first server of node:http that listens have the sockets of the command; for where node:http serves. */

@@ -47,14 +47,7 @@ function make({ Server: HttpsServer }: typeof https): SecureServerClass {
   class SecureServer extends bareBase<https.Server>(node) {
     constructor(options?: https.ServerOptions | RequestListener, listener?: RequestListener) {
       super();
-      const own = typeof options === 'object' && options !== null ? { ...options } : {};
-      createSecureContext(own); // throws what node:https throws
-      // So that sessions outlive setSecureContext.
-      own.ticketKeys ??= Buffer.from(globalThis.crypto.getRandomValues(new Uint8Array(48)));
-      given.set(this, { options: own, names: [] });
-      const onRequest = typeof options === 'function' ? options : listener;
-      initServer(this as unknown as Server, own as object, onRequest);
-      this.#use();
+      initSecureServer(this, options, listener);
     }
 
     override setSecureContext(options: SecureContextOptions): void {
@@ -65,7 +58,7 @@ function make({ Server: HttpsServer }: typeof https): SecureServerClass {
       createSecureContext(options);
       const { key: _key, cert: _cert, ca: _ca, ...kept } = known.options;
       known.options = { ...kept, ...options };
-      this.#use();
+      use(this);
     }
 
     override addContext(name: string, context: SecureContextOptions | SecureContext): void {
@@ -76,7 +69,7 @@ function make({ Server: HttpsServer }: typeof https): SecureServerClass {
       }
       // The one that came last counts.
       known.names.unshift([name, context]);
-      this.#use();
+      use(this);
     }
 
     override getTicketKeys(): ReturnType<https.Server['getTicketKeys']> {
@@ -89,20 +82,7 @@ function make({ Server: HttpsServer }: typeof https): SecureServerClass {
       if (known === undefined || stateOf(this) === undefined)
         return node.setTicketKeys.call(this, ticketKeys);
       known.options = { ...known.options, ticketKeys };
-      this.#use();
-    }
-
-    /** For connections from now on. */
-    #use(): void {
-      const state = stateOf(this);
-      const tls = nativeOf(this);
-      if (tls !== undefined) state?.setTls(tls);
-      else if (state?.listening === true) {
-        throw Object.assign(
-          new Error('This server listens on the native core, which cannot use such a secure context'),
-          { code: 'ERR_INVALID_ARG_VALUE' },
-        );
-      }
+      use(this);
     }
   }
 
@@ -126,6 +106,37 @@ function make({ Server: HttpsServer }: typeof https): SecureServerClass {
   }
   Object.defineProperty(SecureServer.prototype, kNode, { value: side });
   return SecureServer;
+}
+
+/** What the constructor does; apart, because `Server.call(this)` of util.inherits must do it as well.
+ *  @throws as node:https, for what is wrong with a certificate, a key or a list of ciphers. */
+export function initSecureServer(
+  server: https.Server,
+  options: https.ServerOptions | RequestListener | undefined,
+  listener: RequestListener | undefined,
+): void {
+  const { createSecureContext } = createRequire(import.meta.url)('node:tls') as typeof import('node:tls');
+  const own = typeof options === 'object' && options !== null ? { ...options } : {};
+  createSecureContext(own);
+  // So that sessions outlive setSecureContext.
+  own.ticketKeys ??= Buffer.from(globalThis.crypto.getRandomValues(new Uint8Array(48)));
+  given.set(server, { options: own, names: [] });
+  const onRequest = typeof options === 'function' ? options : listener;
+  initServer(server as unknown as Server, own as object, onRequest);
+  use(server);
+}
+
+/** For connections from now on. */
+function use(server: https.Server): void {
+  const state = stateOf(server);
+  const tls = nativeOf(server);
+  if (tls !== undefined) state?.setTls(tls);
+  else if (state?.listening === true) {
+    throw Object.assign(
+      new Error('This server listens on the native core, which cannot use such a secure context'),
+      { code: 'ERR_INVALID_ARG_VALUE' },
+    );
+  }
 }
 
 /** @returns undefined for what only node:https can do. */

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { testTls } from '../helpers/certificates.js';
 import { root } from '../helpers/processes.js';
 
 const preload = join(root, 'dist/preload/register.cjs');
@@ -105,6 +106,31 @@ describe('the preload', () => {
       }
     });
   }
+
+  test('node:https, in the ways of node:http', () => {
+    const { cert, key } = testTls().identity;
+    const own = JSON.stringify({ cert, key });
+    const programs = {
+      'https.cjs': `const https = require('https'); const server = https.createServer(${own}, (req, res) => res.end('hello'));`,
+      'https-without-new.cjs': `const https = require('https'); const server = https.Server(${own}, (req, res) => res.end('hello'));`,
+      'https-subclass.cjs': `const https = require('https'); const tls = require('tls');
+        class Mine extends https.Server { constructor() { super(${own}, (req, res) => res.end('hello')); } }
+        const server = new Mine();
+        if (!(server instanceof https.Server) || !(server instanceof tls.Server)) throw new Error('not an instance');`,
+      'https-inherits.cjs': `const https = require('https');
+        function Mine() { https.Server.call(this, ${own}, (req, res) => res.end('hello')); }
+        require('util').inherits(Mine, https.Server);
+        const server = new Mine();`,
+      'https-named.mjs': `import https, { createServer } from 'node:https';
+        const server = createServer(${own}, (req, res) => res.end('hello'));`,
+    };
+    for (const [file, text] of Object.entries(programs)) {
+      const asks = ask.replace('http.get({', 'https.get({ rejectUnauthorized: false,');
+      writeFileSync(join(directory, file), `${text}${asks}`);
+      assert.equal(run(['--import', preload], file), 'hello native\n', file);
+      assert.equal(run([], file), 'hello node\n', file);
+    }
+  });
 
   test('--require is done before the main script: a worker of a cluster gets its first message', () => {
     const text = `const cluster = require('cluster'); require('http');
