@@ -24,11 +24,20 @@ constexpr size_t kRecordBytes = SSL3_RT_MAX_PLAIN_LENGTH;
 // The type of the first record of every session (RFC 8446 §5.1).
 constexpr char kHandshakeRecord = 0x16;
 
+// Encrypted bytes that the socket has not taken: our half of a handshake, or one
+// record and answers to KeyUpdates. Only a client that asks for thousands of those
+// and reads none comes this far, and is cut.
+constexpr size_t kUnsentBytesMax = 128 * 1024;
+
 // What Channel::session points to.
 struct Session {
-  SSL* ssl;
-  const Channel* channel;
+  SSL* ssl = nullptr;
+  const Channel* channel = nullptr;
   std::shared_ptr<const TlsContext> context;  // OpenSSL calls it back
+  // Encrypted bytes that the socket has not taken. OpenSSL never finds it full: it
+  // cannot answer a KeyUpdate while a record of data waits in its own buffer.
+  std::string unsent;
+  size_t held = 0;  // plain bytes in `unsent`, which Write has not said to be taken
   // Bytes that this Read may still take from the socket: records that carry no
   // data could keep it for ever.
   size_t allowance = 0;
@@ -44,16 +53,36 @@ Session* SessionOf(const Channel& channel) {
   return static_cast<Session*>(channel.session);
 }
 
-// OpenSSL's own socket BIO calls write(2), which raises SIGPIPE.
-int BioWrite(BIO* bio, const char* data, int length) {
-  const auto* session = static_cast<const Session*>(BIO_get_data(bio));
-  BIO_clear_retry_flags(bio);
+// As Transport::Write.
+ssize_t SendSome(int fd, const char* data, size_t length) {
   ssize_t n;
   do {
-    n = send(session->channel->fd, data, static_cast<size_t>(length), MSG_NOSIGNAL);
+    n = send(fd, data, length, MSG_NOSIGNAL);
   } while (n < 0 && errno == EINTR);
-  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) BIO_set_retry_write(bio);
-  return static_cast<int>(n);
+  if (n >= 0) return n;
+  return errno == EAGAIN || errno == EWOULDBLOCK ? kWouldBlock : kBroken;
+}
+
+// OpenSSL's own socket BIO calls write(2), which raises SIGPIPE.
+int BioWrite(BIO* bio, const char* data, int length) {
+  auto* session = static_cast<Session*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  const auto bytes = static_cast<size_t>(length);
+  ssize_t n = session->unsent.empty() ? SendSome(session->channel->fd, data, bytes) : 0;
+  if (n == kBroken) return -1;
+  if (n == kWouldBlock) n = 0;
+  const auto sent = static_cast<size_t>(n);
+  if (sent < bytes) session->unsent.append(data + sent, bytes - sent);
+  return length;
+}
+
+// False when the connection is broken.
+bool SendUnsent(Session* session) {
+  if (session->unsent.empty()) return true;
+  const ssize_t n = SendSome(session->channel->fd, session->unsent.data(), session->unsent.size());
+  if (n > 0) session->unsent.erase(0, static_cast<size_t>(n));
+  if (session->unsent.empty()) session->unsent.shrink_to_fit();
+  return n != kBroken;
 }
 
 int BioRead(BIO* bio, char* to, int room) {
@@ -119,7 +148,10 @@ void TlsTransport::Begin(std::shared_ptr<const TlsContext> context, Channel* cha
   SSL* ssl = SSL_new(context->get());
   BIO* bio = BIO_new(method_);
   CHECK(ssl != nullptr && bio != nullptr);
-  auto* session = new Session{ssl, channel, std::move(context)};
+  auto* session = new Session;
+  session->ssl = ssl;
+  session->channel = channel;
+  session->context = std::move(context);
   BIO_set_data(bio, session);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl, bio, bio);
@@ -132,7 +164,9 @@ void TlsTransport::Begin(std::shared_ptr<const TlsContext> context, Channel* cha
 ssize_t TlsTransport::Read(Channel* channel, char* to, size_t room) {
   Session* session = SessionOf(*channel);
   channel->more = false;
-  channel->wants_write = false;
+  const bool alive = SendUnsent(session);
+  channel->wants_write = !session->unsent.empty();
+  if (!alive || session->unsent.size() > kUnsentBytesMax) return kBroken;
   session->drained = false;
   session->allowance = 2 * room;
   size_t total = 0;
@@ -142,12 +176,13 @@ ssize_t TlsTransport::Read(Channel* channel, char* to, size_t room) {
     if (SSL_read_ex(session->ssl, to + total, room - total, &n) == 1) {
       total += n;
       if (!session->drained || SSL_has_pending(session->ssl) == 1) continue;
+      channel->wants_write = !session->unsent.empty();
       return static_cast<ssize_t>(total);
     }
     const int error = SSL_get_error(session->ssl, 0);
-    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
-      channel->wants_write = error == SSL_ERROR_WANT_WRITE;
-      channel->more = error == SSL_ERROR_WANT_READ && !session->drained;
+    channel->wants_write = !session->unsent.empty();
+    if (error == SSL_ERROR_WANT_READ) {
+      channel->more = !session->drained;
       return total > 0 ? static_cast<ssize_t>(total) : kWouldBlock;
     }
     ClearErrors();
@@ -161,17 +196,25 @@ ssize_t TlsTransport::Read(Channel* channel, char* to, size_t room) {
 
 // Returns as Write. What would need the rest of the client's handshake is kBroken.
 ssize_t TlsTransport::WriteRecord(Channel* channel, const char* data, size_t length) {
-  SSL* ssl = SessionOf(*channel)->ssl;
+  Session* session = SessionOf(*channel);
+  if (!SendUnsent(session)) return kBroken;
+  if (!session->unsent.empty()) return kWouldBlock;
+  size_t n = session->held;
+  session->held = 0;
+  if (n > 0) return static_cast<ssize_t>(n);
   ClearErrors();
-  size_t n = 0;
-  if (SSL_write_ex(ssl, data, length, &n) == 1) return static_cast<ssize_t>(n);
-  const int error = SSL_get_error(ssl, 0);
-  ClearErrors();
-  return error == SSL_ERROR_WANT_WRITE ? kWouldBlock : kBroken;
+  if (length > kRecordBytes) length = kRecordBytes;
+  if (SSL_write_ex(session->ssl, data, length, &n) != 1) {
+    ClearErrors();
+    return kBroken;
+  }
+  if (session->unsent.empty()) return static_cast<ssize_t>(n);
+  session->held = n;
+  return kWouldBlock;
 }
 
-// Small parts become one record. A record that could not be sent is offered again
-// with the same bytes in front, as OpenSSL demands: output is only added behind.
+// Small parts become one record. One that could not be sent is offered again, with
+// the same bytes in front: output is only added behind.
 ssize_t TlsTransport::Write(Channel* channel, const iovec* parts, int count) {
   ssize_t total = 0;
   int i = 0;
@@ -225,6 +268,7 @@ void TlsTransport::ShutdownWrite(Channel* channel) {
   SSL* ssl = SessionOf(*channel)->ssl;
   ClearErrors();
   if (SSL_is_init_finished(ssl)) SSL_shutdown(ssl);
+  SendUnsent(SessionOf(*channel));
   ClearErrors();
   shutdown(channel->fd, SHUT_WR);
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Builds the fuzz targets into build-fuzz/, with AddressSanitizer and UndefinedBehaviorSanitizer.
 #
-#   test/fuzz/build.sh [target …]      default: parser head core
+#   test/fuzz/build.sh [target …]      default: parser head core tls
 #
 # A target is an addon: Node loads it, because llhttp is found in the Node binary and nowhere else, and libFuzzer's
-# driver is called from there. In the core target the calls of the core that the kernel answers go through
+# driver is called from there. In the core and tls targets the calls of the core that the kernel answers go through
 # fake_system.cc: a clock that the input moves, short reads and writes, errors.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -21,7 +21,7 @@ faked=(-Dclock_gettime=FakeClockGettime -Drecv=FakeRecv -Dsend=FakeSend -Dsendms
 
 core=$(grep '^native/core/' native/sources.txt | grep -v -e descriptor.cc)
 targets=("$@")
-if [ ${#targets[@]} -eq 0 ]; then targets=(parser head core); fi
+if [ ${#targets[@]} -eq 0 ]; then targets=(parser head core tls); fi
 
 compile() { # object source flag…
   local object=$1 source=$2
@@ -38,6 +38,8 @@ for target in "${targets[@]}"; do
   wrap=()
   if [ "$target" = core ]; then
     sources+=(test/fuzz/fake_application.cc test/fuzz/strict_responses.cc)
+  fi
+  if [ "$target" = core ] || [ "$target" = tls ]; then
     wrap=("${faked[@]}")
     compile build-fuzz/fake_system.o test/fuzz/fake_system.cc
   fi
@@ -52,7 +54,7 @@ for target in "${targets[@]}"; do
     compile "$object" "$source" "${wrap[@]}"
     objects+=("$object")
   done
-  if [ "$target" = core ]; then objects+=(build-fuzz/fake_system.o); fi
+  if [ ${#wrap[@]} -gt 0 ]; then objects+=(build-fuzz/fake_system.o); fi
   # -Bsymbolic: the coverage counters of the target belong to its own libFuzzer, not to the preloaded runtime.
   "$clang" -shared "${sanitizers[@]}" -Wl,-Bsymbolic -o "build-fuzz/$target.node" "${objects[@]}" \
     -Wl,--whole-archive "$runtime/libclang_rt.fuzzer_no_main-x86_64.a" -Wl,--no-whole-archive -lpthread -ldl -lm

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes each target for so many seconds, one after the other, seeded from the conformance fixtures.
 #
-#   test/fuzz/run.sh SECONDS [target …]      default: parser head core
+#   test/fuzz/run.sh SECONDS [target …]      default: parser head core tls
 #   test/fuzz/run.sh FILE target             runs one input again
 #
 # A finding is left in build-fuzz/findings/; make a fixture or a test of it. What was learnt stays in build-fuzz/corpus/.
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 what=${1:?usage: test/fuzz/run.sh SECONDS [target …]}
 shift
 targets=("$@")
-if [ ${#targets[@]} -eq 0 ]; then targets=(parser head core); fi
+if [ ${#targets[@]} -eq 0 ]; then targets=(parser head core tls); fi
 
 test/fuzz/build.sh "${targets[@]}"
 clang=${CLANGXX:-clang++-14}

@@ -53,7 +53,7 @@ function twoClients(decisions: Buffer, first: Buffer, second: Buffer): Buffer {
   ]);
 }
 
-for (const target of ['parser', 'head', 'core']) mkdirSync(join(root, target), { recursive: true });
+for (const target of ['parser', 'head', 'core', 'tls']) mkdirSync(join(root, target), { recursive: true });
 let before: Buffer = Buffer.alloc(0);
 for (const fixture of loadFixtures()) {
   const sent: Buffer[] = [];
@@ -90,4 +90,48 @@ for (const [number, head] of heads.entries()) {
     bytes.push(Buffer.from([name.length]), name, Buffer.from([value.length >> 8, value.length & 255]), value);
   }
   put('head', `head ${number}`, Buffer.concat(bytes));
+}
+
+// The tls target: see test/fuzz/tls_target.cc.
+const tls = {
+  write: [1, 0x10, 0],
+  some: 3,
+  change: 4,
+  again: 5,
+  read: [8, 0, 0],
+  answer: [9, 0x40, 0, 0, 9],
+  get: 10,
+};
+const { write, some, change, again, read, answer, get } = tls;
+const flush = 15;
+for (const flags of [0, 1, 2, 3, 4]) {
+  const inputs = [
+    [flags, flush, ...write, 2, ...read, ...answer, get, flush],
+    [flags, 0, some, 1, ...read, some, 100, ...read, flush, ...write, some, 7, ...read, ...answer, flush],
+    [flags, 0, change, 0, 9, 1, 2, ...read, get, flush],
+    [flags, flush, ...write, change, 1, 0, 4, 2, ...read, get],
+    [flags, flush, ...write, 2, again, 2, ...read, flush],
+    [
+      flags,
+      flush,
+      11,
+      0x23,
+      ...write,
+      ...answer,
+      2,
+      ...read,
+      get,
+      12,
+      2,
+      ...read,
+      flush,
+      13,
+      2,
+      ...read,
+      14,
+      get,
+    ],
+    [flags, 7, 5, 0x47, 0x45, 0x54, 0x20, 0x2f, 2, ...read],
+  ];
+  for (const [i, input] of inputs.entries()) put('tls', `${flags} ${i}`, Buffer.from(input));
 }
