@@ -300,21 +300,22 @@ for (const name of limits) {
   });
 }
 
-// Undocumented, and read by those who ask how busy a server is.
-Object.defineProperty(Server.prototype, '_connections', {
-  configurable: true,
-  get(this: Server): number | undefined {
-    return this[kState]?.connections;
-  },
-  set(this: Server, value: unknown) {
-    Object.defineProperty(this, '_connections', {
-      value,
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    });
-  },
-});
+// Undocumented, and read by those who ask how busy a server is, or whether it listens: supertest closes no server without
+// a handle, and the process then never ends.
+for (const [name, get] of Object.entries({
+  _handle: (state: ServerState) => (state.listening ? {} : null),
+  _connections: (state: ServerState) => state.connections,
+})) {
+  Object.defineProperty(Server.prototype, name, {
+    configurable: true,
+    get(this: Server): unknown {
+      return this[kState] === undefined ? undefined : get(this[kState]);
+    },
+    set(this: Server, value: unknown) {
+      Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+    },
+  });
+}
 
 /** Whether it is served by the native core, as far as that is decided. */
 export function isNative(server: NetServer): boolean {
