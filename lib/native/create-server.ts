@@ -107,8 +107,8 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
     const state = this[kState];
     if (state === undefined) node['close']?.call(this, callback);
     else {
-      this[kFeeder]?.closeIdleConnections();
       state.close(typeof callback === 'function' ? callback : undefined);
+      this.closeIdleConnections(); // Called for whoever has put another in its place.
     }
     return this;
   }

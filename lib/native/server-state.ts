@@ -287,7 +287,7 @@ export class ServerState implements DropIn {
     native.close(Number.POSITIVE_INFINITY).then(() => {
       if (this.#closing === native) this.#closing = undefined;
       // As net.Server: one that listens again by now has not closed.
-      if (this.#native === undefined && this.#opening === undefined) server.emit('close');
+      if (this.#native === undefined) server.emit('close');
     });
   }
 
