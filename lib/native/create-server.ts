@@ -121,8 +121,8 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
     const state = this[kState];
     if (state === undefined) node['close']?.call(this, callback);
     else {
-      this[kFeeder]?.closeIdleConnections();
       state.close(typeof callback === 'function' ? callback : undefined);
+      this.closeIdleConnections(); // Called for whoever has put another in its place.
     }
     return this;
   }
@@ -315,21 +315,22 @@ for (const name of limits) {
   });
 }
 
-// Undocumented, and read by those who ask how busy a server is.
-Object.defineProperty(Server.prototype, '_connections', {
-  configurable: true,
-  get(this: Server): number | undefined {
-    return this[kState]?.connections;
-  },
-  set(this: Server, value: unknown) {
-    Object.defineProperty(this, '_connections', {
-      value,
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    });
-  },
-});
+// Undocumented, and read by those who ask how busy a server is, or whether it listens: supertest closes no server without
+// a handle, and the process then never ends.
+for (const [name, get] of Object.entries({
+  _handle: (state: ServerState) => (state.listening ? {} : null),
+  _connections: (state: ServerState) => state.connections,
+})) {
+  Object.defineProperty(Server.prototype, name, {
+    configurable: true,
+    get(this: Server): unknown {
+      return this[kState] === undefined ? undefined : get(this[kState]);
+    },
+    set(this: Server, value: unknown) {
+      Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+    },
+  });
+}
 
 Object.defineProperty(Server.prototype, kNode, {
   value: {

@@ -132,7 +132,7 @@ export class NativeExchange extends RequestHead implements Exchange {
     flags: number,
   ): void {
     if (this.#ended) return;
-    this.#checkFinal(status);
+    this.#checkFinal(status, flags);
     if (this.watchFlush) flags |= wantFlushed;
     putResponse(opRespond, this.index, this.generation, status, statusText, headers, body, flags);
     this.#headSent = true;
@@ -150,18 +150,19 @@ export class NativeExchange extends RequestHead implements Exchange {
 
   #startHead(status: number, statusText: string, headers: HeaderList, flags: number): void {
     if (this.#ended) return;
-    this.#checkFinal(status);
+    this.#checkFinal(status, flags);
     putResponse(opRespond, this.index, this.generation, status, statusText, headers, null, flags | streamed);
     this.#headSent = true;
   }
 
-  #checkFinal(status: number): void {
+  /** node:http takes an informational status for the last one, and has checked it. */
+  #checkFinal(status: number, flags: number): void {
     if (this.#headSent) {
       throw new ChaussetteError('CHAUSSETTE_ERR_RESPONSE', 'the response head is already sent', {
         hint: 'Answer each request once.',
       });
     }
-    checkFinalStatus(status);
+    if ((flags & nodeHead) === 0) checkFinalStatus(status);
   }
 
   respondInfo(status: number, headers: HeaderList): void {

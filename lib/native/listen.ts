@@ -61,7 +61,9 @@ function fromOptions(
 ): ListenRequest {
   const handle = options as { fd?: unknown; _handle?: { fd?: unknown } };
   const fd = handle.fd ?? handle._handle?.fd;
-  const { port, path } = options;
+  const { path } = options;
+  // As net.Server: a port that is named without a value is any.
+  const port = 'port' in options && path === undefined ? (options.port ?? 0) : options.port;
   if (port !== undefined && !(Number.isInteger(Number(port)) && Number(port) >= 0 && Number(port) < 65_536)) {
     throw Object.assign(
       new RangeError(`options.port should be >= 0 and < 65536. Received ${typeof port} (${String(port)}).`),

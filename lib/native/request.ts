@@ -142,6 +142,8 @@ export function abortRequest(request: NativeRequest): void {
     }
   }
   if (request.readableEnded && request.complete) return;
+  // What came before can still be read, as with node:http.
+  if (!request[kReading]) request._read(0);
   const error = Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
   request.destroy(error);
 }

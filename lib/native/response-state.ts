@@ -43,11 +43,13 @@ export const noFields: HeaderList = [];
 /** Fields of writeHead replace those of the same name; a list given to it may repeat names. */
 export function mergeHead(response: NativeResponse, headers: object): void {
   const pairs = toPairs(headers);
+  // As node:http: where nothing was set before, `Set-Cookie` and `set-cookie` of one object are two fields.
+  const repeats = Array.isArray(headers) || response[kHeaders] === undefined;
   response[kHeaders] ??= new ResponseHeaders();
   const seen = new Set<string>();
   for (const [name, value] of pairs) {
     const key = lowerCase(name);
-    if (Array.isArray(headers) && seen.has(key)) response[kHeaders].append(name, value as string);
+    if (repeats && seen.has(key)) response[kHeaders].append(name, value as string);
     else response[kHeaders].set(name, value);
     seen.add(key);
   }

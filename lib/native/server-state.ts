@@ -290,7 +290,8 @@ export class ServerState implements DropIn {
     this.#closing = native;
     native.close(Number.POSITIVE_INFINITY).then(() => {
       if (this.#closing === native) this.#closing = undefined;
-      server.emit('close');
+      // As net.Server: one that listens again by now has not closed.
+      if (this.#native === undefined) server.emit('close');
     });
   }
 

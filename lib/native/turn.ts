@@ -217,16 +217,22 @@ export class NativeServer implements BackendServer {
   }
 }
 
+/** Limits of a server of createServer() are its properties, which a program may set to anything; the core takes whole
+ *  numbers. What is none is no limit, as with node:http. */
+function toCount(value: unknown): number {
+  return Math.min(Math.max(Math.trunc(Number(value)) || 0, 0), 0xffffffff);
+}
+
 function nativeLimits(limits: Limits, requestsMax: number): NativeLimits {
   return [
-    limits.keepAliveMs,
-    limits.headMs,
-    limits.bodyMs,
-    limits.writeMs,
-    limits.headBytesMax,
-    limits.connectionsMax,
-    limits.bodyBytesMax,
-    requestsMax,
+    toCount(limits.keepAliveMs),
+    toCount(limits.headMs),
+    toCount(limits.bodyMs),
+    toCount(limits.writeMs),
+    toCount(limits.headBytesMax),
+    toCount(limits.connectionsMax),
+    toCount(limits.bodyBytesMax),
+    toCount(requestsMax),
   ];
 }
 

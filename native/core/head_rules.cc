@@ -187,9 +187,7 @@ Refusal CheckField(Head* head, const HeaderSpan& span, Seen* seen) {
   switch (span.known()) {
     case kHeaderHost:
       if (++seen->hosts > 1) return Refusal::kHostRepeated;
-      if (!IsAuthority(value, value + span.value_length)) {
-        return Refusal::kHostInvalid;
-      }
+      head->host_invalid = !IsAuthority(value, value + span.value_length);
       break;
     case kHeaderContentLength:
       if (++seen->content_lengths > 1 ||
@@ -228,6 +226,7 @@ Refusal CheckField(Head* head, const HeaderSpan& span, Seen* seen) {
 
 Refusal CheckHead(Head* head) {
   head->has_body = head->chunked = head->expect_continue = head->expect_other = false;
+  head->host_invalid = false;
   head->content_length = 0;
   head->is_connect = head->target_offset == 8 && memcmp(head->base, "CONNECT", 7) == 0;
   head->is_head = head->target_offset == 5 && memcmp(head->base, "HEAD", 4) == 0;

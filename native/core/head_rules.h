@@ -42,6 +42,7 @@ struct Head {
   bool expect_continue;
   bool expect_other;  // ours to refuse, or the application's
   bool host_missing;
+  bool host_invalid;
   uint64_t content_length;
 };
 

@@ -86,7 +86,10 @@ void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
   GivenHead head = ReadGivenHead(words, true);
   const char* body = BehindFields(head);
   HeadFindings findings = Examine(head);
-  if (!findings.valid || head.status < 200 || head.status > 999) {
+  // node:http takes an informational status for the last one: who answers 101
+  // goes on in another protocol.
+  const uint32_t least = (flags & kNodeHead) != 0 ? 100 : 200;
+  if (!findings.valid || head.status < least || head.status > 999) {
     core_->PushEvent(kEventProblem, e, c->server->tag, kProblemResponseHead);
     head = GivenHead{500, nullptr, 0, nullptr, 0, nullptr};
     findings = HeadFindings{};
@@ -136,11 +139,11 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e,
   f.no_connection = (flags & kNoConnection) != 0;
   f.requests_max = c->server->limits.requests_max;
   // RFC 9112 §6.3: no body whatever the fields say; RFC 9110 §8.6: no
-  // Content-Length in a 204.
-  const bool bodiless = head.status == 204 || head.status == 304;
+  // Content-Length in a 1xx or 204.
+  const bool bodiless = head.status < 200 || head.status == 204 || head.status == 304;
   e->response_body_allowed = !e->is_head && !bodiless;
   const bool chunked_given = findings.has_transfer_encoding && !e->http10;
-  f.keep_given_length = head.status != 204 && !chunked_given;
+  f.keep_given_length = head.status >= 200 && head.status != 204 && !chunked_given;
   const bool length_given = findings.has_content_length && !chunked_given;
   if (length_given && e->response_body_allowed) {
     e->response_has_length = true;

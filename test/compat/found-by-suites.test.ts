@@ -1,0 +1,100 @@
+// What the suites of Express, supertest, engine.io, @hono/node-server and Fastify found.
+import { once } from 'node:events';
+import * as http from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { closed, compare, exchangeBytes, listening, type Make } from '../helpers/compare-servers.js';
+
+/** What a listener answers to a request. */
+async function answer(make: Make, request: string, listener: http.RequestListener): Promise<string> {
+  const server = make(listener);
+  const bytes = await exchangeBytes(await listening(server), request);
+  await closed(server);
+  return bytes;
+}
+
+const last = 'Connection: close\r\n\r\n';
+
+for (const host of ['http://example.com', 'a b', '']) {
+  compare(`the Host ${JSON.stringify(host)} reaches the program`, (make) =>
+    answer(make, `GET / HTTP/1.1\r\nHost: ${host}\r\n${last}`, (req, res) => res.end(req.headers.host)),
+  );
+}
+
+compare('101 is a final status where nobody switches', (make) =>
+  answer(make, `GET / HTTP/1.1\r\nHost: a\r\n${last}`, (_req, res) => res.writeHead(101).end()),
+);
+
+compare("methods of Node's prototype see the fields of a response", (make) =>
+  answer(make, `GET / HTTP/1.1\r\nHost: a\r\n${last}`, (_req, res) => {
+    const node = http.OutgoingMessage.prototype;
+    res.setHeader('X-One', '1');
+    node.setHeader.call(res, 'Set-Cookie', ['a=1', 'b=2']);
+    node.setHeader.call(res, 'X-Two', '2');
+    node.removeHeader.call(res, 'x-one');
+    res.end(
+      JSON.stringify([node.getHeaders.call(res), node.getHeaderNames.call(res), res.getHeader('x-two')]),
+    );
+  }),
+);
+
+compare('two spellings of a name in one writeHead are two fields', (make) =>
+  answer(make, `GET / HTTP/1.1\r\nHost: a\r\n${last}`, (_req, res) =>
+    res.writeHead(200, { 'set-cookie': 'a=1', 'Set-Cookie': 'b=2', 'content-length': 0 }).end(),
+  ).then((bytes) => bytes.toLowerCase()),
+);
+
+compare('close() and listen() at once: no close, and it listens', async (make) => {
+  const server = make((_req, res) => res.end('again'));
+  const port = await listening(server);
+  let closes = 0;
+  server.on('close', () => closes++);
+  server.close();
+  server.listen(port);
+  await once(server, 'listening');
+  const bytes = await exchangeBytes(port, `GET / HTTP/1.1\r\nHost: a\r\n${last}`);
+  const early = closes;
+  await closed(server);
+  return [bytes, early, closes];
+});
+
+compare('what came of a body can be read when the client has left', async (make) => {
+  const seen = new Promise((resolve) => {
+    const server = make(async (req) => {
+      while (!req.complete) await new Promise(setImmediate);
+      req.once('aborted', () => resolve([String(req.read()), req.destroyed, server.close().listening]));
+      socket.destroy();
+    });
+    const socket = connect({ port: 0 }).on('error', () => {});
+    server.listen(0, '127.0.0.1', () => {
+      socket.connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+      socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody');
+    });
+  });
+  return seen;
+});
+
+compare(
+  'limits that are no numbers, a port without a value, a handle, idle connections at close()',
+  async (make) => {
+    const server = make((_req, res) => res.end());
+    Object.assign(server, {
+      keepAliveTimeout: undefined,
+      headersTimeout: undefined,
+      requestTimeout: undefined,
+    });
+    let closes = 0;
+    const { closeIdleConnections } = server;
+    server.closeIdleConnections = () => {
+      closes++;
+      closeIdleConnections.call(server);
+    };
+    server.listen({ port: undefined, host: '127.0.0.1' });
+    await once(server, 'listening');
+    const hasHandle = (): boolean => Boolean((server as unknown as { _handle: unknown })._handle);
+    const handles = [hasHandle()];
+    server.close();
+    handles.push(hasHandle());
+    await once(server, 'close');
+    return [handles, closes];
+  },
+);
