@@ -46,7 +46,7 @@ class RequestReader final : public RequestSink {
   void ReadLingering(Connection* connection);
   void OnEndOfStream(Connection* connection);
   void Parse(
-      Connection* connection, const char* base, const char* from, const char* end, bool fresh);
+      Connection* connection, const char* base, const char* from, const char* end, const char* received);
   void Tap(Connection* connection);
   bool BeginMessage(Connection* connection, const char* from, const char* end);
   void OnMessageComplete(Connection* connection);
