@@ -178,7 +178,9 @@ void FakeApplication::Step(Entry* entry) {
 }
 
 void FakeApplication::Start(Entry* e, uint8_t action) {
-  const uint32_t flags = (action & 0x10) != 0 ? kNodeHead : 0u;
+  static constexpr uint32_t kLess[] = {kNoReason | kNoLength, kNoChunked | kNoLength, kClose, kNoReason};
+  const uint32_t flags =
+      ((action & 0x10) != 0 ? kNodeHead : 0u) | ((action & 0x80) != 0 ? kLess[action >> 5 & 3] : 0u);
   e->watch_flush = (action & 0x20) != 0;
   switch (action & 15) {
     case 0:
