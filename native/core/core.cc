@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cerrno>
@@ -37,6 +38,9 @@ Core::Core(Host* host, const LlhttpFunctions* llhttp, const SharedMemory& memory
 
 Core::~Core() {
   dead_ = true;
+  for (const Event& event : events_) {
+    if (event.kind == kEventDropped) close(static_cast<int>(event.code));
+  }
   for (uint32_t i = 0; i < connections_.size(); i++) {
     Connection* c = connections_.at(i);
     if (c->in_use && c->state != ConnectionState::kClosed) Kill(c);
@@ -184,6 +188,10 @@ void Core::Dispatch() {
     if (first < count) WriteTouched();
   }
   dispatching_ = false;
+  for (; first < count; first++) {  // nobody is there to close it
+    const uint32_t* record = table_.record(first);
+    if (record[kRecordKind] == kEventDropped) close(static_cast<int>(record[kRecordCode]));
+  }
   table_.Reset();
   body_blocks_.Reset();
 }
@@ -310,8 +318,12 @@ void Core::Watch(Connection* c, uint32_t events) {
 }
 
 void Core::AbortExchanges(Connection* c) {
-  uint32_t index = c->first_exchange;
+  const uint32_t first = c->first_exchange;
   c->first_exchange = c->last_exchange = kNoIndex;
+  AbortFrom(c, first);
+}
+
+void Core::AbortFrom(Connection* c, uint32_t index) {
   while (index != kNoIndex) {
     Exchange* e = exchanges_.at(index);
     index = e->next;
@@ -346,7 +358,13 @@ Connection* Core::FindConnection(uint32_t serial) {
 }
 
 bool Core::WriteRaw(Connection* c, const char* data, size_t length) {
-  if (!c->open()) return true;
+  // Behind what is answered; and behind the last response there is nothing.
+  if (!c->open() || c->close_after_flush) return true;
+  for (uint32_t i = c->first_exchange; i != kNoIndex && exchanges_.at(i)->response_complete;) {
+    if (exchanges_.at(i)->close) return true;
+    i = exchanges_.at(i)->next;
+    if (i != kNoIndex) c->out.Splice(&exchanges_.at(i)->out);
+  }
   c->out.Append(&blocks_, data, length);
   Touch(c);
   if (c->out.bytes() <= kWriteWindowBytes || c->first_exchange == kNoIndex) return true;
@@ -364,7 +382,29 @@ void Core::End(Connection* c, bool cut) {
   }
   c->no_more_requests = true;
   c->close_after_flush = true;
+  if (c->open()) AbortUnanswered(c);
   Touch(c);
+}
+
+// What would be answered from now on would go behind the last bytes. A tunnel has
+// no answer, and may be read until its last bytes are sent.
+void Core::AbortUnanswered(Connection* c) {
+  uint32_t last = kNoIndex;
+  uint32_t first = c->first_exchange;
+  while (first != kNoIndex && exchanges_.at(first)->response_complete) {
+    last = first;
+    first = exchanges_.at(first)->next;
+  }
+  if (first != kNoIndex && exchanges_.at(first)->tunnel) return;
+  c->spill.reset();
+  if (c->in_message() && (first != kNoIndex || c->parser->in_head())) {
+    GiveParser(c->parser);
+    c->parser = nullptr;
+  }
+  if (first == kNoIndex) return;
+  (last == kNoIndex ? c->first_exchange : exchanges_.at(last)->next) = kNoIndex;
+  c->last_exchange = last;
+  AbortFrom(c, first);
 }
 
 void Core::EndAfterFlush(Connection* c) {

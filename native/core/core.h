@@ -217,6 +217,8 @@ class Core {
   void ReportIdle(Server* server);
   void Close(Connection* connection);
   void AbortExchanges(Connection* connection);
+  void AbortUnanswered(Connection* connection);
+  void AbortFrom(Connection* connection, uint32_t index);
   void SetDeadline(Connection* connection, Deadline kind, uint32_t ms);
   uint32_t Left(uint64_t from, uint32_t ms) const;
   void CloseIdle();

@@ -69,7 +69,7 @@ void RequestReader::Read(Connection* c) {
   }
   c->spill.reset();
   if (IsTunnel(*c)) return PassOn(c, base, base + n);
-  Parse(c, base, base + parsed, base + spilled + n, true);
+  Parse(c, base, base + parsed, base + spilled + n, base + spilled);
 }
 
 // Into memory that JavaScript may keep. nullptr when there is none.
@@ -109,6 +109,7 @@ void RequestReader::ReadLingering(Connection* c) {
     packet_ = to;
     limit_ = packet_end_ = to + n;
     Tap(c);
+    core_->table().Keep(limit_);
   }
   if (n <= 0 || c->linger_bytes > kLingerBytesMax) core_->Kill(c);
 }
@@ -141,17 +142,17 @@ void RequestReader::ParseSpill(Connection* c) {
   char* base = core_->table().tail();
   memcpy(base, spill->bytes.data(), spill->bytes.size());
   in_block_ = false;
-  Parse(c, base, base, base + spill->bytes.size(), false);
+  Parse(c, base, base, base + spill->bytes.size(), nullptr);
 }
 
-// `fresh`: [from, end) was received just now.
+// `received`: from there on it came just now; nullptr when all was held back.
 void RequestReader::Parse(
-    Connection* c, const char* base, const char* from, const char* end, bool fresh) {
+    Connection* c, const char* base, const char* from, const char* end, const char* received) {
   current_ = c;
   start_ = kept_ = base;
   limit_ = packet_end_ = end;
-  packet_ = from;
-  if (c->tapped && fresh) Tap(c);
+  packet_ = received != nullptr ? received : from;
+  if (c->tapped && received != nullptr) Tap(c);
   const char* p = from;
   while (c->open()) {
     if (!c->in_message()) {

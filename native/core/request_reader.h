@@ -45,8 +45,11 @@ class RequestReader final : public RequestSink {
   ssize_t Receive(Connection* connection, char* to, size_t room);
   void ReadLingering(Connection* connection);
   void OnEndOfStream(Connection* connection);
-  void Parse(
-      Connection* connection, const char* base, const char* from, const char* end, bool fresh);
+  void Parse(Connection* connection,
+             const char* base,
+             const char* from,
+             const char* end,
+             const char* received);
   void Tap(Connection* connection);
   bool BeginMessage(Connection* connection, const char* from, const char* end);
   void OnMessageComplete(Connection* connection);

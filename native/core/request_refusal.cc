@@ -46,7 +46,11 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
   c->spill.reset();
   c->no_more_requests = true;
   c->server->refusals[static_cast<size_t>(refusal)]++;
-  if (told) return core_->UpdateDeadline(c);
+  if (told) {
+    // Its request has no end any more; when it is answered nevertheless, that is all.
+    if (broken != nullptr) broken->close = true;
+    return core_->UpdateDeadline(c);
+  }
   core_->writer().SendRefusal(c, broken, refusal);
 }
 

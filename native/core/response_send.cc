@@ -14,17 +14,16 @@ void ResponseWriter::FinishFront(Connection* c) {
   while (c->first_exchange != kNoIndex) {
     Exchange* e = core_->exchanges().at(c->first_exchange);
     if (!e->response_complete) break;
+    if (e->close) {
+      c->close_after_flush = true;
+      c->cut = e->cut;
+    }
     if (e->want_flushed) {
       if (!c->out.empty()) break;
       e->want_flushed = false;
       core_->PushEvent(kEventFlushed, e, c->server->tag);
     }
-    if (e->close) {
-      c->close_after_flush = true;
-      c->cut = e->cut;
-      break;
-    }
-    if (!e->request_complete) break;
+    if (e->close || !e->request_complete) break;
     c->first_exchange = e->next;
     if (e->next == kNoIndex) c->last_exchange = kNoIndex;
     c->served = true;

@@ -261,3 +261,50 @@ describe('sockets of the application', () => {
     return seen;
   });
 });
+
+describe('server events, bytes past the responses', () => {
+  const bye = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+
+  compare(
+    'end: what is answered behind it does not leave',
+    async (make) => {
+      const server = make((req, res) => {
+        req.socket.end(bye);
+        res.end('late');
+      });
+      const port = await listening(server);
+      const received = await exchangeBytes(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await closed(server);
+      return received;
+    },
+    bye,
+  );
+
+  compare(
+    'data: each byte once, although a request has to wait',
+    async (make) => {
+      const second = 'GET /2 HTTP/1.1\r\nHost: a\r\n\r\n';
+      const read: string[] = [];
+      const server = make((req, res) => {
+        if (req.url === '/2') return void res.end();
+        res.socket?.on('data', (bytes) => {
+          read.push(bytes.toString());
+          if (read.length === 1) client.write(second.slice(1));
+          else res.end();
+        });
+        client.write(second.slice(0, 1));
+      });
+      const port = await listening(server);
+      const client = connect(port, '127.0.0.1').setNoDelay(true);
+      client.write('GET /1 HTTP/1.1\r\nHost: a\r\n\r\n');
+      let received = '';
+      for await (const bytes of client) {
+        received += String(bytes);
+        if (received.split('HTTP/1.1 200').length === 3) break;
+      }
+      await closed(server);
+      return read;
+    },
+    ['G', 'ET /2 HTTP/1.1\r\nHost: a\r\n\r\n'],
+  );
+});

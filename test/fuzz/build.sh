@@ -37,7 +37,7 @@ for target in "${targets[@]}"; do
   sources=("test/fuzz/addon.cc" "test/fuzz/${target}_target.cc")
   wrap=()
   if [ "$target" = core ]; then
-    sources+=(test/fuzz/fake_application.cc test/fuzz/strict_responses.cc)
+    sources+=(test/fuzz/fake_application.cc test/fuzz/fake_connections.cc test/fuzz/strict_responses.cc)
   fi
   if [ "$target" = core ] || [ "$target" = tls ]; then
     wrap=("${faked[@]}")

@@ -48,6 +48,9 @@ enum Operation : uint8_t {
   kCut,
   kBatch,
   kRepeat,
+  kCloseIdle,
+  kActOn,
+  kOperations,
 };
 
 struct Client {
@@ -91,6 +94,10 @@ class Session {
     limits.connections_max = (data[kDecisions] & 4) != 0 ? 1 : 0;
     limits.body_bytes_max = (data[kDecisions] & 8) != 0 ? 20 : 0;
     server_ = core_->AddServer(limits);
+    if ((data[kDecisions] & 0x10) != 0) server_->style |= kNodeStyle;
+    if ((data[kDecisions] & 0x20) != 0) server_->style |= kTellConnections | kTellRefusals;
+    if ((data[kDecisions] & 0x40) != 0) server_->style |= kTellConnections | kTellTimeouts | kTellDrops;
+    if ((data[kDecisions] & 0x80) != 0) server_->style |= kHalfOpen | kHostOptional;
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     address_.sun_family = AF_UNIX;
     if (bind(fd, Address(), sizeof(sa_family_t)) != 0 || listen(fd, 16) != 0) Fail("no listener");
@@ -133,13 +140,14 @@ void Session::Connect() {
 
 void Session::Do(uint8_t operation, Script* script) {
   size_t count;
-  switch (operation % 16) {
+  const uint8_t number = operation % kOperations;
+  switch (number) {
     case kConnect:
       return Connect();
     case kSend:
     case kBatch: {
       // kBatch: without a turn behind it, so that several sockets are ready in one.
-      const uint32_t length = operation % 16 == kSend ? script->Word() : script->Byte();
+      const uint32_t length = number == kSend ? script->Word() : script->Byte();
       const char* bytes = script->Bytes(length, &count);
       return Send(bytes, count);
     }
@@ -188,6 +196,10 @@ void Session::Do(uint8_t operation, Script* script) {
     case kCut:
       if ((script->Byte() & 7) == 0) core_->Cut(server_);
       return;
+    case kCloseIdle:
+      return core_->RequestCloseIdle(server_);
+    case kActOn:
+      return application_.ActOn(script->Byte());
   }
 }
 

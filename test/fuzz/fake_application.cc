@@ -46,6 +46,7 @@ FakeApplication::FakeApplication(const uint8_t* decisions, size_t count)
 
 bool FakeApplication::Dispatch(uint32_t first, uint32_t count) {
   if (count == 0 || first + count > kRecordsMax) Fail("a dispatch of no records, or of too many");
+  CheckArena(first, count);
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t* record = memory_.records + (first + i) * kRecordWords;
     memory_.control[kControlHandled] = i + 1;
@@ -86,6 +87,7 @@ void FakeApplication::OnRequest(const uint32_t* record) {
   entry->known = true;
   entry->index = index;
   entry->generation = record[kRecordGeneration];
+  entry->connection = record[kRecordConnection];
   entry->is_head = memcmp(head, "HEAD ", 5) == 0;
   entry->upgrade = (record[kRecordFlags] & kFlagUpgrade) != 0;
   entry->body_complete = (record[kRecordFlags] & kFlagHasBody) == 0;
@@ -105,7 +107,7 @@ void FakeApplication::OnEvent(const uint32_t* record) {
     idle_ = true;
     return;
   }
-  if (record[kRecordKind] == kEventProblem || index >= entries_.size()) return;
+  if (OnConnection(record) || record[kRecordKind] == kEventProblem || index >= entries_.size()) return;
   Entry* entry = &entries_[index];
   if (!entry->known || entry->generation != record[kRecordGeneration]) return;
   switch (record[kRecordKind]) {
@@ -165,7 +167,9 @@ void FakeApplication::Forget(Entry* entry) {
 
 void FakeApplication::Step(Entry* entry) {
   for (uint8_t steps = 1 + Decide() % 3; steps > 0 && entry->known && !entry->ended; steps--) {
-    if (entry->head_sent) {
+    if (entry->tunnel) {
+      UseTunnel(entry, Decide());
+    } else if (entry->head_sent) {
       Stream(entry, Decide());
     } else {
       Start(entry, Decide());
@@ -174,7 +178,9 @@ void FakeApplication::Step(Entry* entry) {
 }
 
 void FakeApplication::Start(Entry* e, uint8_t action) {
-  const uint32_t flags = (action & 0x10) != 0 ? kNodeHead : 0u;
+  static constexpr uint32_t kLess[] = {kNoReason | kNoLength, kNoChunked | kNoLength, kClose, kNoReason};
+  const uint32_t flags =
+      ((action & 0x10) != 0 ? kNodeHead : 0u) | ((action & 0x80) != 0 ? kLess[action >> 5 & 3] : 0u);
   e->watch_flush = (action & 0x20) != 0;
   switch (action & 15) {
     case 0:
@@ -201,7 +207,7 @@ void FakeApplication::Start(Entry* e, uint8_t action) {
     case 11:
       return Respond(e, kOpRespond, (action & 16) != 0 ? 204 : 304, "content-length: 4\n", "body", flags);
     case 12:
-      return TakeOver(e);
+      return (action & 0x40) != 0 ? OpenTunnel(e) : TakeOver(e);
     case 13:
       Short(e, kOpAbort, 0);
       e->ended = true;
@@ -210,7 +216,9 @@ void FakeApplication::Start(Entry* e, uint8_t action) {
     case 14:
       return Respond(e, kOpRespond, 200, "Transfer-Encoding: chunked\n", "body", flags | kNoDate);
     default:
-      return;  // later
+      if ((action & 0x40) == 0) return;  // later
+      watched_.insert(e->connection);
+      return Short(e, kOpWatchEnd, 0);
   }
 }
 
@@ -243,7 +251,9 @@ void FakeApplication::Stream(Entry* e, uint8_t action) {
     case 11:
       return File(e);
     case 12:
-      return;
+      e->reading = false;
+      e->waiting_bytes = 0;
+      return Short(e, kOpDiscardBody, 0);
     default:
       e->watch_flush = (action & 0x20) != 0;
       return End(e, "");
@@ -272,12 +282,16 @@ void FakeApplication::FinishAll() {
       entry.waiting_bytes = 0;
     }
     if (entry.ended) continue;
-    if (entry.head_sent) {
+    if (entry.tunnel) {
+      EndConnection(entry.connection, (Decide() & 1) != 0);
+      entry.ended = true;
+    } else if (entry.head_sent) {
       End(&entry, "");
     } else {
       Respond(&entry, kOpRespond, 200, "", "end", 0);
     }
   }
+  for (const uint32_t number : std::set<uint32_t>(left_to_us_)) EndConnection(number, (Decide() & 1) != 0);
 }
 
 void FakeApplication::CheckEnd() const {
@@ -285,6 +299,7 @@ void FakeApplication::CheckEnd() const {
     if (entry.known && (!entry.ended || entry.watch_flush || entry.reading)) Fail("an exchange was left behind");
   }
   if (references_ != 0) Fail("a reference did not come back");
+  if (!connections_.empty()) Fail("the end of a connection was not told");
 }
 
 void FakeApplication::Respond(Entry* e, uint32_t op, uint32_t status, const std::string& given,
@@ -329,7 +344,10 @@ void FakeApplication::File(Entry* e) {
   // Longer than announced now and then, or cut short while it is being sent.
   static constexpr off_t kSizes[] = {11, 50'000, 0, 200'000};
   if (ftruncate(file, kSizes[Decide() & 3]) != 0) Fail("no file");
-  Put(kOpFile, *e, {static_cast<uint32_t>(file), 0, 0, kWantDrain}, std::string(16, '\xff'));
+  // All of it, or a part that may end behind the file.
+  static constexpr uint64_t kParts[][2] = {{UINT64_MAX, UINT64_MAX}, {5, 6}, {0, 50'000}, {300'000, 1}};
+  const std::string part(reinterpret_cast<const char*>(kParts[Decide() & 3]), 16);
+  Put(kOpFile, *e, {static_cast<uint32_t>(file), 0, 0, kWantDrain}, part);
 }
 
 void FakeApplication::End(Entry* e, const std::string& trailers) {
@@ -343,17 +361,6 @@ void FakeApplication::End(Entry* e, const std::string& trailers) {
 }
 
 void FakeApplication::Short(Entry* e, uint32_t op, uint32_t a) { Put(op, *e, {a, 0, 0, 0}, ""); }
-
-void FakeApplication::TakeOver(Entry* e) {
-  Exchange* exchange = core_->exchanges().Find(e->index, e->generation);
-  int fd = -1;
-  std::string head;
-  if (exchange == nullptr || !core_->TakeOver(exchange, &fd, &head)) return;
-  close(fd);
-  e->watch_flush = false;
-  e->ended = true;
-  e->known = false;
-}
 
 void FakeApplication::Put(uint32_t op, const Entry& e, const uint32_t (&arguments)[4], const std::string& behind) {
   const uint32_t size = static_cast<uint32_t>((kCommandHead * kWords + behind.size() + 3) & ~size_t{3});

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,11 +31,13 @@ class FakeApplication final : public Host {
   void ReleaseReference(void* reference) override;
   char* NewBlock(uint32_t slot) override;
   void DropBlock(uint32_t slot) override;
-  bool HoldsReference(void*, const char*, size_t) override { return true; }
+  bool HoldsReference(void*, const char*, size_t) override { return Decide() != 0xf5; }
 
   // Goes on with one of the open exchanges.
   void GoOn(uint32_t which);
-  // Answers every open exchange.
+  // Does something with one of the connections that it was told of.
+  void ActOn(uint32_t which);
+  // Answers every open exchange, and ends what was left to it.
   void FinishAll();
   // Nothing may be left.
   void CheckEnd() const;
@@ -55,6 +58,8 @@ class FakeApplication final : public Host {
     bool body_complete = true;
     bool reading = false;
     bool watch_flush = false;
+    bool tunnel = false;
+    uint32_t connection = 0;  // its number
     uint32_t writes = 0;
     uint32_t waiting_bytes = 0;  // of the body, not consumed
   };
@@ -72,6 +77,16 @@ class FakeApplication final : public Host {
   void End(Entry* entry, const std::string& trailers);
   void Short(Entry* entry, uint32_t op, uint32_t a);
   void TakeOver(Entry* entry);
+  void OpenTunnel(Entry* entry);
+  void UseTunnel(Entry* entry, uint8_t action);
+  // fake_connections.cc: what has no exchange.
+  bool OnConnection(const uint32_t* record);
+  void OnBytes(const uint32_t* record);
+  void OnRefused(const uint32_t* record);
+  Connection* FindConnection(uint32_t number);
+  void Tap(Connection* connection);
+  void EndConnection(uint32_t number, bool cut);
+  void CheckArena(uint32_t first, uint32_t count) const;
   void Put(uint32_t op, const Entry& entry, const uint32_t (&arguments)[4], const std::string& behind);
   void Forget(Entry* entry);
   uint8_t Decide() { return decisions_[next_decision_++ % decision_count_]; }
@@ -92,6 +107,14 @@ class FakeApplication final : public Host {
   std::map<uint64_t, uint32_t> next_ids_;     // by connection and its generation
   std::vector<std::unique_ptr<std::string>> slots_;
   std::unique_ptr<char[]> blocks_[kBodyBlocksMax];
+  struct Tapped {
+    uint64_t from;  // what the connection had received before
+    uint64_t bytes = 0;
+  };
+  std::set<uint32_t> connections_;     // whose end must be told
+  std::set<uint32_t> watched_;         // whose end may be told
+  std::map<uint32_t, Tapped> tapped_;
+  std::set<uint32_t> left_to_us_;      // refused or idle too long, and not ended yet
   int64_t references_ = 0;
   bool idle_ = false;
 };

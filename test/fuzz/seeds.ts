@@ -27,7 +27,12 @@ const operation = {
   goOn: 8,
   select: 9,
   repeat: 15,
+  closeIdle: 16,
+  actOn: 17,
 } as const;
+
+/** The last byte before the operations: limits, and from here on the style of the server. */
+const style = { node: 16, tellRefusals: 32, tellDrops: 64, halfOpen: 128 } as const;
 
 function send(bytes: Buffer): Buffer {
   const length = Buffer.alloc(3);
@@ -53,6 +58,19 @@ function twoClients(decisions: Buffer, first: Buffer, second: Buffer): Buffer {
   ]);
 }
 
+/** A server that tells what happens to connections, and an application that reads along. */
+function told(decisions: Buffer, kind: number, bytes: Buffer): Buffer {
+  const { connect, turn, finish, tick, goOn, closeIdle, actOn, read } = operation;
+  return Buffer.concat([
+    decisions,
+    Buffer.from([kind, connect, turn, actOn, 0, actOn, 1]),
+    send(bytes.subarray(0, bytes.length >> 1)),
+    Buffer.from([turn, goOn, 0]),
+    send(bytes.subarray(bytes.length >> 1)),
+    Buffer.from([turn, goOn, 1, turn, finish, turn, read, tick, 250, actOn, 0, closeIdle, turn, read]),
+  ]);
+}
+
 for (const target of ['parser', 'head', 'core', 'tls']) mkdirSync(join(root, target), { recursive: true });
 let before: Buffer = Buffer.alloc(0);
 for (const fixture of loadFixtures()) {
@@ -73,6 +91,8 @@ for (const fixture of loadFixtures()) {
   const all = Buffer.concat(sent);
   put('core', `two ${fixture.path}`, twoClients(mark.subarray(0, 16), before, all));
   put('core', `late ${fixture.path}`, twoClients(Buffer.alloc(16, 0x2f), before, all));
+  const kind = style.tellRefusals | ((mark[17] ?? 0) & (style.node | style.tellDrops | style.halfOpen));
+  put('core', `told ${fixture.path}`, told(mark.subarray(0, 16), kind, all));
   before = all;
   put('parser', fixture.path, Buffer.concat([Buffer.from([0, 0]), all]));
   put('core', fixture.path, Buffer.concat(script));

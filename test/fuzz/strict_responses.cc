@@ -22,7 +22,10 @@ bool IsDigits(const std::string& text) {
 
 void StrictResponses::Check() {
   while (at_ < bytes_.size()) {
-    if (last_) Fail("there is something behind the last response");
+    if (last_) {
+      fwrite(bytes_.data(), 1, bytes_.size(), stderr);
+      Fail("there is something behind the last response");
+    }
     const size_t from = at_;
     const Step step = CheckOne();
     if (step != Step::kComplete) return;
