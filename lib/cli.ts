@@ -1,5 +1,4 @@
 import { writeSync } from 'node:fs';
-import { listBackends } from './backends/registry.js';
 import { parseCommand } from './config.js';
 import { ChaussetteError } from './errors.js';
 import { helpText, versionText } from './help.js';
@@ -29,7 +28,17 @@ async function run(argv: readonly string[]): Promise<number> {
   const { options } = command;
   if (options.help) return await print(helpText());
   if (options.version) return await print(`${versionText()}\n`);
-  if (options.listBackends) return await print(await backendsText());
+  if (options.listBackends) {
+    const { backendsText } = await import('./backend-listing.js');
+    return await print(await backendsText());
+  }
+  if (options.completion !== undefined) {
+    const [{ completionText }, { backendNames }] = await Promise.all([
+      import('./completion.js'),
+      import('./backends/registry.js'),
+    ]);
+    return await print(completionText(options.completion, backendNames()));
+  }
 
   const log = new Log(options);
   if (options.check) {
@@ -157,13 +166,4 @@ async function print(text: string): Promise<number> {
     process.stdout.write(text, () => done());
   });
   return clean;
-}
-
-async function backendsText(): Promise<string> {
-  const lines = (await listBackends()).map(({ name, aliases, capabilities, unavailable }) => {
-    const also = aliases.length === 0 ? '' : ` (also ${aliases.join(', ')})`;
-    const what = unavailable === undefined ? capabilities.join(', ') : `not available: ${unavailable}`;
-    return `${name}: ${what}${also}\n`;
-  });
-  return lines.join('');
 }

@@ -1,8 +1,20 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { ChaussetteError } from './errors.js';
 import { add, type Layer } from './layer.js';
-import { flagOf, type OptionName, optionNames, optionOf } from './options.js';
+import { flagOf, type OptionName, type Options, optionNames, optionOf } from './options.js';
 import { nearest } from './suggest.js';
+
+/** What a configuration file in TypeScript or JavaScript exports by default: the options in camelCase, durations in
+ *  seconds, sizes in bytes. */
+export interface Config
+  extends Partial<Omit<Options, 'check' | 'completion' | 'config' | 'help' | 'listBackends' | 'version'>> {
+  /** The import string. */
+  readonly application?: string;
+  /** What the application finds in process.argv. */
+  readonly arguments?: readonly (string | number)[];
+}
 
 /** What a configuration file holds. */
 export interface ConfigFile {
@@ -11,20 +23,27 @@ export interface ConfigFile {
   readonly arguments: readonly string[];
 }
 
-/** Read options from a JSON file. Comments and trailing commas are allowed. Keys are the options' names, in any
- *  spelling, and `application` and `arguments`.
+/** Read options from a JSON file, where comments and trailing commas are allowed, or from the default export of a
+ *  module in JavaScript or TypeScript. Keys are the options' names, in any spelling, and `application` and `arguments`.
  *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE, naming file and key. */
-export function readConfigFile(path: string): ConfigFile {
-  const content = readJson(path);
+export async function readConfigFile(path: string): Promise<ConfigFile> {
+  const isModule = /\.[cm]?[jt]s$/.test(path);
+  const content = isModule ? await importConfig(path) : readJson(path);
   const layer: Layer = new Map();
   let application: string | undefined;
   let rest: readonly string[] = [];
   for (const [key, value] of Object.entries(content)) {
     const label = `${key} in ${path}`;
-    if (value === null) continue;
+    // Editors look for the schema there (docs/config.schema.json).
+    if (value === null || value === undefined || key === '$schema') continue;
     if (key === 'application') application = texts(value, label).join('');
     else if (key === 'arguments') rest = texts(value, label);
-    else for (const text of texts(value, label)) add(layer, nameOf(key, path), label, text);
+    else {
+      const name = nameOf(key, path);
+      // In a module it is a number such as 0o660, which JSON cannot write.
+      const octal = isModule && optionOf(name).kind === 'octal' && typeof value === 'number';
+      for (const text of texts(octal ? value.toString(8) : value, label)) add(layer, name, label, text);
+    }
   }
   return { layer, application, arguments: rest };
 }
@@ -43,10 +62,29 @@ function readJson(path: string): Record<string, unknown> {
   } catch (cause) {
     throw usage(`--config ${path} is not JSON: ${cause instanceof Error ? cause.message : cause}`, cause);
   }
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    throw usage(`--config ${path} must hold one object: { "port": 8080 }`);
+  if (!isObject(content)) throw usage(`--config ${path} must hold one object: { "port": 8080 }`);
+  return content;
+}
+
+async function importConfig(path: string): Promise<Record<string, unknown>> {
+  let content: unknown;
+  try {
+    if (/ts$/.test(path)) await (await import('./app/load.js')).enableTypeScript();
+    const module = (await import(pathToFileURL(resolve(path)).href)) as { readonly default?: unknown };
+    content = module.default;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw usage(`--config ${path} threw while it was loaded: ${why}`, cause);
   }
-  return { ...content };
+  // What CommonJS exports is the default of a default, once it is compiled from TypeScript.
+  if (isObject(content) && content['__esModule'] === true) content = content['default'];
+  if (!isObject(content))
+    throw usage(`--config ${path} must export one object: export default { port: 8080 }`);
+  return content;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The option that a key of a file means, in any spelling.

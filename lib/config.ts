@@ -38,7 +38,7 @@ export async function parseCommand(argv: readonly string[], env: NodeJS.ProcessE
   const file = (flags.get('config') ?? layers[1]?.get('config'))?.texts.at(-1);
   let [application, ...rest] = positionals;
   if (file !== undefined) {
-    const config = readConfigFile(file);
+    const config = await readConfigFile(file);
     layers.push(config.layer);
     if (application === undefined) {
       application = config.application;

@@ -4,7 +4,8 @@ import { flagOf, groups, type OptionName, optionNames, optionOf } from './option
 const widthMax = 80;
 const helpColumn = 26;
 
-const exitCodes = [
+/** Of every end of the command. */
+export const exitCodes = [
   [0, 'stopped as asked'],
   [1, 'unexpected error'],
   [2, 'usage: an option, its value or a configuration file'],
@@ -13,6 +14,14 @@ const exitCodes = [
   [5, 'the backend is not available'],
   [6, 'a hook failed'],
   [7, 'requests were cut at the end of --graceful-timeout'],
+] as const;
+
+/** What each signal does. */
+export const signals = [
+  ['SIGTERM, SIGINT', 'stop accepting, answer what is in flight, end'],
+  ['SIGQUIT, SIGINT twice', 'stop now'],
+  ['SIGHUP', 'open the log file and read the certificates again'],
+  ['SIGUSR2', 'log what is in flight, and counters'],
 ] as const;
 
 /** The text of `--help`, at most 80 columns wide. */
@@ -40,10 +49,7 @@ export function helpText(): string {
     ),
     '',
     'Signals:',
-    ...row('SIGTERM, SIGINT', 'stop accepting, answer what is in flight, end'),
-    ...row('SIGQUIT, SIGINT twice', 'stop now'),
-    ...row('SIGHUP', 'open the log file and read the certificates again'),
-    ...row('SIGUSR2', 'log what is in flight, and counters'),
+    ...signals.flatMap(([names, meaning]) => row(names, meaning)),
     '',
     'Exit codes:',
     ...exitCodes.map(([code, meaning]) => `  ${code}  ${meaning}`),
@@ -76,7 +82,8 @@ function row(left: string, text: string): string[] {
   return [head.padEnd(helpColumn) + (lines[0] ?? '').trimStart(), ...lines.slice(1)];
 }
 
-function wrap(text: string, indent: number): string[] {
+/** Lines of at most 80 columns. */
+export function wrap(text: string, indent: number): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {

@@ -1,4 +1,5 @@
 export type { PasteLoader, Settings as PasteSettings } from './app/paste-objects.js';
+export type { BackendPackage } from './backend-package.js';
 export type {
   Backend,
   BackendServer,
@@ -8,11 +9,12 @@ export type {
   ListeningSocket,
 } from './backends/backend.js';
 export {
+  type BackendFactory,
   type BackendListing,
-  type BackendSource,
   listBackends,
   registerBackend,
 } from './backends/registry.js';
+export type { Config } from './config-file.js';
 export { createServer } from './create-server.js';
 export { ChaussetteError, type ErrorCode } from './errors.js';
 export type {

@@ -332,7 +332,15 @@ export const table = {
     kind: 'text',
     group: 'Other',
     unit: 'FILE',
-    help: 'Read these options from a JSON file; comments are allowed.',
+    help: 'Read these options from a JSON, JSONC, JavaScript or TypeScript file.',
+  },
+  completion: {
+    kind: 'text',
+    group: 'Other',
+    unit: 'SHELL',
+    choices: ['bash', 'zsh', 'fish'],
+    command: true,
+    help: 'Print what makes bash, zsh or fish complete these options.',
   },
   check: {
     kind: 'flag',

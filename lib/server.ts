@@ -2,6 +2,7 @@ import { executionAsyncId, triggerAsyncId } from 'node:async_hooks';
 import { type Hook, loadHook, runHook } from './app/hooks.js';
 import { loadOne } from './app/load-one.js';
 import { explainListening, type ListeningProgram, Program, type Settings } from './app/program.js';
+import { checkCapabilities, chooseBackend } from './backend-choice.js';
 import type {
   Backend,
   BackendServer,
@@ -11,7 +12,6 @@ import type {
   OpenRequest,
 } from './backends/backend.js';
 import { defaultLimits } from './backends/backend.js';
-import { resolveBackend } from './backends/registry.js';
 import { pasteLayers, readOptions } from './config.js';
 import { ChaussetteError } from './errors.js';
 import type { Exchange, Handler, Reporter } from './exchange.js';
@@ -28,7 +28,9 @@ import { renewTls, tlsOf } from './tls/options.js';
 
 /** What `serve` takes: the options of the command in camelCase, durations in seconds, sizes in bytes. */
 export interface ServeOptions
-  extends Partial<Omit<Options, 'check' | 'config' | 'help' | 'listBackends' | 'useReloader' | 'version'>> {
+  extends Partial<
+    Omit<Options, 'check' | 'completion' | 'config' | 'help' | 'listBackends' | 'useReloader' | 'version'>
+  > {
   /** An import string, or the application itself; the built-in hello application when left out. */
   readonly app?: unknown;
 }
@@ -131,16 +133,17 @@ export class Server {
   async start(): Promise<void> {
     const { options, log, sockets: provided, quiet } = this.#setup;
     this.#state = 'starting';
-    const resolving = resolveBackend(options.backend);
+    const resolving = chooseBackend(options);
     resolving.catch(() => {}); // Reported below, in its turn.
     try {
       const places =
         provided === undefined ? placesOf(options, takeActivation(process.env, process.pid)) : [];
       const inherited = adoptAll(places, options);
       const loaded = options.threads > 1 ? await this.#loadInThreads() : await this.#loadOrListen(resolving);
+      const { backend, note } = await resolving;
+      checkCapabilities(backend, options, places);
       await this.#runPreHook();
       await this.#bound.bind(places, options);
-      const { backend, note } = await resolving;
       const tls = await tlsOf(options, log, this.#setup.ticketSecret);
       const given = await provided?.(loaded.description);
       this.#sockets = given ?? [...inherited, ...this.#bound.sockets];
@@ -182,10 +185,14 @@ export class Server {
     const { options } = this.#setup;
     const places = placesOf(options, takeActivation(process.env, process.pid));
     checkAll(places, options);
-    const { description } = await this.#loadOrListen(resolveBackend(options.backend));
+    const resolving = chooseBackend(options);
+    resolving.catch(() => {}); // Reported below, in its turn.
+    const { description } = await this.#loadOrListen(resolving);
+    const { backend, note } = await resolving;
+    checkCapabilities(backend, options, places);
     if (options.preHook !== undefined) await loadHook('--pre-hook', options.preHook, options);
+    if (options.postHook !== undefined) await loadHook('--post-hook', options.postHook, options);
     await tlsOf(options, this.#setup.log);
-    const { backend, note } = await resolveBackend(options.backend);
     const lines = [`Application is ${description}`, `Backend is ${backend.name}`];
     return note === undefined ? lines : [...lines, note];
   }
@@ -352,11 +359,6 @@ async function startBackend(
   { limits, tls }: Settings,
   reporter: Reporter,
 ): Promise<BackendServer> {
-  if (tls !== undefined && !backend.capabilities.includes('tls')) {
-    throw new ChaussetteError('CHAUSSETTE_ERR_USAGE', `the backend ${backend.name} has no TLS`, {
-      hint: 'Leave --tls-cert out, or choose another backend: chaussette --list-backends.',
-    });
-  }
   try {
     return await backend.start(sockets, handler, limits, reporter, tls);
   } catch (error) {

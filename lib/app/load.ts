@@ -111,7 +111,7 @@ async function importModule(file: string, shown: string): Promise<Readonly<Recor
 let typeScript: Promise<void> | undefined;
 
 /** From here on TypeScript is compiled as it is imported; only for those who have some, since it takes time. */
-function enableTypeScript(): Promise<void> {
+export function enableTypeScript(): Promise<void> {
   typeScript ??= (async () => {
     const [esm, cjs] = await Promise.all([import('tsx/esm/api'), import('tsx/cjs/api')]);
     cjs.register();

@@ -85,7 +85,20 @@ export interface BackendServer {
   openRequests?(): readonly OpenRequest[] | Promise<readonly OpenRequest[]>;
 }
 
-export type Capability = 'http/1.1' | 'http/2' | 'unix' | 'inherited-fd' | 'upgrade' | 'trailers' | 'tls';
+/** What a backend can do. `inherited-fd`: a descriptor that somebody else opened; `upgrade`: hand connections over to
+ *  another protocol; `threads`: run in several worker threads on the same socket. */
+export const allCapabilities = [
+  'http/1.1',
+  'http/2',
+  'unix',
+  'inherited-fd',
+  'upgrade',
+  'trailers',
+  'tls',
+  'threads',
+] as const;
+
+export type Capability = (typeof allCapabilities)[number];
 
 export interface Backend {
   readonly name: string;

@@ -38,7 +38,7 @@ export function httpBackend(): Backend {
 
 const backend: Backend = {
   name: 'http',
-  capabilities: ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers', 'tls'],
+  capabilities: ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers', 'tls', 'threads'],
   async start(sockets, handler, limits, reporter, tls) {
     const module = tls === undefined ? undefined : await import('./http-tls.js');
     const server = new HttpBackendServer(handler, limits, reporter);

@@ -19,7 +19,7 @@ export function nativeBackend(): { readonly backend: Backend } | { readonly reas
   return { backend: { name: 'native', capabilities, start } };
 }
 
-const capabilities = ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers', 'tls'] as const;
+const capabilities = ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers', 'tls', 'threads'] as const;
 
 async function start(
   sockets: readonly ListeningSocket[],

@@ -2,21 +2,26 @@ import { ChaussetteError } from '../errors.js';
 import type { Backend, Capability } from './backend.js';
 import { nativeBackend } from './native.js';
 
-/** A backend as the registry knows it: how to get it, or why it cannot be had. */
-export type BackendSource = () => Promise<{ readonly backend: Backend } | { readonly reason: string }>;
+/** How a backend is made: what it throws is the reason why it cannot be used here. */
+export type BackendFactory = () => Pick<Backend, 'start'> | Promise<Pick<Backend, 'start'>>;
+
+/** A backend, or why it cannot be had. */
+type Found = { readonly backend: Backend } | { readonly reason: string };
 
 /** One line of `--list-backends`. */
 export interface BackendListing {
   readonly name: string;
+  /** Other names, those of the original among them. */
   readonly aliases: readonly string[];
   readonly capabilities: readonly Capability[];
   /** Why it cannot be used here. */
   readonly unavailable?: string;
 }
 
-const sources = new Map<string, BackendSource>([
+/** node:http and node:http2 are loaded only when they are asked for: they cost start-up time. */
+const sources = new Map<string, () => Promise<Found>>([
   ['native', async () => nativeBackend()],
-  ['http', async () => ({ backend: await loadHttp() })],
+  ['http', async () => ({ backend: (await import('./http.js')).httpBackend() })],
 ]);
 
 /** The backends of the original. `wsgiref` is its reference; whoever named another one wanted a fast one, so these
@@ -40,16 +45,34 @@ const aliases = new Map<string, string>([
   ...originals.map((name) => [name, 'best'] as const),
 ]);
 
-/** Only when it is asked for: node:http costs start-up time. */
-async function loadHttp(): Promise<Backend> {
-  const { httpBackend } = await import('./http.js');
-  return httpBackend();
+/** Add a backend, or replace the one of that name.
+ *  @param name What `--backend` takes.
+ *  @param factory Called when it is asked for.
+ *  @param capabilities What it can do; options that need more are refused before anything is started.
+ *  @example registerBackend('mine', () => ({ start: async (sockets, handler, limits, reporter) => … }), ['http/1.1']); */
+export function registerBackend(
+  name: string,
+  factory: BackendFactory,
+  capabilities: readonly Capability[],
+): void {
+  sources.set(name, async () => {
+    try {
+      const made = await factory();
+      return { backend: { name, capabilities, start: made.start.bind(made) } };
+    } catch (error) {
+      return { reason: error instanceof Error ? error.message : String(error) };
+    }
+  });
 }
 
-/** Add a backend, or replace the one of that name.
- *  @param name What `--backend` takes. */
-export function registerBackend(name: string, source: BackendSource): void {
-  sources.set(name, source);
+/** What `--backend` takes, but for packages. */
+export function backendNames(): readonly string[] {
+  return [...sources.keys(), ...aliases.keys()];
+}
+
+/** Whether `name` is a backend or an alias that is known already. */
+export function isBackendName(name: string): boolean {
+  return sources.has(name) || aliases.has(name.toLowerCase());
 }
 
 /** Find the backend to use.
@@ -62,7 +85,9 @@ export async function resolveBackend(name: string | undefined): Promise<{ backen
   const source = wanted === undefined ? undefined : sources.get(wanted);
   if (source === undefined) {
     throw new ChaussetteError('CHAUSSETTE_ERR_BACKEND', `there is no backend ${JSON.stringify(name)}`, {
-      hint: `Use one of ${[...sources.keys()].join(', ')}, or one of the original's names: ${[...aliases.keys()].join(', ')}.`,
+      hint:
+        `Use one of ${[...sources.keys()].join(', ')}, or one of the original's names: ${[...aliases.keys()].join(', ')}. ` +
+        `Or install a package chaussette-backend-${name}, here or in the --module-path.`,
     });
   }
   const state = await source();
@@ -77,13 +102,13 @@ export async function resolveBackend(name: string | undefined): Promise<{ backen
 }
 
 /** Every backend with its capabilities, or the reason why it is unavailable. */
-export function listBackends(): Promise<readonly BackendListing[]> {
+export async function listBackends(): Promise<readonly BackendListing[]> {
+  const best = (await resolveBest()).backend.name;
   return Promise.all(
     [...sources].map(async ([name, source]) => {
       const state = await source();
-      const best = name === 'native' ? originals : [];
-      const own = [...aliases].filter(([, target]) => target === name).map(([alias]) => alias);
-      const listing = { name, aliases: [...own, ...best] };
+      const own = [...aliases].filter(([, target]) => (target === 'best' ? best : target) === name);
+      const listing = { name, aliases: own.map(([alias]) => alias) };
       return 'backend' in state
         ? { ...listing, capabilities: state.backend.capabilities }
         : { ...listing, capabilities: [], unavailable: state.reason };
@@ -95,8 +120,9 @@ async function resolveBest(): Promise<{ backend: Backend; note?: string }> {
   const native = await sources.get('native')?.();
   if (native !== undefined && 'backend' in native) return { backend: native.backend };
   const reason = native?.reason ?? 'it is not registered';
+  const { httpBackend } = await import('./http.js');
   return {
-    backend: await loadHttp(),
+    backend: httpBackend(),
     note: `the native backend is not available, http serves instead: ${reason}`,
   };
 }

@@ -113,6 +113,30 @@ describe('sources', () => {
     assert.equal((await parseCommand(['--config', file, 'other'], {})).application, 'other');
   });
 
+  test('a module in TypeScript or JavaScript exports the options by default', async (t) => {
+    const directory = temporaryDirectory(t);
+    const files = {
+      'config.ts': 'const port: number = 1; export default { port, bind: undefined, unixMode: 0o640 };',
+      'config.mjs': 'export default { port: 1, unix_mode: "640" };',
+      'config.cjs': 'module.exports = { port: 1, "unix-mode": 0o640 };',
+      'config.cts': 'const port: number = 1; export = { port, unixMode: 0o640 };',
+    };
+    for (const [name, text] of Object.entries(files)) {
+      writeFileSync(join(directory, name), text);
+      const { options } = await parseCommand(['--config', join(directory, name)], {});
+      assert.deepEqual([options.port, options.unixMode, options.bind], [1, 0o640, []], name);
+    }
+    const mistakes = [
+      ['throws.mjs', 'throw new Error("not today");', /throws\.mjs threw while it was loaded: not today/],
+      ['none.mjs', 'export const port = 1;', /none\.mjs must export one object/],
+      ['unknown.mjs', 'export default { prot: 1 };', /unknown option prot in .*did you mean port/],
+    ] as const;
+    for (const [name, text, pattern] of mistakes) {
+      writeFileSync(join(directory, name), text);
+      await assert.rejects(parseCommand(['--config', join(directory, name)], {}), isUsage(pattern));
+    }
+  });
+
   test('mistakes in the file name file and key', async (t) => {
     const cases: readonly [string, RegExp][] = [
       ['{ "prot": 1 }', /^unknown option prot in .*chaussette\.json: did you mean port\?$/],

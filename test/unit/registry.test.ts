@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Backend } from '../../lib/backends/backend.js';
+import { checkCapabilities } from '../../lib/backend-choice.js';
 import { httpBackend } from '../../lib/backends/http.js';
 import { listBackends, registerBackend, resolveBackend } from '../../lib/backends/registry.js';
+import { readOptions } from '../../lib/config.js';
 
-const fake: Backend = { ...httpBackend(), name: 'fake' };
+const { start } = httpBackend();
+const noNative = (): never => {
+  throw new Error('no compiler');
+};
 
 test('http and wsgiref are the reference', async () => {
   for (const name of ['http', 'wsgiref', 'WSGIRef']) {
@@ -13,7 +17,7 @@ test('http and wsgiref are the reference', async () => {
 });
 
 test("the original's other names stand for the best that there is", async () => {
-  registerBackend('native', async () => ({ backend: fake }));
+  registerBackend('native', () => ({ start }), ['tls']);
   for (const name of [
     undefined,
     'meinheld',
@@ -24,12 +28,13 @@ test("the original's other names stand for the best that there is", async () => 
     'eventlet',
     'socketio',
   ]) {
-    assert.deepEqual(await resolveBackend(name), { backend: fake });
+    const { backend, note } = await resolveBackend(name);
+    assert.deepEqual([backend.name, backend.capabilities, note], ['native', ['tls'], undefined]);
   }
 });
 
 test('without native, http serves and one line says why', async () => {
-  registerBackend('native', async () => ({ reason: 'no compiler' }));
+  registerBackend('native', noNative, []);
   for (const name of [undefined, 'meinheld']) {
     const { backend, note } = await resolveBackend(name);
     assert.equal(backend.name, 'http');
@@ -38,7 +43,7 @@ test('without native, http serves and one line says why', async () => {
 });
 
 test('a backend that was asked for by name is not replaced', async () => {
-  registerBackend('native', async () => ({ reason: 'no compiler' }));
+  registerBackend('native', noNative, []);
   await assert.rejects(resolveBackend('native'), {
     code: 'CHAUSSETTE_ERR_BACKEND',
     message: 'the backend native cannot be used: no compiler',
@@ -55,8 +60,8 @@ test('an unknown name is an error that lists what there is', async () => {
 });
 
 test('the list has every backend, with the reason of those that cannot be used', async () => {
-  registerBackend('native', async () => ({ reason: 'no compiler' }));
-  registerBackend('fake', async () => ({ backend: fake }));
+  registerBackend('native', noNative, []);
+  registerBackend('fake', async () => ({ start }), ['http/1.1']);
   const list = await listBackends();
   assert.deepEqual(
     list.map(({ name, unavailable }) => [name, unavailable]),
@@ -66,7 +71,26 @@ test('the list has every backend, with the reason of those that cannot be used',
       ['fake', undefined],
     ],
   );
-  assert.ok(list[0]?.aliases.includes('meinheld'));
-  assert.deepEqual(list[1]?.aliases, ['wsgiref']);
+  // The original's names stand for the best one, which is http here.
+  assert.deepEqual(list[0]?.aliases, []);
+  assert.deepEqual(list[1]?.aliases.slice(0, 2), ['wsgiref', 'bjoern']);
   assert.ok(list[1]?.capabilities.includes('inherited-fd'));
+  assert.deepEqual(list.at(-1)?.capabilities, ['http/1.1']);
+});
+
+test('what a backend cannot do is refused, naming option and capability', () => {
+  const backend = { name: 'small', capabilities: ['http/1.1'] as const, start };
+  const refused = [
+    [{ tlsCert: 'cert.pem' }, 'tcp', '--tls-cert needs a backend with the capability tls'],
+    [{ threads: 2 }, 'tcp', '--threads 2 needs a backend with the capability threads'],
+    [{}, 'unix', 'a Unix socket needs a backend with the capability unix'],
+    [{}, 'fd', 'an inherited socket needs a backend with the capability inherited-fd'],
+  ] as const;
+  for (const [given, kind, message] of refused) {
+    assert.throws(() => checkCapabilities(backend, readOptions(given), [{ kind }]), {
+      code: 'CHAUSSETTE_ERR_USAGE',
+      message: `${message}, which small does not have`,
+    });
+  }
+  checkCapabilities(backend, readOptions({}), [{ kind: 'tcp' }]);
 });
