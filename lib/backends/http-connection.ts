@@ -255,7 +255,8 @@ export function afterPoll(callback: () => void): void {
   setImmediate(() => setImmediate(callback));
 }
 
-function endpoint(address = '', port = 0, family = ''): Endpoint {
+/** One end of a socket of node:net. */
+export function endpoint(address = '', port = 0, family = ''): Endpoint {
   if (address === '') return { address: '', port: 0, family: 'unix' };
   return { address, port, family: family === 'IPv6' ? 'IPv6' : 'IPv4' };
 }

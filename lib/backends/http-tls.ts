@@ -25,13 +25,20 @@ export class TlsFront {
 
   /** @param handshakeMs From accept to the end of the handshake; 0 for no limit.
    *  @param begin Told of each connection that is ready.
+   *  @param protocols For ALPN, the best first.
    *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE when the settings cannot be used. */
-  constructor(settings: TlsSettings, handshakeMs: number, begin: (socket: Socket) => void) {
+  constructor(
+    settings: TlsSettings,
+    handshakeMs: number,
+    begin: (socket: Socket) => void,
+    protocols: string[],
+  ) {
     this.#handshakeMs = handshakeMs;
     this.#names = made(() => contextsOf(settings));
     const server = made(() =>
       createServer({
         ...nodeTls(settings),
+        ALPNProtocols: protocols,
         allowHalfOpen: true,
         handshakeTimeout: handshakeMs > 0 ? handshakeMs : 2 ** 31 - 1,
         SNICallback: (name, callback) => callback(null, findName(this.#names, name)?.context),

@@ -23,6 +23,8 @@ import { acceptOn, type Stop } from './http-listen.js';
 import { refusalOfError, refusalOfHead } from './http-rules.js';
 import { HttpSwitch, watchSwitches } from './http-switch.js';
 import type { TlsFront } from './http-tls.js';
+import type { Http2Exchange } from './http2-exchange.js';
+import type { Admitted, Http2Front, Http2Owner } from './http2-front.js';
 
 /** What a draining server takes from the queues of its own sockets; as much as the kernel queues by default. */
 const drainAcceptsMax = 4096;
@@ -39,27 +41,41 @@ export function httpBackend(): Backend {
 const backend: Backend = {
   name: 'http',
   capabilities: ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers', 'tls', 'threads'],
-  async start(sockets, handler, limits, reporter, tls) {
-    const module = tls === undefined ? undefined : await import('./http-tls.js');
-    const server = new HttpBackendServer(handler, limits, reporter);
-    if (tls !== undefined && module !== undefined) {
-      server.tls = new module.TlsFront(tls, limits.headMs, (socket) => server.begin(socket));
-    }
-    try {
-      for (const socket of sockets) await server.listen(socket);
-    } catch (error) {
-      await server.close(0);
-      throw error;
-    }
-    return server;
-  },
+  start: (sockets, handler, limits, reporter, tls) => startHttp(sockets, handler, limits, reporter, tls),
 };
 
-class HttpBackendServer implements BackendServer, HttpOwner {
+/** @param http2 Makes what tells HTTP/2 from HTTP/1.1, and serves it. */
+export async function startHttp(
+  sockets: readonly ListeningSocket[],
+  handler: Handler,
+  limits: Limits,
+  reporter: Reporter,
+  tls: TlsSettings | undefined,
+  http2?: (server: HttpBackendServer) => Http2Front,
+): Promise<BackendServer> {
+  const module = tls === undefined ? undefined : await import('./http-tls.js');
+  const server = new HttpBackendServer(handler, limits, reporter);
+  server.http2 = http2?.(server);
+  if (tls !== undefined && module !== undefined) {
+    const protocols = http2 === undefined ? ['http/1.1'] : ['h2', 'http/1.1'];
+    server.tls = new module.TlsFront(tls, limits.headMs, (socket) => server.begin(socket), protocols);
+  }
+  try {
+    for (const socket of sockets) await server.listen(socket);
+  } catch (error) {
+    await server.close(0);
+    throw error;
+  }
+  return server;
+}
+
+class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
   readonly limits: Limits;
   readonly reporter: Reporter;
   /** Between the acceptors and the parser. */
   tls: TlsFront | undefined;
+  /** Between them, too, for the http2 backend. */
+  http2: Http2Front | undefined;
   draining = false;
   readonly #handler: Handler;
   /** Parses; never listens itself, so that one server serves several sockets. */
@@ -76,8 +92,8 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   /** Accepted above `connectionsMax`; nothing is read of them. */
   readonly #held: Socket[] = [];
   /** Above `inFlightMax`. */
-  readonly #queue: HttpExchange[] = [];
-  readonly #running = new Set<HttpExchange>();
+  readonly #queue: Admitted[] = [];
+  readonly #running = new Set<Admitted>();
   #requests = 0;
   #closed: Promise<{ readonly cut: number }> | undefined;
   #allGone: (() => void) | undefined;
@@ -136,7 +152,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   }
 
   stats(): BackendStats {
-    return { connections: this.#connections.size, inFlight: this.#inFlight, requests: this.#requests };
+    return { connections: this.#open, inFlight: this.#inFlight, requests: this.#requests };
   }
 
   close(drainMs: number): Promise<{ readonly cut: number }> {
@@ -147,7 +163,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     return this.#closed;
   }
 
-  exchangeEnded(exchange: HttpExchange): void {
+  exchangeEnded(exchange: Admitted): void {
     if (!this.#running.delete(exchange)) {
       const index = this.#queue.indexOf(exchange);
       if (index >= 0) this.#queue.splice(index, 1);
@@ -166,12 +182,17 @@ class HttpBackendServer implements BackendServer, HttpOwner {
 
   connectionClosed(connection: HttpConnection): void {
     this.#connections.delete(connection.socket);
-    if (this.#connections.size === 0) this.#allGone?.();
+    this.http2Closed();
+  }
+
+  /** One connection less, of whichever protocol. */
+  http2Closed(): void {
+    if (this.#open === 0) this.#allGone?.();
     const held = this.draining ? undefined : this.#held.shift();
     if (held !== undefined) this.#serve(held);
   }
 
-  exchangeOf(asyncId: number): HttpExchange | undefined {
+  exchangeOf(asyncId: number): Admitted | undefined {
     for (const exchange of this.#running) if (exchange.asyncId === asyncId) return exchange;
     return undefined;
   }
@@ -185,6 +206,15 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     }));
   }
 
+  admitHttp2(exchange: Http2Exchange): void {
+    this.#admit(exchange);
+  }
+
+  /** Connections. */
+  get #open(): number {
+    return this.#connections.size + (this.http2?.size ?? 0);
+  }
+
   get #inFlight(): number {
     return this.#running.size + this.#queue.length;
   }
@@ -196,7 +226,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
       socket.destroy();
       return;
     }
-    if (connectionsMax === 0 || this.#connections.size < connectionsMax) {
+    if (connectionsMax === 0 || this.#open < connectionsMax) {
       this.#serve(socket);
       return;
     }
@@ -213,8 +243,14 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     else this.tls.handshake(socket);
   }
 
-  /** Parse what comes. */
+  /** Ready to be read. */
   begin(socket: Socket): void {
+    if (this.http2 === undefined) this.beginHttp1(socket);
+    else this.http2.begin(socket);
+  }
+
+  /** Parse what comes. */
+  beginHttp1(socket: Socket): void {
     const connection = new HttpConnection(socket, this);
     this.#connections.set(socket, connection);
     this.serveAgain(connection);
@@ -276,11 +312,11 @@ class HttpBackendServer implements BackendServer, HttpOwner {
       return;
     }
     if (expectsContinue) exchange.continueOnRead();
-    this.#requests += 1;
     this.#admit(exchange);
   }
 
-  #admit(exchange: HttpExchange): void {
+  #admit(exchange: Admitted): void {
+    this.#requests += 1;
     const { inFlightMax, queuedMax } = this.limits;
     if (inFlightMax === 0 || this.#running.size < inFlightMax) this.#run(exchange);
     else if (queuedMax === 0 || this.#queue.length < queuedMax) this.#queue.push(exchange);
@@ -288,7 +324,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
       exchange.respond(503, '', ['retry-after', '1', 'content-type', 'text/plain'], 'Service Unavailable\n');
   }
 
-  #run(exchange: HttpExchange): void {
+  #run(exchange: Admitted): void {
     this.#running.add(exchange);
     this.#handler.handle(exchange);
   }
@@ -319,6 +355,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
   async #close(gracefully: boolean): Promise<{ readonly cut: number }> {
     this.draining = true;
     this.tls?.drain();
+    this.http2?.drain();
     for (const connection of this.#connections.values()) connection.drain();
     this.#taken.drain();
     if (gracefully && this.#ownsQueue) await this.#emptyQueues();
@@ -327,7 +364,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     for (const socket of this.#held.splice(0)) this.#serve(socket);
     const gone = new Promise<void>((resolve) => {
       this.#allGone = resolve;
-      if (this.#connections.size === 0) resolve();
+      if (this.#open === 0) resolve();
     });
     await gone;
     await this.#taken.gone();
@@ -351,6 +388,7 @@ class HttpBackendServer implements BackendServer, HttpOwner {
     this.#cutting = true;
     this.tls?.cut();
     this.#cut += this.#inFlight;
+    this.http2?.cut();
     for (const socket of this.#connections.keys()) socket.destroy();
     this.#taken.cut();
   }

@@ -22,6 +22,7 @@ export interface BackendListing {
 const sources = new Map<string, () => Promise<Found>>([
   ['native', async () => nativeBackend()],
   ['http', async () => ({ backend: (await import('./http.js')).httpBackend() })],
+  ['http2', async () => ({ backend: (await import('./http2.js')).http2Backend() })],
 ]);
 
 /** The backends of the original. `wsgiref` is its reference; whoever named another one wanted a fast one, so these
