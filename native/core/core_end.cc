@@ -1,0 +1,127 @@
+// The part of Core that ends connections and what is open on them, and writes
+// past the exchanges.
+#include <sys/epoll.h>
+
+#include "core/core.h"
+#include "core/response_writer.h"
+
+namespace chaussette {
+
+void Core::AbortExchanges(Connection* c) {
+  const uint32_t first = c->first_exchange;
+  c->first_exchange = c->last_exchange = kNoIndex;
+  AbortFrom(c, first);
+}
+
+void Core::AbortFrom(Connection* c, uint32_t index) {
+  while (index != kNoIndex) {
+    Exchange* e = exchanges_.at(index);
+    index = e->next;
+    const bool told = e->response_complete && e->request_complete && !e->want_flushed;
+    if (!told) PushEvent(kEventAbort, e, c->server->tag);
+    FreeExchange(e);
+  }
+}
+
+void Core::Linger(Connection* c) {
+  if (!c->open()) return;
+  if (c->peer_closed) return Leave(c);
+  AbortExchanges(c);
+  c->spill.reset();
+  if (c->parser != nullptr) GiveParser(c->parser);
+  c->parser = nullptr;
+  c->state = ConnectionState::kLingering;
+  c->transport->ShutdownWrite(&c->channel);
+  Watch(c, EPOLLIN);
+  SetDeadline(c, Deadline::kLinger, c->server->draining ? kDrainLingerMs : kLingerMs);
+}
+
+Connection* Core::FindConnection(uint32_t serial) {
+  const uint32_t recent = recent_[serial % kRecentConnections];
+  for (uint32_t i = 0; i <= connections_.size(); i++) {
+    const uint32_t index = i == 0 ? recent : i - 1;
+    if (index >= connections_.size()) continue;
+    Connection* c = connections_.at(index);
+    if (c->in_use && c->serial == serial) return c;
+  }
+  return nullptr;
+}
+
+bool Core::WriteRaw(Connection* c, const char* data, size_t length) {
+  // Behind what is answered; and behind the last response there is nothing.
+  if (!c->open() || c->close_after_flush) return true;
+  for (uint32_t i = c->first_exchange; i != kNoIndex && exchanges_.at(i)->response_complete;) {
+    if (exchanges_.at(i)->close) return true;
+    i = exchanges_.at(i)->next;
+    if (i != kNoIndex) c->out.Splice(&exchanges_.at(i)->out);
+  }
+  c->out.Append(&blocks_, data, length);
+  Touch(c);
+  if (c->out.bytes() <= kWriteWindowBytes || c->first_exchange == kNoIndex) return true;
+  Exchange* e = exchanges_.at(c->first_exchange);
+  e->want_drain = e->want_drain || e->tunnel;
+  return !e->tunnel;
+}
+
+void Core::End(Connection* c, bool cut) {
+  if (c->state == ConnectionState::kClosed) return;
+  if (cut) {
+    // What was answered before has left, as far as the socket takes it.
+    if (!c->out.empty()) writer_->Write(c);
+    return Kill(c);
+  }
+  c->no_more_requests = true;
+  c->close_after_flush = true;
+  if (c->open()) AbortUnanswered(c);
+  Touch(c);
+}
+
+// What would be answered from now on would go behind the last bytes. A tunnel has
+// no answer, and may be read until its last bytes are sent.
+void Core::AbortUnanswered(Connection* c) {
+  uint32_t last = kNoIndex;
+  uint32_t first = c->first_exchange;
+  while (first != kNoIndex && exchanges_.at(first)->response_complete) {
+    last = first;
+    first = exchanges_.at(first)->next;
+  }
+  if (first != kNoIndex && exchanges_.at(first)->tunnel) return;
+  c->spill.reset();
+  if (c->in_message() && (first != kNoIndex || c->parser->in_head())) {
+    GiveParser(c->parser);
+    c->parser = nullptr;
+  }
+  if (first == kNoIndex) return;
+  (last == kNoIndex ? c->first_exchange : exchanges_.at(last)->next) = kNoIndex;
+  c->last_exchange = last;
+  AbortFrom(c, first);
+}
+
+void Core::EndAfterFlush(Connection* c) {
+  AbortExchanges(c);
+  if (c->out.empty()) return Kill(c);
+  c->close_after_flush = true;
+  UpdateDeadline(c);
+}
+
+void Core::Leave(Connection* c) {
+  // RFC 8446 §6.1: each side says that what it sent was all.
+  if (c->channel.session != nullptr) c->transport->ShutdownWrite(&c->channel);
+  Kill(c);
+}
+
+void Core::Kill(Connection* c) {
+  if (c->state == ConnectionState::kClosed) return;
+  AbortExchanges(c);
+  Close(c);
+}
+
+void Core::Close(Connection* c) {
+  c->state = ConnectionState::kClosed;
+  if (c->end_wanted) {
+    PushEvent(kEventClosed, nullptr, c->server->tag, c->serial);
+  }
+  closed_.push_back(c->index);
+}
+
+}  // namespace chaussette
