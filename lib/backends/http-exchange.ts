@@ -34,6 +34,7 @@ export class HttpExchange implements Exchange {
   #gone = false;
   #headers: HttpHeaders | undefined;
   #sink: BodySink | undefined;
+  #expectsContinue = false;
   #bodyTimer: NodeJS.Timeout | undefined;
   #bodyBytes = 0;
   #discarded = 0;
@@ -112,6 +113,8 @@ export class HttpExchange implements Exchange {
 
   #startBody(): void {
     const { req } = this;
+    // Not only when the stream is read: a body that came with its head may be there before.
+    if (this.#expectsContinue) this.#continue();
     req.on('data', (chunk: Uint8Array) => {
       if (this.#sink?.data(chunk) === false) req.pause();
     });
@@ -277,12 +280,19 @@ export class HttpExchange implements Exchange {
 
   /** `Expect: 100-continue`: the interim response goes out when somebody first reads (RFC 9110 §10.1.1). */
   continueOnRead(): void {
-    const { req, res } = this;
+    const { req } = this;
+    this.#expectsContinue = true;
     req._read = (size) => {
-      req._read = IncomingMessage.prototype._read;
-      if (!res.headersSent && !res.writableEnded) res.writeContinue();
+      this.#continue();
       req._read(size);
     };
+  }
+
+  #continue(): void {
+    const { req, res } = this;
+    this.#expectsContinue = false;
+    req._read = IncomingMessage.prototype._read;
+    if (!res.headersSent && !res.writableEnded) res.writeContinue();
   }
 
   /** The client is gone, or gets an answer that is not ours. */
