@@ -68,6 +68,7 @@ test('the list has every backend, with the reason of those that cannot be used',
     [
       ['native', 'no compiler'],
       ['http', undefined],
+      ['http2', undefined],
       ['fake', undefined],
     ],
   );
