@@ -88,7 +88,8 @@ async function runFixture(
     return problems.length > 0 ? report(fixture, mode, backend.name, outcome, problems) : undefined;
   };
   const modes = modesOf(fixture).filter((mode) => mode.name.startsWith(onlyMode));
-  if (backend.secure) modes.splice(0, modes.length, ...spread(modes, secureModesMax));
+  if (backend.secure || backend.name === 'http2')
+    modes.splice(0, modes.length, ...spread(modes, secureModesMax));
   // What fails whole would fail everywhere: the first one goes alone, the others side by side.
   let group: Mode[] = modes.splice(0, 1);
   while (group.length > 0) {
@@ -114,6 +115,8 @@ for (const backend of backends) {
     after(() => servers.close());
     for (const fixture of fixtures) {
       if (!fixture.path.includes(onlyPath)) continue;
+      // The http2 backend answers it in HTTP/2: test/behaviour/http2.test.ts.
+      if (backend.name === 'http2' && fixture.path === 'version/http-2-preface.http') continue;
       test(`${fixture.path}: ${fixture.title}`, () => runFixture(fixture, backend, servers));
     }
   });
