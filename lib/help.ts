@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { flagOf, groups, type OptionName, optionNames, optionOf } from './options.js';
 
 const widthMax = 80;
@@ -60,8 +60,10 @@ export function helpText(): string {
 
 /** `chaussette 0.1.0`. */
 export function versionText(): string {
-  const file = new URL('../package.json', import.meta.url);
-  const content = JSON.parse(readFileSync(file, 'utf8')) as { readonly version: string };
+  // By the name of the package: a bundled chunk lies deeper than this file.
+  const content = createRequire(import.meta.url)('chaussette-server/package.json') as {
+    readonly version: string;
+  };
   return `chaussette ${content.version}`;
 }
 

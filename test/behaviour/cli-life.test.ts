@@ -181,7 +181,7 @@ describe('the life of the command', () => {
     assert.match(version.stdout, /^chaussette \d+\.\d+\.\d+\n$/);
     const list = new Command(t, ['--list-backends'], { env: { CHAUSSETTE_NO_NATIVE: '1' } });
     assert.equal(await list.end(), 0);
-    assert.match(list.stdout, /^native: not available: CHAUSSETTE_NO_NATIVE=1 is set/m);
-    assert.match(list.stdout, /^http: http\/1\.1/m);
+    assert.match(list.stdout, /^native\n {2}not available: CHAUSSETTE_NO_NATIVE=1 is set/m);
+    assert.match(list.stdout, /^http \(the default\)\n {2}http\/1\.1/m);
   });
 });

@@ -10,7 +10,8 @@ import { judge } from './judge.js';
 import { loadFixtures } from './load-fixtures.js';
 
 /** Every fixture runs on each of these. `resetAllowed`: see docs/server-behavior.md, "Differences". What TLS adds is
- *  below the framing: there a fixture runs whole, byte by byte and in a few of the splits. */
+ *  below the framing, and http2 hands its HTTP/1.1 to http: there a fixture runs whole, byte by byte and in a few of the
+ *  splits. */
 const backends = [
   { name: 'native', resetAllowed: false, secure: false },
   { name: 'http', resetAllowed: true, secure: false },
@@ -19,7 +20,7 @@ const backends = [
   // Its HTTP/1.1, which it has to tell from HTTP/2 by the first bytes.
   { name: 'http2', resetAllowed: true, secure: false },
 ] as const;
-const secureModesMax = 6;
+const fewModesMax = 6;
 
 /** Connections of one fixture that are open at the same time. */
 const connectionsMax = 64;
@@ -89,7 +90,7 @@ async function runFixture(
   };
   const modes = modesOf(fixture).filter((mode) => mode.name.startsWith(onlyMode));
   if (backend.secure || backend.name === 'http2')
-    modes.splice(0, modes.length, ...spread(modes, secureModesMax));
+    modes.splice(0, modes.length, ...spread(modes, fewModesMax));
   // What fails whole would fail everywhere: the first one goes alone, the others side by side.
   let group: Mode[] = modes.splice(0, 1);
   while (group.length > 0) {
