@@ -278,8 +278,7 @@ export class ServerState implements DropIn {
       this.#opening = undefined;
     }
     if (callback !== undefined) {
-      if (native === undefined) server.once('close', () => callback(notRunning()));
-      else server.once('close', callback);
+      server.once('close', native === undefined ? () => callback(notRunning()) : callback);
     }
     if (native === undefined) {
       if (this.#closing === undefined) process.nextTick(() => server.emit('close'));
@@ -288,10 +287,13 @@ export class ServerState implements DropIn {
     this.#native = undefined;
     if (this.#unlink !== undefined) unlinkQuietly(this.#unlink);
     this.#closing = native;
-    native.close(Number.POSITIVE_INFINITY).then(() => {
+    const closed = native.close(Number.POSITIVE_INFINITY);
+    // As net.Server: with connections it has not closed when it listens again by then.
+    const drained = this.connections === 0;
+    if (drained) process.nextTick(() => server.emit('close'));
+    closed.then(() => {
       if (this.#closing === native) this.#closing = undefined;
-      // As net.Server: one that listens again by now has not closed.
-      if (this.#native === undefined) server.emit('close');
+      if (!drained && this.#native === undefined) server.emit('close');
     });
   }
 

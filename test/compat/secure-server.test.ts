@@ -21,7 +21,7 @@ type Make = (
 
 /** Of node:https, what net.Server keeps; ours has none. */
 function isNode(server: https.Server): boolean {
-  return (server as unknown as { _handle?: unknown })._handle != null;
+  return (server as unknown as { _handle?: object })._handle?.constructor.name === 'TCP';
 }
 
 async function listen(t: TestContext, server: https.Server): Promise<number> {
