@@ -19,7 +19,7 @@ export type Kind = keyof KindValues;
 
 export const groups = ['Sockets', 'Serving', 'TLS', 'Limits', 'Application', 'Logging', 'Other'] as const;
 
-/** One row of the table of options (lib/options.ts). The flag is `--name`, the environment variable `CHAUSSETTE_NAME`, the key in a
+/** One row of the table of options (lib/options/, one file a group). The flag is `--name`, the environment variable `CHAUSSETTE_NAME`, the key in a
  *  configuration file `name` in any spelling: `graceful-timeout`, `graceful_timeout`, `gracefulTimeout`. */
 export interface Option {
   readonly kind: Kind;
@@ -39,3 +39,6 @@ export interface Option {
   readonly command?: true;
   readonly help: string;
 }
+
+/** The largest count that an option takes. */
+export const countMax = 2_147_483_647;

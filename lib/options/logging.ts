@@ -1,0 +1,27 @@
+import type { Option } from '../option-kinds.js';
+
+export const loggingOptions = {
+  logLevel: {
+    kind: 'text',
+    group: 'Logging',
+    unit: 'LEVEL',
+    default: 'info',
+    choices: ['debug', 'info', 'warning', 'error', 'critical'],
+    help: 'debug, info, warning, error or critical.',
+  },
+  logOutput: {
+    kind: 'text',
+    group: 'Logging',
+    unit: 'FILE',
+    default: '-',
+    help: 'Append to this file; - is standard error. SIGHUP opens it again.',
+  },
+  logFormat: {
+    kind: 'text',
+    group: 'Logging',
+    unit: 'NAME',
+    default: 'text',
+    choices: ['text', 'json'],
+    help: 'text or json, one line each.',
+  },
+} as const satisfies Record<string, Option>;

@@ -1,0 +1,67 @@
+import { countMax, type Option } from '../option-kinds.js';
+
+export const servingOptions = {
+  backend: {
+    kind: 'text',
+    group: 'Serving',
+    unit: 'NAME',
+    shown: 'the best available',
+    help: "What does the HTTP; see --list-backends. The original's names are aliases.",
+  },
+  listBackends: {
+    kind: 'flag',
+    group: 'Serving',
+    default: false,
+    command: true,
+    help: 'Print each backend with its capabilities, or why it is not available.',
+  },
+  interface: {
+    kind: 'text',
+    group: 'Serving',
+    unit: 'NAME',
+    default: 'auto',
+    choices: ['auto', 'node', 'fetch', 'wsgi'],
+    help: 'How the application is called: auto, node, fetch or wsgi.',
+  },
+  gracefulTimeout: {
+    kind: 'seconds',
+    group: 'Serving',
+    unit: 'S',
+    default: 30,
+    help: 'Seconds that open requests get on SIGTERM before they are cut.',
+  },
+  threads: {
+    kind: 'integer',
+    group: 'Serving',
+    unit: 'N',
+    default: 1,
+    min: 1,
+    max: 1024,
+    help: 'Worker threads on the same sockets, each with its own copy of the application.',
+  },
+  maxRequests: {
+    kind: 'integer',
+    group: 'Serving',
+    unit: 'N',
+    default: 0,
+    shown: 'none',
+    min: 0,
+    max: countMax,
+    help: 'Drain and end with status 0 after so many requests; with --threads, replace the thread.',
+  },
+  maxRequestsJitter: {
+    kind: 'integer',
+    group: 'Serving',
+    unit: 'N',
+    default: 0,
+    min: 0,
+    max: countMax,
+    help: 'Up to so many requests more, at random, so that not all workers end at once.',
+  },
+  useReloader: {
+    kind: 'flag',
+    group: 'Serving',
+    default: false,
+    help: 'Start the application anew when a file of it changes; the sockets stay open.',
+  },
+} as const satisfies Record<string, Option>;
