@@ -17,7 +17,16 @@ export interface KindValues {
 
 export type Kind = keyof KindValues;
 
-export const groups = ['Sockets', 'Serving', 'TLS', 'Limits', 'Application', 'Logging', 'Other'] as const;
+export const groups = [
+  'Sockets',
+  'Serving',
+  'TLS',
+  'Limits',
+  'Application',
+  'Logging',
+  'Observing',
+  'Other',
+] as const;
 
 /** One row of the table of options (lib/options/, one file a group). The flag is `--name`, the environment variable `CHAUSSETTE_NAME`, the key in a
  *  configuration file `name` in any spelling: `graceful-timeout`, `graceful_timeout`, `gracefulTimeout`. */

@@ -2,6 +2,7 @@ import { groups, type Kind, type KindValues, type Option } from './option-kinds.
 import { applicationOptions } from './options/application.js';
 import { limitsOptions } from './options/limits.js';
 import { loggingOptions } from './options/logging.js';
+import { observingOptions } from './options/observing.js';
 import { otherOptions } from './options/other.js';
 import { servingOptions } from './options/serving.js';
 import { socketsOptions } from './options/sockets.js';
@@ -17,6 +18,7 @@ export const table = {
   ...limitsOptions,
   ...applicationOptions,
   ...loggingOptions,
+  ...observingOptions,
   ...otherOptions,
 } as const satisfies Record<string, Option>;
 

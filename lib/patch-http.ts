@@ -4,6 +4,7 @@ import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { nativeBackend } from './backends/native.js';
 import { initServer, Server as NativeServer } from './native/create-server.js';
 import { listenNode, type NetListen } from './native/node-listen.js';
+import { rememberOriginal } from './native/original.js';
 import { NativeRequest } from './native/request.js';
 import { NativeResponse } from './native/response.js';
 import { initSecureServer, loadHttps, secureServerClass } from './native/secure-server.js';
@@ -49,6 +50,7 @@ export function patchHttp(): boolean {
   Object.defineProperty(Server, 'name', { value: 'Server', configurable: true });
   Object.defineProperty(Server, 'length', { value: 2, configurable: true });
   instancesOf(Server, original);
+  rememberOriginal(Server, original);
   Object.defineProperty(NativeServer.prototype, 'constructor', {
     value: Server,
     writable: true,

@@ -7,22 +7,22 @@ import type {
   Backend,
   BackendServer,
   BackendStats,
-  Limits,
   ListeningSocket,
   OpenRequest,
 } from './backends/backend.js';
-import { defaultLimits } from './backends/backend.js';
 import { pasteLayers, readOptions } from './config.js';
 import { ChaussetteError } from './errors.js';
-import type { Exchange, Handler, Reporter } from './exchange.js';
+import type { Exchange, Handler } from './exchange.js';
 import { handlerFor, installLightResponse, splitInterface } from './interfaces/index.js';
 import { describeError, Log } from './log.js';
 import { countRequests } from './max-requests.js';
 import type { Options } from './options.js';
-import { printable, snapshotLines } from './snapshot.js';
+import { limitsOf, reporterTo, startBackend } from './server-parts.js';
+import { snapshotLines } from './snapshot.js';
 import { BoundSockets } from './sockets/bind.js';
 import { adoptAll, checkAll, placesOf } from './sockets/places.js';
-import { takeActivation } from './sockets/systemd.js';
+import { type Activation, takeActivation } from './sockets/systemd.js';
+import type { StatusListener } from './status/listener.js';
 import type { ThreadPool } from './threads/pool.js';
 import { renewTls, tlsOf } from './tls/options.js';
 
@@ -45,6 +45,8 @@ export interface ServerSetup {
   /** Sockets that somebody else opened and keeps, for a worker thread or a process under the reloader. Called when the
    *  application has loaded. */
   readonly sockets?: (description: string) => Promise<readonly ListeningSocket[]>;
+  /** The same for `--status`. */
+  readonly statusSockets?: readonly ListeningSocket[];
   /** A worker thread leaves the lines of the start to the main thread. */
   readonly quiet?: true;
   /** What session tickets are made of where no option says: the same in all threads. */
@@ -78,6 +80,7 @@ export class Server {
   #program: Program | undefined;
   #closing: Promise<{ readonly cut: number }> | undefined;
   #threads: ThreadPool | undefined;
+  #status: StatusListener | undefined;
   /** Where the application is, once it has loaded; undefined for one that was given as an object. */
   file: string | undefined;
   #exhaust: (() => void) | undefined;
@@ -136,8 +139,10 @@ export class Server {
     const resolving = chooseBackend(options);
     resolving.catch(() => {}); // Reported below, in its turn.
     try {
-      const places =
-        provided === undefined ? placesOf(options, takeActivation(process.env, process.pid)) : [];
+      const activation =
+        provided === undefined ? takeActivation(process.env, process.pid) : { sockets: [], absence: '' };
+      const places = provided === undefined ? placesOf(options, activation) : [];
+      await this.#openStatus(activation);
       const inherited = adoptAll(places, options);
       const loaded = options.threads > 1 ? await this.#loadInThreads() : await this.#loadOrListen(resolving);
       const { backend, note } = await resolving;
@@ -172,10 +177,20 @@ export class Server {
     } catch (error) {
       await this.#threads?.abandon();
       this.#bound.close();
+      this.#status?.close();
       this.#state = 'closed';
       await this.#runPostHook().catch((failure) => log.error(describeError(failure)));
       throw error;
     }
+  }
+
+  /** From here on it can be seen that the server is about to start. */
+  async #openStatus(activation: Activation): Promise<void> {
+    const { options, log, statusSockets } = this.#setup;
+    if (options.status === undefined) return;
+    const { StatusListener } = await import('./status/listener.js');
+    this.#status = new StatusListener(this, log);
+    await this.#status.open(options, activation, statusSockets);
   }
 
   /** Load and validate all, and touch nothing: no hook runs, no socket is opened or changed.
@@ -215,6 +230,7 @@ export class Server {
     this.#bound.unlink();
     const { cut } = await this.#backend.close(drainMs);
     this.#state = 'closed';
+    this.#status?.close();
     await this.#runPostHook();
     return { cut };
   }
@@ -229,7 +245,7 @@ export class Server {
    *  that is what cuts the connections.
    *  @returns The number of requests that are cut by this. */
   async abandon(): Promise<{ readonly cut: number }> {
-    this.#bound.unlink();
+    this.unlink();
     const cut = this.#threads === undefined ? this.stats().inFlight : await this.#threads.endNow();
     this.#state = 'closed';
     await this.#runPostHook();
@@ -239,6 +255,7 @@ export class Server {
   /** Remove the files of the Unix sockets that we bound; for an end of the process that we did not ask for. */
   unlink(): void {
     this.#bound.unlink();
+    this.#status?.unlink();
   }
 
   async #loadInThreads(): Promise<{ readonly threads: ThreadPool; readonly description: string }> {
@@ -339,48 +356,4 @@ export function reportUncaught(error: unknown, log: Log, exchange?: Exchange): v
   if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return;
   if (exchange === undefined) log.error(`Uncaught: ${describeError(error)}`);
   else exchange.fail(error);
-}
-
-function reporterTo(log: Log): Reporter {
-  return {
-    applicationError(error: unknown, exchange: Exchange): void {
-      log.error(`${printable(exchange.method)} ${printable(exchange.target)}: ${describeError(error)}`);
-    },
-    warn(message: string): void {
-      log.warning(message);
-    },
-  };
-}
-
-async function startBackend(
-  backend: Backend,
-  sockets: readonly ListeningSocket[],
-  handler: Handler,
-  { limits, tls }: Settings,
-  reporter: Reporter,
-): Promise<BackendServer> {
-  try {
-    return await backend.start(sockets, handler, limits, reporter, tls);
-  } catch (error) {
-    if (error instanceof ChaussetteError || !sockets.some(({ listen }) => listen !== undefined)) throw error;
-    // Degraded mode: Node has just tried to open the sockets, and says in its own words what went wrong.
-    const places = sockets.map(({ display }) => display).join(', ');
-    const why = error instanceof Error ? error.message : String(error);
-    throw new ChaussetteError('CHAUSSETTE_ERR_BIND', `cannot serve on ${places}: ${why}`, { cause: error });
-  }
-}
-
-function limitsOf(options: Options): Limits {
-  return {
-    ...defaultLimits,
-    keepAliveMs: options.keepAlive * 1000,
-    headMs: options.headerTimeout * 1000,
-    bodyMs: options.bodyTimeout * 1000,
-    writeMs: options.writeTimeout * 1000,
-    headBytesMax: options.maxHead,
-    bodyBytesMax: options.maxBody,
-    connectionsMax: options.maxConnections,
-    inFlightMax: options.spawn,
-    queuedMax: options.maxQueued,
-  };
 }

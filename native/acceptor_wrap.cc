@@ -51,6 +51,9 @@ class Acceptor {
 
   void Pause() { uv_poll_stop(&poll_); }
 
+  // It does not keep the event loop alive.
+  void Unref() { uv_unref(reinterpret_cast<uv_handle_t*>(&poll_)); }
+
   // A connection, or a negated errno.
   [[nodiscard]] int Accept() {
     const int fd = accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -130,7 +133,11 @@ void Stop(const Napi::CallbackInfo& info) {
   AcceptorOf(info)->Stop();
 }
 
-// openAcceptor(fd, onReadable): [accept, pause, resume, stop], or a negated
+void Unref(const Napi::CallbackInfo& info) {
+  AcceptorOf(info)->Unref();
+}
+
+// openAcceptor(fd, onReadable): [accept, pause, resume, stop, unref], or a negated
 // errno. The descriptor is the acceptor's own from here on, in either case.
 Napi::Value OpenAcceptor(const Napi::CallbackInfo& info) {
   CHECK(info[0].IsNumber() && info[1].IsFunction());
@@ -142,11 +149,12 @@ Napi::Value OpenAcceptor(const Napi::CallbackInfo& info) {
     delete acceptor;
     return Napi::Number::New(env, error);
   }
-  Napi::Array functions = Napi::Array::New(env, 4);
+  Napi::Array functions = Napi::Array::New(env, 5);
   functions.Set(0u, Napi::Function::New<AcceptOne>(env, "accept", acceptor));
   functions.Set(1u, Napi::Function::New<Pause>(env, "pause", acceptor));
   functions.Set(2u, Napi::Function::New<Resume>(env, "resume", acceptor));
   functions.Set(3u, Napi::Function::New<Stop>(env, "stop", acceptor));
+  functions.Set(4u, Napi::Function::New<Unref>(env, "unref", acceptor));
   return functions;
 }
 

@@ -9,7 +9,11 @@ export const channelFd = 3;
 export const variable = 'CHAUSSETTE_RELOADED';
 
 /** On the descriptors behind the channel, in order. */
-export type Handed = readonly ListeningSocket[];
+export interface Handed {
+  readonly sockets: readonly ListeningSocket[];
+  /** Of `--status`. */
+  readonly status: readonly ListeningSocket[];
+}
 
 /** A line of JSON each, to the reloader, which asks for a `pong` by one byte; the end says that it is gone. */
 export type ReloadNews =
@@ -22,7 +26,7 @@ export class ReloadedServer extends Server {
   constructor(setup: ServerSetup) {
     // Taken over before the application is loaded.
     const handed = takeHanded(process.env, setup.options.backlog);
-    super({ ...setup, sockets: async () => handed });
+    super({ ...setup, sockets: async () => handed.sockets, statusSockets: handed.status });
   }
 
   override async start(): Promise<void> {
@@ -43,8 +47,9 @@ export class ReloadedServer extends Server {
   }
 }
 
-function takeHanded(env: NodeJS.ProcessEnv, backlog: number): readonly ListeningSocket[] {
-  const handed = JSON.parse(env[variable] ?? '[]') as Handed;
+function takeHanded(env: NodeJS.ProcessEnv, backlog: number): Handed {
+  const { sockets, status } = JSON.parse(env[variable] ?? '') as Handed;
   delete env[variable];
-  return handed.map((socket) => ({ ...socket, fd: adopt(socket.fd, backlog, {}).fd }));
+  const take = (socket: ListeningSocket) => ({ ...socket, fd: adopt(socket.fd, backlog, {}).fd });
+  return { sockets: sockets.map(take), status: status.map(take) };
 }

@@ -20,12 +20,17 @@ export class ReloadedProcess {
   readonly #channel: Duplex;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(sockets: readonly ListeningSocket[]) {
+  constructor(sockets: readonly ListeningSocket[], status: readonly ListeningSocket[]) {
     const [script = '', ...args] = process.argv.slice(1);
-    const handed: Handed = sockets.map((socket, index) => ({ ...socket, fd: channelFd + 1 + index }));
+    const all = [...sockets, ...status];
+    const renamed = all.map((socket, index) => ({ ...socket, fd: channelFd + 1 + index }));
+    const handed: Handed = {
+      sockets: renamed.slice(0, sockets.length),
+      status: renamed.slice(sockets.length),
+    };
     this.#child = spawn(process.execPath, [...process.execArgv, script, ...args], {
       env: { ...process.env, [variable]: JSON.stringify(handed) },
-      stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...sockets.map(({ fd }) => fd)],
+      stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...all.map(({ fd }) => fd)],
     });
     this.#channel = this.#child.stdio[channelFd] as Duplex;
     this.#channel.on('error', () => {}); // It is gone: `ended` tells.

@@ -25,7 +25,9 @@ export class Reloader {
   readonly #options: Options;
   readonly #log: Log;
   readonly #bound = new BoundSockets();
+  readonly #boundStatus = new BoundSockets();
   #sockets: readonly ListeningSocket[] = [];
+  #statusSockets: readonly ListeningSocket[] = [];
   #state: ServerState = 'idle';
   #current: ReloadedProcess | undefined;
   #starting: ReloadedProcess | undefined;
@@ -61,10 +63,15 @@ export class Reloader {
   async start(): Promise<void> {
     descriptors();
     this.#state = 'starting';
-    const places = placesOf(this.#options, takeActivation(process.env, process.pid));
+    const activation = takeActivation(process.env, process.pid);
+    const places = placesOf(this.#options, activation);
     const inherited = adoptAll(places, this.#options);
     await this.#bound.bind(places, this.#options);
     this.#sockets = [...inherited, ...this.#bound.sockets];
+    if (this.#options.status !== undefined) {
+      const { openStatusSockets } = await import('../status/listener.js');
+      this.#statusSockets = await openStatusSockets(this.#options, activation, this.#boundStatus);
+    }
     const first = this.#spawn();
     this.#current = first;
     if (!(await first.serves)) return await new Promise(() => {});
@@ -92,6 +99,7 @@ export class Reloader {
 
   unlink(): void {
     this.#bound.unlink();
+    this.#boundStatus.unlink();
   }
 
   reload(): void {
@@ -134,7 +142,7 @@ export class Reloader {
   }
 
   #spawn(): ReloadedProcess {
-    const child = new ReloadedProcess(this.#sockets);
+    const child = new ReloadedProcess(this.#sockets, this.#statusSockets);
     child.ended.then((status) => {
       // Whoever ends without a successor ends the command, as the Python program does. One that starts is let go.
       if (this.#current !== child) return;

@@ -12,20 +12,23 @@ export type Stop = (empty: boolean) => Promise<void>;
 
 /** Accept on one socket.
  *  @param onSocket Called with each connection, paused. @param warn For the log.
+ *  @param optional Accepting does not keep the process alive.
  *  @returns What stops it, taking first what waits in a queue that is nobody else's, if that is wanted.
  *  @throws {ChaussetteError} CHAUSSETTE_ERR_BIND. */
 export async function acceptOn(
   socket: ListeningSocket,
   onSocket: (socket: Socket) => void,
   warn: (message: string) => void,
+  optional = false,
 ): Promise<Stop> {
   if (socket.listen === undefined && 'addon' in loadAddon()) {
     const acceptor = new Acceptor(onSocket, warn);
     const error = acceptor.start(socket.fd);
     if (error !== 0) throw cannotListen(socket, `errno ${-error}`, undefined);
+    if (optional) acceptor.unref();
     return async (empty) => acceptor.close(empty && socket.shared !== true);
   }
-  return listenWithNode(socket, onSocket, warn);
+  return listenWithNode(socket, onSocket, warn, optional);
 }
 
 /** node:net calls listen(2) on a descriptor although it listens already, with a backlog of 511 unless one is given as
@@ -34,6 +37,7 @@ function listenWithNode(
   socket: ListeningSocket,
   onSocket: (socket: Socket) => void,
   warn: (message: string) => void,
+  optional: boolean,
 ): Promise<Stop> {
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
   server.on('connection', onSocket);
@@ -41,6 +45,7 @@ function listenWithNode(
     server.once('error', (cause) => reject(cannotListen(socket, cause.message, cause)));
     const options = socket.listen ?? { fd: socket.fd };
     const done = (): void => {
+      if (optional) server.unref();
       server.removeAllListeners('error').on('error', (error) => warn(`accept: ${error.message}`));
       resolve(() => new Promise((closed) => server.close(() => closed())));
     };

@@ -38,6 +38,11 @@ export class Acceptor {
     return 0;
   }
 
+  /** Do not keep the process alive. */
+  unref(): void {
+    this.#functions?.[4]();
+  }
+
   /** Its descriptor is closed, and nothing else.
    *  @param empty Take what waits in the queue of the socket first, which nobody else would. Nothing comes between the
    *  look that finds it empty and the end, so that next to no connection does. */

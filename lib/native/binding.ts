@@ -51,6 +51,7 @@ export type AcceptorFunctions = [
   pause: () => void,
   resume: () => void,
   stop: () => void,
+  unref: () => void,
 ];
 
 /** Memory that the core and JavaScript share; the sizes are in the layout. */

@@ -15,16 +15,28 @@ export function placesOf(options: Options, activation: Activation): readonly Add
   for (const text of bind) named.push(parseAddress(text));
   if (named.length === 0) {
     const activated = host === undefined && port === undefined ? activation.sockets : [];
-    for (const socket of activated) named.push({ kind: 'fd', fd: socket.fd });
+    const others = statusPlaces(options, activation);
+    for (const { fd: each } of activated) {
+      if (!others.some((other) => other.kind === 'fd' && other.fd === each))
+        named.push({ kind: 'fd', fd: each });
+    }
   }
   if (named.length === 0) named.push(parseHost(host ?? 'localhost', port ?? 8080));
-  const places = named.flatMap((place) =>
-    place.kind === 'systemd'
-      ? socketsNamed(activation, place.name).map((each): FdAddress => ({ kind: 'fd', fd: each }))
-      : [place],
-  );
+  const places = named.flatMap((place) => withoutNames(place, activation));
   refuseMistakes(places, options);
+  refuseTwice([...places, ...statusPlaces(options, activation)]);
   return places;
+}
+
+/** Where `--status` is; none when it is not asked for.
+ *  @throws {ChaussetteError} as `placesOf`. */
+export function statusPlaces({ status }: Options, activation: Activation): readonly Address[] {
+  return status === undefined ? [] : withoutNames(parseAddress(status, '--status'), activation);
+}
+
+function withoutNames(place: Address, activation: Activation): readonly Address[] {
+  if (place.kind !== 'systemd') return [place];
+  return socketsNamed(activation, place.name).map((fd): FdAddress => ({ kind: 'fd', fd }));
 }
 
 /** Take over the inherited ones of `places`.
@@ -43,12 +55,16 @@ function refuseMistakes(places: readonly Address[], { socketType, addressFamily 
   if (addressFamily === 'AF_UNIX' && places.some(({ kind }) => kind === 'tcp')) {
     throw usage('--address-family is AF_UNIX: give a socket for it, such as --host unix:/run/web.sock');
   }
+  const needsStream = places.some((place) => !isFd(place));
+  if (needsStream && socketType !== undefined && socketType !== 'SOCK_STREAM') {
+    throw usage(`--socket-type is ${socketType}: HTTP needs SOCK_STREAM`);
+  }
+}
+
+function refuseTwice(places: readonly Address[]): void {
   const fds = places.filter(isFd).map(({ fd }) => fd);
   const twice = fds.find((fd, index) => fds.indexOf(fd) !== index);
   if (twice !== undefined) throw usage(`fd ${twice} is given twice: once is enough`);
-  if (fds.length < places.length && socketType !== undefined && socketType !== 'SOCK_STREAM') {
-    throw usage(`--socket-type is ${socketType}: HTTP needs SOCK_STREAM`);
-  }
 }
 
 function isFd(address: Address): address is FdAddress {

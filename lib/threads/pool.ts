@@ -49,7 +49,13 @@ export class ThreadPool implements BackendServer {
     descriptors();
     this.#log = log;
     this.#drainMs = options.gracefulTimeout * 1000;
-    const own: Options = { ...options, threads: 1, preHook: undefined, postHook: undefined };
+    const own: Options = {
+      ...options,
+      threads: 1,
+      preHook: undefined,
+      postHook: undefined,
+      status: undefined,
+    };
     const ticketSecret = options.tlsCert === undefined ? undefined : randomSecret();
     this.#data = { options: own, application, arguments: args, ticketSecret };
     for (let number = 1; number <= options.threads; number++) this.#threads.set(number, this.#start(number));

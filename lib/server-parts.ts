@@ -1,0 +1,61 @@
+import type { Settings } from './app/program.js';
+import {
+  type Backend,
+  type BackendServer,
+  defaultLimits,
+  type Limits,
+  type ListeningSocket,
+} from './backends/backend.js';
+import { ChaussetteError } from './errors.js';
+import type { Exchange, Handler, Reporter } from './exchange.js';
+import { describeError, type Log } from './log.js';
+import type { Options } from './options.js';
+import { printable } from './snapshot.js';
+
+/** What a backend tells, in the log. */
+export function reporterTo(log: Log): Reporter {
+  return {
+    applicationError(error: unknown, exchange: Exchange): void {
+      log.error(`${printable(exchange.method)} ${printable(exchange.target)}: ${describeError(error)}`);
+    },
+    warn(message: string): void {
+      log.warning(message);
+    },
+  };
+}
+
+/** Start the backend.
+ *  @throws {ChaussetteError} CHAUSSETTE_ERR_BIND where Node opens the sockets, and cannot. */
+export async function startBackend(
+  backend: Backend,
+  sockets: readonly ListeningSocket[],
+  handler: Handler,
+  { limits, tls }: Settings,
+  reporter: Reporter,
+): Promise<BackendServer> {
+  try {
+    return await backend.start(sockets, handler, limits, reporter, tls);
+  } catch (error) {
+    if (error instanceof ChaussetteError || !sockets.some(({ listen }) => listen !== undefined)) throw error;
+    // Degraded mode: Node has just tried to open the sockets, and says in its own words what went wrong.
+    const places = sockets.map(({ display }) => display).join(', ');
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ChaussetteError('CHAUSSETTE_ERR_BIND', `cannot serve on ${places}: ${why}`, { cause: error });
+  }
+}
+
+/** The limits that the options ask for. */
+export function limitsOf(options: Options): Limits {
+  return {
+    ...defaultLimits,
+    keepAliveMs: options.keepAlive * 1000,
+    headMs: options.headerTimeout * 1000,
+    bodyMs: options.bodyTimeout * 1000,
+    writeMs: options.writeTimeout * 1000,
+    headBytesMax: options.maxHead,
+    bodyBytesMax: options.maxBody,
+    connectionsMax: options.maxConnections,
+    inFlightMax: options.spawn,
+    queuedMax: options.maxQueued,
+  };
+}
