@@ -1,12 +1,14 @@
-// What is written about the options, from the one table of them (lib/options.ts): `npm run docs`.
+// What is written about the options, from the one table of them (lib/options.ts), and the way from page to page:
+// `npm run docs`.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { exitCodes, signals } from '../lib/help.js';
 import { flagOf, groups, type Option, optionNames, optionOf, variableOf } from '../lib/options.js';
+import { navigate, withNavigation } from './docs-navigation.js';
 
 /** Relative to the package, with what belongs in them. */
 export const generated: readonly { readonly path: string; readonly text: () => string }[] = [
-  { path: 'docs/options.md', text: markdown },
+  { path: 'docs/options.md', text: () => withNavigation('docs/options.md', markdown()) },
   { path: 'docs/config.schema.json', text: () => `${JSON.stringify(schema(), undefined, 2)}\n` },
 ];
 
@@ -14,17 +16,26 @@ function markdown(): string {
   const lines = [
     '# Options',
     '',
-    '<!-- Made by `npm run docs` from lib/options.ts. -->',
+    '<!-- Made by `npm run docs` from lib/options/. -->',
     '',
     'Flags come before the environment, the environment before the file of `--config`, and that before `[server:main]` of',
     'a `paste:` application. Keys of a file may also be written `graceful-timeout` or `graceful_timeout`; `application` and',
     '`arguments` stand beside them. The file is JSON, with comments if you like, or a module in JavaScript or TypeScript',
-    'whose default export is the object:',
+    'whose default export is the object.',
+    '',
+    '`chaussette.config.ts`:',
     '',
     '```ts',
     "import type { Config } from 'chaussette-server';",
     '',
-    "export default { application: './server.ts:app', bind: ['fd://3'], gracefulTimeout: 10 } satisfies Config;",
+    "export default { application: './server.js:app', bind: ['127.0.0.1:8080'], gracefulTimeout: 10 } satisfies Config;",
+    '```',
+    '',
+    '```console',
+    '$ chaussette --check --config chaussette.config.ts',
+    'Application is server.js:app',
+    'Backend is native',
+    'Nothing was bound: --check',
     '```',
     '',
     'For JSON, `"$schema": "./node_modules/chaussette-server/docs/config.schema.json"` lets editors complete and check it.',
@@ -115,4 +126,5 @@ function typeOf({ kind, choices, min = 0, max }: Option, texts: object): object 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const root = new URL('../', import.meta.url);
   for (const { path, text } of generated) writeFileSync(new URL(path, root), text());
+  navigate();
 }

@@ -25,6 +25,7 @@ const suites = [
   { name: 'lifetime', processes: 1 },
   { name: 'managers', processes: 1 },
   { name: 'native', processes: 1 },
+  { name: 'docs', processes: availableParallelism() },
 ] as const;
 
 /** A file that takes longer is stopped and counts as failed. */
