@@ -1,34 +1,48 @@
-// The npm `install` script: the native core from a prebuilt binary where one fits, else from its sources.
-// It never fails the installation: without the core, the `http` backend serves.
+// The npm `install` script: nothing where a prebuilt binary of the native core loads, else a build from its sources.
+// It never fails the installation: without the core, the `http` backend serves. The package works without this script
+// (--ignore-scripts) wherever a prebuilt binary fits.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findNodeGyp, headers } from './node-gyp.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
 
-if (prebuilt() === undefined) {
+const why = reasonToBuild();
+if (why !== undefined) {
   const problem = build();
-  if (problem !== undefined) explain(problem);
+  if (problem !== undefined) explain(`${why}, and it was not built: ${problem}`);
 }
 
-/** The prebuilt binary for this platform, if the package carries one; what `build/` holds does not count. */
-function prebuilt() {
+/** @returns undefined when a prebuilt binary serves. */
+function reasonToBuild() {
+  // The sources of a checkout count, whatever lies in its prebuilds/.
+  if (existsSync(join(root, 'lib'))) return 'this is a checkout';
+  const asked = process.env['npm_config_build_from_source'];
+  if (asked === 'true' || asked?.split(',').includes('chaussette-server')) return 'build-from-source is set';
   process.env['PREBUILDS_ONLY'] = '1';
+  let binary;
   try {
-    return require('node-gyp-build').path(root);
+    binary = require('node-gyp-build').path(root);
   } catch {
-    return undefined;
+    return `no prebuilt binary fits ${process.platform}-${process.arch}`;
   }
+  // In a process of its own: a binary for another libc may do worse than throw.
+  const load = `process.dlopen({ exports: {} }, ${JSON.stringify(binary)})`;
+  const { status, stderr } = spawnSync(process.execPath, ['-e', load], { encoding: 'utf8' });
+  if (status === 0) return undefined;
+  const line = /^Error: (.*)/m.exec(stderr ?? '')?.[1] ?? 'the process ended';
+  return `the prebuilt binary does not load here (${line})`;
 }
 
 /** Build from source. @returns undefined, or why it did not work. */
 function build() {
   const gyp = findNodeGyp();
   if (gyp === undefined) return 'node-gyp was not found beside npm or on the PATH';
-  const result = spawnSync(gyp.command, [...gyp.args, 'rebuild', ...headers()], {
+  const result = spawnSync(gyp.command, [...gyp.args, 'rebuild', '--jobs', 'max', ...headers()], {
     cwd: root,
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,
@@ -37,32 +51,6 @@ function build() {
   if (result.status === 0) return undefined;
   process.stderr.write(result.stdout + result.stderr);
   return `node-gyp rebuild ended with ${result.status ?? result.signal}: ${cause(result.stdout + result.stderr)}`;
-}
-
-/** npm tells its scripts where its own node-gyp is; outside npm it lies beside the node in use, or on the PATH. */
-function findNodeGyp() {
-  const bundled = 'node_modules/npm/node_modules/node-gyp/bin/node-gyp.js';
-  const beside = ['../lib', '.'].map((folder) => join(dirname(process.execPath), folder, bundled));
-  for (const script of [process.env['npm_config_node_gyp'], ...beside]) {
-    if (script && existsSync(script)) return { command: process.execPath, args: [script] };
-  }
-  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-    const command = join(folder, 'node-gyp');
-    if (folder !== '' && existsSync(command)) return { command, args: [] };
-  }
-  return undefined;
-}
-
-/** Headers that came with the node in use spare node-gyp the download. */
-function headers() {
-  const folder = dirname(dirname(process.execPath));
-  const version = join(folder, 'include/node/node_version.h');
-  if (process.env['npm_config_nodedir'] || !existsSync(version)) return [];
-  const [major, minor] = process.versions.node.split('.');
-  const text = readFileSync(version, 'utf8');
-  const same =
-    text.includes(`NODE_MAJOR_VERSION ${major}\n`) && text.includes(`NODE_MINOR_VERSION ${minor}\n`);
-  return same ? [`--nodedir=${folder}`] : [];
 }
 
 /** The line of a build log that people look for: the compiler's first error, else node-gyp's. */
@@ -76,7 +64,7 @@ function cause(log) {
 function explain(problem) {
   process.stderr.write(
     `
-chaussette-server: the native core was not built: ${problem}
+chaussette-server: there is no native core: ${problem}
 The installation goes on: the \`http\` backend (node:http) will serve, more slowly. For the native core, install
 a C++20 compiler, make and Python 3 (Debian: apt-get install g++ make python3; Alpine: apk add g++ make python3),
 then run \`npm rebuild chaussette-server\`.

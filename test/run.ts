@@ -19,6 +19,7 @@ const root = resolve(testDirectory, '..');
  *  real processes have the machine for themselves. */
 const suites = [
   { name: 'unit', processes: availableParallelism() },
+  { name: 'package', processes: 1 },
   { name: 'conformance', processes: availableParallelism() },
   { name: 'behaviour', processes: availableParallelism() },
   { name: 'compat', processes: availableParallelism() },

@@ -227,8 +227,8 @@ function load(): AddonState {
     // Another build of the addon, such as the one with sanitizers (scripts/sanitize.sh).
     const elsewhere = process.env['CHAUSSETTE_ADDON'];
     if (elsewhere) return { addon: open(resolve(elsewhere)) };
-    const built = builtHere(root);
-    if (built !== undefined) return { addon: open(built) };
+    const first = firstChoice(root);
+    if (first !== undefined) return { addon: open(first) };
     const nodeGypBuild = createRequire(import.meta.url)('node-gyp-build') as (directory: string) => Addon;
     return { addon: nodeGypBuild(root) };
   } catch (error) {
@@ -242,11 +242,14 @@ function open(file: string): Addon {
   return module.exports as Addon;
 }
 
-/** What node-gyp-build would find first, without the 2 ms that its loading takes. */
-function builtHere(root: string): string | undefined {
-  if (process.env['PREBUILDS_ONLY'] || process.env['CHAUSSETTE_SERVER_PREBUILD']) return undefined;
-  const file = join(root, 'build/Release/chaussette.node');
-  return existsSync(file) ? file : undefined;
+/** What node-gyp-build would find first, without the 2 ms that its loading takes: a build of this place, else the
+ *  prebuilt binary, which is for glibc. */
+function firstChoice(root: string): string | undefined {
+  if (process.env['CHAUSSETTE_SERVER_PREBUILD']) return undefined;
+  const built = join(root, 'build/Release/chaussette.node');
+  if (!process.env['PREBUILDS_ONLY'] && existsSync(built)) return built;
+  const prebuilt = join(root, `prebuilds/linux-${process.arch}/chaussette-server.glibc.node`);
+  return existsSync(prebuilt) && !existsSync('/etc/alpine-release') ? prebuilt : undefined;
 }
 
 function firstLine(error: unknown): string {

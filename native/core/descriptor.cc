@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/glibc_floor.h"
 #include "core/unique_fd.h"
 
 namespace chaussette {
@@ -109,13 +110,13 @@ void ReadUnixName(const sockaddr_storage& name, socklen_t bytes, DescriptorInfo*
 }
 
 // Whether two descriptors stand for one socket: each socket has an inode of its own.
-bool SameFile(int a, const struct stat& b) {
-  struct stat other;
-  return fstat(a, &other) == 0 && other.st_dev == b.st_dev && other.st_ino == b.st_ino;
+bool SameFile(int a, const FileStatus& b) {
+  FileStatus other;
+  return ReadFileStatus(a, &other) == 0 && other.device == b.device && other.inode == b.inode;
 }
 
 // Puts /dev/null wherever on 0 to 2 the socket with the status `socket` is.
-int ReplaceStandardDescriptors(const struct stat& socket) {
+int ReplaceStandardDescriptors(const FileStatus& socket) {
   UniqueFd null;
   for (int fd = 0; fd <= 2; ++fd) {
     if (!SameFile(fd, socket)) continue;
@@ -129,10 +130,10 @@ int ReplaceStandardDescriptors(const struct stat& socket) {
 }  // namespace
 
 int InspectDescriptor(int fd, DescriptorInfo* info) {
-  struct stat status;
-  if (fstat(fd, &status) != 0) return -errno;
+  FileStatus status;
+  if (const int error = ReadFileStatus(fd, &status); error < 0) return error;
   *info = DescriptorInfo{};
-  info->kind = KindOf(status.st_mode);
+  info->kind = KindOf(status.mode);
   if (info->kind != DescriptorKind::kSocket) return 0;
 
   int type = 0;
@@ -167,8 +168,8 @@ int InspectDescriptor(int fd, DescriptorInfo* info) {
 }
 
 int AdoptListener(int fd, int backlog) {
-  struct stat status;
-  if (fstat(fd, &status) != 0) return -errno;
+  FileStatus status;
+  if (const int error = ReadFileStatus(fd, &status); error < 0) return error;
   int listening = 0;
   if (const int error = GetOption(fd, SO_ACCEPTCONN, &listening); error < 0) return error;
 

@@ -1,8 +1,8 @@
 #include "core/llhttp.h"
 
-#include <dlfcn.h>
-
 #include <cstring>
+
+#include "core/glibc_floor.h"
 
 namespace chaussette {
 namespace {
@@ -95,7 +95,7 @@ int OnMessageComplete(LlhttpParser* parser) {
 
 template <typename Function>
 bool Find(const char* name, Function* function) {
-  void* symbol = dlsym(RTLD_DEFAULT, name);
+  void* symbol = HostSymbol(name);
   *function = reinterpret_cast<Function>(symbol);
   return symbol != nullptr;
 }

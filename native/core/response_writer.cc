@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "core/core.h"
+#include "core/glibc_floor.h"
 #include "core/request_reader.h"
 
 namespace chaussette {
@@ -229,14 +230,15 @@ void ResponseWriter::File(const uint32_t* words, Exchange* e) {
   if (!e->response_started || e->response_complete) return;
   if ((words[kCommandD] & kWantDrain) != 0) e->want_drain = true;
   UniqueFd file(fcntl(static_cast<int>(words[kCommandA]), F_DUPFD_CLOEXEC, 3));
-  struct stat about;
-  const bool regular = file.valid() && fstat(file.get(), &about) == 0 && S_ISREG(about.st_mode);
+  FileStatus about;
+  const bool regular =
+      file.valid() && ReadFileStatus(file.get(), &about) == 0 && S_ISREG(about.mode);
   const uint32_t* part = words + kCommandHead;
   off_t position = static_cast<off_t>(part[0] | static_cast<uint64_t>(part[1]) << 32);
   uint64_t length = part[2] | static_cast<uint64_t>(part[3]) << 32;
   if (regular && position < 0) {
     position = lseek(file.get(), 0, SEEK_CUR);
-    length = about.st_size > position ? static_cast<uint64_t>(about.st_size - position) : 0;
+    length = about.size_bytes > position ? static_cast<uint64_t>(about.size_bytes - position) : 0;
   }
   if (!regular || position < 0) {
     e->close = e->cut = true;

@@ -1,6 +1,5 @@
 #include "core/tls_context.h"
 
-#include <dlfcn.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -10,6 +9,7 @@
 #include <cstring>
 
 #include "core/check.h"
+#include "core/glibc_floor.h"
 
 namespace chaussette {
 namespace {
@@ -197,8 +197,7 @@ bool SameName(const std::string& pattern, const char* name) {
 
 const char* TlsContext::Problem() {
   // Undefined symbols of the addon are bound when they are first called.
-  if (dlsym(RTLD_DEFAULT, "SSL_CTX_new") == nullptr ||
-      dlsym(RTLD_DEFAULT, "OpenSSL_version_num") == nullptr) {
+  if (HostSymbol("SSL_CTX_new") == nullptr || HostSymbol("OpenSSL_version_num") == nullptr) {
     return "this Node does not offer its OpenSSL to addons";
   }
   if (OpenSSL_version_num() >> 28 != OPENSSL_VERSION_MAJOR) {

@@ -12,6 +12,7 @@ function smallPackage(t: TestContext): string {
     'package.json',
     'binding.gyp',
     'scripts/install.js',
+    'scripts/node-gyp.js',
     'scripts/check-format-native.js',
   ]) {
     mkdirSync(dirname(join(directory, file)), { recursive: true });
@@ -31,28 +32,56 @@ function run(directory: string, script: string, environment: Record<string, stri
 
 test('without a compiler the installation succeeds, says why, and that http serves', (t) => {
   const directory = smallPackage(t);
-  const { status, stderr } = run(directory, 'scripts/install.js', {
-    CXX: 'no-such-compiler',
-    CC: 'no-such-compiler',
-  });
+  const { status, stderr } = run(directory, 'scripts/install.js', noCompiler);
   assert.equal(status, 0);
   const paragraph = stderr.slice(stderr.lastIndexOf('chaussette-server: '));
   assert.match(
     paragraph,
-    /^chaussette-server: the native core was not built: node-gyp rebuild ended with 1: /,
+    /^chaussette-server: there is no native core: no prebuilt binary fits linux-\w+, and it was not built: node-gyp rebuild ended with 1: /,
   );
   assert.match(paragraph, /the `http` backend \(node:http\) will serve/);
   assert.match(paragraph, /npm rebuild chaussette-server/);
 });
 
-test('a prebuilt binary for this platform is used: nothing is built, nothing is said', (t) => {
-  const directory = smallPackage(t);
+/** Put a prebuilt binary where the package carries it. */
+function carry(directory: string, binary: Buffer | string): void {
   const prebuilds = join(directory, 'prebuilds', `${process.platform}-${process.arch}`);
   mkdirSync(prebuilds, { recursive: true });
-  writeFileSync(join(prebuilds, 'chaussette-server.node'), '');
+  writeFileSync(join(prebuilds, 'chaussette-server.glibc.node'), binary);
+}
+
+const noCompiler = { CXX: 'no-such-compiler', CC: 'no-such-compiler' };
+
+test('a prebuilt binary for this platform is used: nothing is built, nothing is said', (t) => {
+  const directory = smallPackage(t);
+  carry(directory, readFileSync(join(root, 'build/Release/chaussette.node')));
   const { status, stderr, stdout } = run(directory, 'scripts/install.js');
   assert.deepEqual({ status, stderr, stdout }, { status: 0, stderr: '', stdout: '' });
   assert.ok(!existsSync(join(directory, 'build')));
+});
+
+test('a prebuilt binary that does not load is built again, and the reason is told when that fails', (t) => {
+  const directory = smallPackage(t);
+  carry(directory, 'not a program');
+  const { status, stderr } = run(directory, 'scripts/install.js', noCompiler);
+  assert.equal(status, 0);
+  assert.match(
+    stderr,
+    /there is no native core: the prebuilt binary does not load here \(.+\), and it was not built: /,
+  );
+});
+
+test('a checkout, and who asks for it, builds from source whatever prebuilds/ holds', (t) => {
+  const directory = smallPackage(t);
+  carry(directory, readFileSync(join(root, 'build/Release/chaussette.node')));
+  const asked = run(directory, 'scripts/install.js', {
+    ...noCompiler,
+    npm_config_build_from_source: 'chaussette-server',
+  });
+  assert.match(asked.stderr, /build-from-source is set, and it was not built/);
+  mkdirSync(join(directory, 'lib'));
+  const checkout = run(directory, 'scripts/install.js', noCompiler);
+  assert.match(checkout.stderr, /this is a checkout, and it was not built/);
 });
 
 test('the format check of native/ says so when clang-format is not installed', (t) => {

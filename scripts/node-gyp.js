@@ -1,0 +1,29 @@
+// Where node-gyp is, and with which Node headers it builds: for the scripts that build the addon.
+import { existsSync, readFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+
+/** npm tells its scripts where its own node-gyp is; outside npm it lies beside the node in use, or on the PATH. */
+export function findNodeGyp() {
+  const bundled = 'node_modules/npm/node_modules/node-gyp/bin/node-gyp.js';
+  const beside = ['../lib', '.'].map((folder) => join(dirname(process.execPath), folder, bundled));
+  for (const script of [process.env['npm_config_node_gyp'], ...beside]) {
+    if (script && existsSync(script)) return { command: process.execPath, args: [script] };
+  }
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    const command = join(folder, 'node-gyp');
+    if (folder !== '' && existsSync(command)) return { command, args: [] };
+  }
+  return undefined;
+}
+
+/** Headers that came with the node in use spare node-gyp the download. */
+export function headers() {
+  const folder = dirname(dirname(process.execPath));
+  const version = join(folder, 'include/node/node_version.h');
+  if (process.env['npm_config_nodedir'] || !existsSync(version)) return [];
+  const [major, minor] = process.versions.node.split('.');
+  const text = readFileSync(version, 'utf8');
+  const same =
+    text.includes(`NODE_MAJOR_VERSION ${major}\n`) && text.includes(`NODE_MINOR_VERSION ${minor}\n`);
+  return same ? [`--nodedir=${folder}`] : [];
+}
