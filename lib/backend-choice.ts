@@ -27,6 +27,7 @@ export function checkCapabilities(
 ): void {
   const needs: readonly (readonly [Capability, boolean, string])[] = [
     ['tls', options.tlsCert !== undefined, '--tls-cert'],
+    ['proxy-protocol', options.proxyProtocol.length > 0, '--proxy-protocol'],
     ['threads', options.threads > 1, `--threads ${options.threads}`],
     ['unix', places.some(({ kind }) => kind === 'unix'), 'a Unix socket'],
     ['inherited-fd', places.some(({ kind }) => kind === 'fd'), 'an inherited socket'],

@@ -21,6 +21,7 @@ export const groups = [
   'Sockets',
   'Serving',
   'TLS',
+  'Proxies',
   'Limits',
   'Application',
   'Logging',

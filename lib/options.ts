@@ -4,6 +4,7 @@ import { limitsOptions } from './options/limits.js';
 import { loggingOptions } from './options/logging.js';
 import { observingOptions } from './options/observing.js';
 import { otherOptions } from './options/other.js';
+import { proxiesOptions } from './options/proxies.js';
 import { servingOptions } from './options/serving.js';
 import { socketsOptions } from './options/sockets.js';
 import { tlsOptions } from './options/tls.js';
@@ -15,6 +16,7 @@ export const table = {
   ...socketsOptions,
   ...servingOptions,
   ...tlsOptions,
+  ...proxiesOptions,
   ...limitsOptions,
   ...applicationOptions,
   ...loggingOptions,

@@ -30,11 +30,11 @@ export async function startBackend(
   backend: Backend,
   sockets: readonly ListeningSocket[],
   handler: Handler,
-  { limits, tls }: Settings,
+  { limits, tls, proxies }: Settings,
   reporter: Reporter,
 ): Promise<BackendServer> {
   try {
-    return await backend.start(sockets, handler, limits, reporter, tls);
+    return await backend.start(sockets, handler, limits, reporter, tls, proxies);
   } catch (error) {
     if (error instanceof ChaussetteError || !sockets.some(({ listen }) => listen !== undefined)) throw error;
     // Degraded mode: Node has just tried to open the sockets, and says in its own words what went wrong.

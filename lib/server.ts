@@ -17,6 +17,7 @@ import { handlerFor, installLightResponse, splitInterface } from './interfaces/i
 import { describeError, Log } from './log.js';
 import { countRequests } from './max-requests.js';
 import type { Options } from './options.js';
+import { behindProxies, notForPrograms, proxyPeersOf } from './proxies/options.js';
 import { limitsOf, reporterTo, startBackend } from './server-parts.js';
 import { snapshotLines } from './snapshot.js';
 import { BoundSockets } from './sockets/bind.js';
@@ -150,11 +151,14 @@ export class Server {
       await this.#runPreHook();
       await this.#bound.bind(places, options);
       const tls = await tlsOf(options, log, this.#setup.ticketSecret);
+      const proxies = await proxyPeersOf(options);
       const given = await provided?.(loaded.description);
       this.#sockets = given ?? [...inherited, ...this.#bound.sockets];
       const settings: Settings = {
         limits: limitsOf(options),
         tls,
+        proxies,
+        notForPrograms: notForPrograms(options),
         counted: (handler) => this.#counted(handler),
       };
       const program = 'serve' in loaded ? await loaded.serve(this.#sockets, settings) : undefined;
@@ -208,6 +212,7 @@ export class Server {
     if (options.preHook !== undefined) await loadHook('--pre-hook', options.preHook, options);
     if (options.postHook !== undefined) await loadHook('--post-hook', options.postHook, options);
     await tlsOf(options, this.#setup.log);
+    await proxyPeersOf(options);
     const lines = [`Application is ${description}`, `Backend is ${backend.name}`];
     return note === undefined ? lines : [...lines, note];
   }
@@ -302,7 +307,7 @@ export class Server {
       const mounted = await loadMounted(application, options, this.#setup.arguments);
       return {
         exported: undefined,
-        handler: this.#counted(mounted.handler),
+        handler: this.#counted(await behindProxies(mounted.handler, options)),
         description: mounted.description,
       };
     }
@@ -310,7 +315,8 @@ export class Server {
     // The loader has put it there, as a Node program sees it.
     if (typeof application === 'string') this.file = process.argv[1];
     const { exported, description } = loaded;
-    return { exported, handler: this.#counted(handlerFor(loaded.application)), description };
+    const handler = await behindProxies(handlerFor(loaded.application), options);
+    return { exported, handler: this.#counted(handler), description };
   }
 
   #counted(handler: Handler): Handler {

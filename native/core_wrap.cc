@@ -1,9 +1,5 @@
 #include "core_wrap.h"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <initializer_list>
 #include <memory>
 
@@ -11,6 +7,7 @@
 #include "core/core.h"
 #include "host_wrap.h"
 #include "layout_export.h"
+#include "peers_wrap.h"
 #include "tls_wrap.h"
 
 namespace chaussette {
@@ -251,46 +248,28 @@ Napi::Value OpenExchanges(const Napi::CallbackInfo& info) {
   return open;
 }
 
-// The end of the socket that argument 1 says.
-Napi::Value EndpointOf(const Napi::CallbackInfo& info, int fd) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof(address);
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  const int error = info[1].As<Napi::Boolean>().Value() ? getsockname(fd, generic, &length)
-                                                        : getpeername(fd, generic, &length);
-  if (error != 0) return info.Env().Undefined();
-  char text[INET6_ADDRSTRLEN] = "";
-  uint32_t port = 0;
-  if (address.ss_family == AF_INET) {
-    const auto* in = reinterpret_cast<const sockaddr_in*>(&address);
-    inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-    port = ntohs(in->sin_port);
-  } else if (address.ss_family == AF_INET6) {
-    const auto* in6 = reinterpret_cast<const sockaddr_in6*>(&address);
-    inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
-    port = ntohs(in6->sin6_port);
-  }
-  Napi::Array result = Napi::Array::New(info.Env(), 3);
-  result.Set(0u, Napi::String::New(info.Env(), text));
-  result.Set(1u, Napi::Number::New(info.Env(), port));
-  result.Set(2u,
-             Napi::String::New(info.Env(),
-                               address.ss_family == AF_INET    ? "IPv4"
-                               : address.ss_family == AF_INET6 ? "IPv6"
-                                                               : "unix"));
-  return result;
-}
-
 // endpoint(number, local): [address, port, family] or undefined.
 Napi::Value Endpoint(const Napi::CallbackInfo& info) {
   const Connection* connection = CoreOf(info)->FindConnection(Uint32Of(info, 0));
   if (connection == nullptr) return info.Env().Undefined();
-  return EndpointOf(info, connection->channel.fd);
+  const bool local = info[1].As<Napi::Boolean>().Value();
+  const Proxied* proxied = connection->proxied.get();
+  if (proxied != nullptr && proxied->ends.family != ProxiedEnds::Family::kOwn) {
+    return ExportProxiedEnd(info.Env(), proxied->ends, local);
+  }
+  return ExportEnd(info.Env(), connection->channel.fd, local);
 }
 
 // descriptorEndpoint(fd, local): the same.
 Napi::Value DescriptorEndpoint(const Napi::CallbackInfo& info) {
-  return EndpointOf(info, info[0].As<Napi::Number>().Int32Value());
+  const int fd = info[0].As<Napi::Number>().Int32Value();
+  return ExportEnd(info.Env(), fd, info[1].As<Napi::Boolean>().Value());
+}
+
+// setProxyPeers(tag, [address, bits, …], unix).
+void SetProxyPeers(const Napi::CallbackInfo& info) {
+  const bool with_unix = info[2].As<Napi::Boolean>().Value();
+  ServerOf(info)->proxy_peers = MakePeers(info[1].As<Napi::Array>(), with_unix);
 }
 
 // takeOver(index, generation): [fd, head] or undefined.
@@ -365,6 +344,7 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("openExchanges", Napi::Function::New(env, OpenExchanges));
   exports.Set("takeOver", Napi::Function::New(env, TakeOver));
   exports.Set("tunnel", Napi::Function::New(env, Tunnel));
+  exports.Set("setProxyPeers", Napi::Function::New(env, SetProxyPeers));
   exports.Set("setTls", Napi::Function::New(env, SetTls));
   exports.Set("tlsSession", Napi::Function::New(env, TlsSessionOf));
   exports.Set("endpoint", Napi::Function::New(env, Endpoint));

@@ -40,6 +40,7 @@ constexpr Entry kEntries[] = {
     {"EventIdle", kEventIdle},
     {"EventProblem", kEventProblem},
     {"EventClosed", kEventClosed},
+    {"EventUnproxied", kEventUnproxied},
     {"EventConnection", kEventConnection},
     {"EventDropped", kEventDropped},
     {"EventRefused", kEventRefused},

@@ -23,6 +23,21 @@ export async function loadOne(
   argv?: readonly string[],
   beforeProgram?: (shown: string) => Promise<void>,
 ): Promise<Ready> {
+  const loaded = await load(given, options, argv, beforeProgram);
+  if (options.rootPath === undefined) return loaded;
+  const [{ mountAt }, { parseRootPath }] = await Promise.all([
+    import('./mount.js'),
+    import('./root-path.js'),
+  ]);
+  return { ...loaded, application: mountAt(loaded.application, parseRootPath(options.rootPath)) };
+}
+
+async function load(
+  given: unknown,
+  options: Options,
+  argv?: readonly string[],
+  beforeProgram?: (shown: string) => Promise<void>,
+): Promise<Ready> {
   if (given !== undefined && typeof given !== 'string') {
     return { application: await resolveApplication(given, options.interface), description: nameOf(given) };
   }

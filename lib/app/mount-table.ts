@@ -86,7 +86,7 @@ export class MountTable<T> {
 }
 
 /** `/blog` covers `/blog` and `/blog/x`, and not `/blogs`. */
-function covers(prefix: string, path: string): boolean {
+export function covers(prefix: string, path: string): boolean {
   return (
     path.startsWith(prefix) && (path.length === prefix.length || prefix === '' || path[prefix.length] === '/')
   );

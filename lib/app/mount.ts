@@ -3,7 +3,7 @@ import type { Exchange, Handler, InterfaceName } from '../exchange.js';
 import { requestAt } from '../interfaces/fetch-request.js';
 import { type Application, handlerFor } from '../interfaces/index.js';
 import type { NodePrototypes } from '../interfaces/node.js';
-import { type Mounted, MountTable, type Place, parsePlace, showPlace } from './mount-table.js';
+import { covers, type Mounted, MountTable, type Place, parsePlace, showPlace } from './mount-table.js';
 
 /** What a request of node:http says of a prefix, in Express' words. */
 interface NodePlace {
@@ -13,7 +13,8 @@ interface NodePlace {
 
 type OfInterface<Name extends InterfaceName> = Extract<Application, { interface: Name }>;
 
-/** Let an application see a request as if its prefix were the root:
+/** Let an application see a request as if its prefix were the root. A path that is not below it, since a proxy has taken
+ *  the prefix off, stays as it is:
  *  - node: `req.url` without it, `req.baseUrl` with it, `req.originalUrl` as it came;
  *  - fetch: `request.url` without it, `baseUrl` in the second argument;
  *  - wsgi: SCRIPT_NAME and PATH_INFO.
@@ -32,9 +33,11 @@ function mountNode({ call, prototypes }: OfInterface<'node'>, prefix: string): A
     call: (req, res) => {
       const place = req as NodePlace;
       const url = req.url ?? '/';
-      place.originalUrl ??= url;
+      const path = pathOf(url);
+      const rest = withoutPrefix(path, prefix);
+      place.originalUrl ??= rest === undefined ? prefix + path : url;
       place.baseUrl = (place.baseUrl ?? '') + prefix;
-      req.url = withoutPrefix(pathOf(url), prefix);
+      req.url = rest ?? path;
       return call(req, res);
     },
   };
@@ -45,8 +48,9 @@ function mountFetch({ call }: OfInterface<'fetch'>, prefix: string): Application
     interface: 'fetch',
     call: (request, environment) => {
       const { url } = request;
-      const path = url.indexOf('/', url.indexOf('//') + 2);
-      const moved = url.slice(0, path) + withoutPrefix(url.slice(path), prefix);
+      const start = url.indexOf('/', url.indexOf('//') + 2);
+      const path = url.slice(start);
+      const moved = url.slice(0, start) + (withoutPrefix(path, prefix) ?? path);
       const { baseUrl = '' } = environment as { baseUrl?: string };
       return call(requestAt(request, moved), { ...environment, baseUrl: baseUrl + prefix });
     },
@@ -57,8 +61,9 @@ function mountWsgi({ call }: OfInterface<'wsgi'>, prefix: string): Application {
   return {
     interface: 'wsgi',
     call: (environ, startResponse) => {
+      const path = environ.PATH_INFO;
       environ.SCRIPT_NAME += prefix;
-      environ.PATH_INFO = environ.PATH_INFO.slice(prefix.length);
+      if (covers(prefix, path)) environ.PATH_INFO = path.slice(prefix.length);
       return call(environ, startResponse);
     },
   };
@@ -151,18 +156,26 @@ function wsgiMap(table: MountTable<OfInterface<'wsgi'>>, notFound?: OfInterface<
 }
 
 /** A handler for several applications, each with an interface of its own: `--mount`.
+ *  @param rootPath Where a proxy shows them all; it may take that off the target.
  *  @throws {Error} saying which two share a place. */
-export function mountHandler(mounts: readonly Mounted<Application>[]): Handler {
-  return new MountHandler(mounts);
+export function mountHandler(mounts: readonly Mounted<Application>[], rootPath = ''): Handler {
+  return new MountHandler(mounts, rootPath);
 }
 
 class MountHandler implements Handler {
   readonly interface: InterfaceName;
   readonly nodePrototypes?: NodePrototypes;
-  readonly #table: MountTable<Handler>;
+  readonly #table = new MountTable<Handler>();
 
-  constructor(mounts: readonly Mounted<Application>[]) {
-    this.#table = fill(mounts, encodeURI, (application, path) => handlerFor(mountAt(application, path)));
+  constructor(mounts: readonly Mounted<Application>[], rootPath: string) {
+    for (const { place, value } of mounts) {
+      const handler = handlerFor(mountAt(mountAt(value, place.path), rootPath));
+      for (const root of rootPath === '' ? [''] : ['', rootPath]) {
+        const path = root + place.path;
+        if (this.#table.add({ host: place.host, path: encodeURI(path) }, handler)) continue;
+        throw new Error(`two applications are mounted at ${showPlace({ host: place.host, path })}`);
+      }
+    }
     // A backend makes the objects of node:http when it is asked to: one that needs them is enough.
     const ofNode = mounts.flatMap(({ value }) => (value.interface === 'node' ? [value] : []));
     this.interface = ofNode.length > 0 ? 'node' : (mounts[0]?.value.interface ?? 'fetch');
@@ -217,8 +230,9 @@ function withoutQuery(path: string): string {
   return question < 0 ? path : path.slice(0, question);
 }
 
-/** A path that is all prefix becomes `/`. */
-function withoutPrefix(path: string, prefix: string): string {
+/** A path that is all prefix becomes `/`. @returns undefined for one that is not below it. */
+function withoutPrefix(path: string, prefix: string): string | undefined {
+  if (!covers(prefix, withoutQuery(path))) return undefined;
   const rest = path.slice(prefix.length);
   return rest.startsWith('/') ? rest : `/${rest}`;
 }

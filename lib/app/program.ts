@@ -5,6 +5,7 @@ import type { Handler } from '../exchange.js';
 import { describeError } from '../log.js';
 import { loadAddon } from '../native/binding.js';
 import { type Answer, type Listener, makeOffer, type Offer } from '../native/offer.js';
+import type { Networks } from '../proxies/networks.js';
 import type { TlsSettings } from '../tls/settings.js';
 
 /** After so long without an application or a listen() the log says what is waited for. */
@@ -21,6 +22,10 @@ export interface ListeningProgram {
 export interface Settings {
   readonly limits: Limits;
   readonly tls: TlsSettings | undefined;
+  /** Whose connections begin with a PROXY header. */
+  readonly proxies: Networks | undefined;
+  /** An option that was given and needs an application. */
+  readonly notForPrograms: string | undefined;
   /** Count what a handler is given, for --max-requests. */
   readonly counted: (handler: Handler) => Handler;
 }
@@ -140,10 +145,15 @@ export class Program implements Offer {
   }
 
   async #serve(listener: Listener, sockets: readonly ListeningSocket[], settings: Settings): Promise<Served> {
-    if (settings.tls !== undefined) {
-      throw new ChaussetteError('CHAUSSETTE_ERR_USAGE', `${this.#shown} listens by itself, without TLS`, {
-        hint: 'Export the application, and name it: TLS is not there for programs.',
-      });
+    const absent = settings.tls === undefined ? settings.notForPrograms : 'TLS';
+    if (absent !== undefined) {
+      throw new ChaussetteError(
+        'CHAUSSETTE_ERR_USAGE',
+        `${this.#shown} listens by itself, without ${absent}`,
+        {
+          hint: `Export the application, and name it: ${absent} is not there for programs.`,
+        },
+      );
     }
     const got = sockets.map(({ display }) => display).join(', ');
     const note = `${this.#shown} asked to listen on ${listener.asked} and serves on ${got}; --no-monkey turns that off`;

@@ -1,5 +1,6 @@
 import type { ListenOptions } from 'node:net';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
+import type { Networks } from '../proxies/networks.js';
 import type { TlsSettings } from '../tls/settings.js';
 
 /** A listening socket, validated, non-blocking, on a descriptor above 2. The backend accepts on it; it closes its
@@ -86,7 +87,7 @@ export interface BackendServer {
 }
 
 /** What a backend can do. `inherited-fd`: a descriptor that somebody else opened; `upgrade`: hand connections over to
- *  another protocol; `threads`: run in several worker threads on the same socket. */
+ *  another protocol; `proxy-protocol`: read what a load balancer sends first; `threads`: run in several worker threads on the same socket. */
 export const allCapabilities = [
   'http/1.1',
   'http/2',
@@ -95,6 +96,7 @@ export const allCapabilities = [
   'upgrade',
   'trailers',
   'tls',
+  'proxy-protocol',
   'threads',
 ] as const;
 
@@ -103,11 +105,14 @@ export type Capability = (typeof allCapabilities)[number];
 export interface Backend {
   readonly name: string;
   readonly capabilities: readonly Capability[];
+  /** @param tls Undefined: plain HTTP.
+   *  @param proxies Whose connections begin with a PROXY header; undefined: nobody's. */
   start(
     sockets: readonly ListeningSocket[],
     handler: Handler,
     limits: Limits,
     reporter: Reporter,
     tls?: TlsSettings,
+    proxies?: Networks,
   ): Promise<BackendServer>;
 }

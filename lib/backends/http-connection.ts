@@ -37,6 +37,8 @@ export interface HttpOwner {
 export class HttpConnection {
   readonly socket: Socket;
   readonly #owner: HttpOwner;
+  /** Read before it began. */
+  readonly #startBytes: number;
   /** In the order in which they came. */
   readonly #open: HttpExchange[] = [];
   /** No further request of it reaches the application. */
@@ -60,6 +62,7 @@ export class HttpConnection {
   constructor(socket: Socket, owner: HttpOwner) {
     this.socket = socket;
     this.#owner = owner;
+    this.#startBytes = socket.bytesRead - socket.readableLength;
     socket.on('close', () => this.#onClose());
     socket.on('end', () => {
       if (this.idle || this.#linger !== undefined) return;
@@ -82,6 +85,11 @@ export class HttpConnection {
   /** It speaks TLS. */
   get secure(): boolean {
     return 'encrypted' in this.socket;
+  }
+
+  /** Nothing has come on it. */
+  get silent(): boolean {
+    return this.socket.bytesRead === this.#startBytes;
   }
 
   get idle(): boolean {

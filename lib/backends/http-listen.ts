@@ -3,9 +3,13 @@ import { ChaussetteError } from '../errors.js';
 import { Acceptor } from '../native/acceptor.js';
 import { loadAddon } from '../native/binding.js';
 import type { ListeningSocket } from './backend.js';
+import { afterPoll } from './http-connection.js';
 
 /** More than any kernel allows: it clamps the number to net.core.somaxconn (listen(2)). */
 const backlogMax = 65_535;
+
+/** What a draining server takes from the queues of its own sockets; as much as the kernel queues by default. */
+const drainAcceptsMax = 4096;
 
 /** @param empty Whether what waits is to be served. */
 export type Stop = (empty: boolean) => Promise<void>;
@@ -57,4 +61,13 @@ function listenWithNode(
 function cannotListen({ display }: ListeningSocket, why: string, cause: unknown): ChaussetteError {
   const hint = 'See whether another process uses the address, and whether this one may.';
   return new ChaussetteError('CHAUSSETTE_ERR_BIND', `cannot listen on ${display}: ${why}`, { cause, hint });
+}
+
+/** Accept until a look at the sockets brings nothing more. @param accepted How many connections have come so far. */
+export async function emptyQueues(accepted: () => number): Promise<void> {
+  const most = accepted() + drainAcceptsMax;
+  for (let before = -1; before < accepted() && before < most; ) {
+    before = accepted();
+    await new Promise<void>(afterPoll);
+  }
 }

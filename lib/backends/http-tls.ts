@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import { createSecureContext, createServer, type SecureContext, type Server } from 'node:tls';
 import { ChaussetteError } from '../errors.js';
+import { keepEnds } from '../proxies/ends.js';
 import { findName, nodeTls, type TlsSettings } from '../tls/settings.js';
+import type { Front } from './http-front.js';
 import { refusalBytes } from './http-rules.js';
 
 /** First byte of a TLS connection: a handshake record (RFC 8446 §5.1). */
@@ -17,7 +19,9 @@ const plainOnTls = { status: 400, text: 'Plain HTTP came to a port that speaks T
 /** TLS between the acceptors and the parser of the http backend.
  *
  *  Lifetime: that of its server. */
-export class TlsFront {
+export class TlsFront implements Front {
+  /** It does not matter to a drain whether a handshake gets done. */
+  readonly size = 0;
   readonly #server: Server;
   readonly #handshakeMs: number;
   readonly #shaking = new Set<Socket>();
@@ -44,7 +48,10 @@ export class TlsFront {
         SNICallback: (name, callback) => callback(null, findName(this.#names, name)?.context),
       }),
     );
-    server.on('secureConnection', begin);
+    server.on('secureConnection', (socket) => {
+      keepEnds(socket);
+      begin(socket);
+    });
     server.on('tlsClientError', (_error, socket) => socket.destroy());
     this.#server = server;
   }
@@ -57,7 +64,7 @@ export class TlsFront {
   }
 
   /** Look at the first byte, then shake hands. */
-  handshake(socket: Socket): void {
+  take(socket: Socket): void {
     this.#shaking.add(socket);
     const timer = this.#handshakeMs > 0 ? setTimeout(() => socket.destroy(), this.#handshakeMs) : undefined;
     socket.once('close', () => {

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type { Handler, Reporter } from '../exchange.js';
 import { TakenSockets } from '../native/taken-sockets.js';
+import type { Networks } from '../proxies/networks.js';
 import type { TlsSettings } from '../tls/settings.js';
 import type {
   Backend,
@@ -17,17 +18,14 @@ import type {
   ListeningSocket,
   OpenRequest,
 } from './backend.js';
-import { afterPoll, HttpConnection, type HttpOwner } from './http-connection.js';
+import { HttpConnection, type HttpOwner } from './http-connection.js';
 import { HttpExchange } from './http-exchange.js';
-import { acceptOn, type Stop } from './http-listen.js';
+import { type Front, openFront } from './http-front.js';
+import { acceptOn, emptyQueues, type Stop } from './http-listen.js';
 import { refusalOfError, refusalOfHead } from './http-rules.js';
 import { HttpSwitch, watchSwitches } from './http-switch.js';
-import type { TlsFront } from './http-tls.js';
 import type { Http2Exchange } from './http2-exchange.js';
 import type { Admitted, Http2Front, Http2Owner } from './http2-front.js';
-
-/** What a draining server takes from the queues of its own sockets; as much as the kernel queues by default. */
-const drainAcceptsMax = 4096;
 
 /** Unsent bytes above which `write()` returns false. */
 const windowBytes = 64 * 1024;
@@ -40,8 +38,17 @@ export function httpBackend(): Backend {
 
 const backend: Backend = {
   name: 'http',
-  capabilities: ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers', 'tls', 'threads'],
-  start: (sockets, handler, limits, reporter, tls) => startHttp(sockets, handler, limits, reporter, tls),
+  capabilities: [
+    'http/1.1',
+    'unix',
+    'inherited-fd',
+    'upgrade',
+    'trailers',
+    'tls',
+    'proxy-protocol',
+    'threads',
+  ],
+  start: (...started) => startHttp(...started),
 };
 
 /** @param http2 Makes what tells HTTP/2 from HTTP/1.1, and serves it. */
@@ -51,15 +58,17 @@ export async function startHttp(
   limits: Limits,
   reporter: Reporter,
   tls: TlsSettings | undefined,
+  proxies?: Networks,
   http2?: (server: HttpBackendServer) => Http2Front,
 ): Promise<BackendServer> {
-  const module = tls === undefined ? undefined : await import('./http-tls.js');
   const server = new HttpBackendServer(handler, limits, reporter);
   server.http2 = http2?.(server);
-  if (tls !== undefined && module !== undefined) {
-    const protocols = http2 === undefined ? ['http/1.1'] : ['h2', 'http/1.1'];
-    server.tls = new module.TlsFront(tls, limits.headMs, (socket) => server.begin(socket), protocols);
-  }
+  server.front = await openFront({
+    ...{ tls, proxies, limits, reporter },
+    protocols: http2 === undefined ? ['http/1.1'] : ['h2', 'http/1.1'],
+    begin: (socket) => server.begin(socket),
+    gone: () => server.http2Closed(),
+  });
   try {
     for (const socket of sockets) await server.listen(socket);
   } catch (error) {
@@ -73,7 +82,7 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
   readonly limits: Limits;
   readonly reporter: Reporter;
   /** Between the acceptors and the parser. */
-  tls: TlsFront | undefined;
+  front: Front | undefined;
   /** Between them, too, for the http2 backend. */
   http2: Http2Front | undefined;
   draining = false;
@@ -148,7 +157,7 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
   }
 
   setTls(settings: TlsSettings): void {
-    this.tls?.use(settings);
+    this.front?.use?.(settings);
   }
 
   stats(): BackendStats {
@@ -212,7 +221,7 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
 
   /** Connections. */
   get #open(): number {
-    return this.#connections.size + (this.http2?.size ?? 0);
+    return this.#connections.size + (this.http2?.size ?? 0) + (this.front?.size ?? 0);
   }
 
   get #inFlight(): number {
@@ -239,8 +248,8 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
   }
 
   #serve(socket: Socket): void {
-    if (this.tls === undefined) this.begin(socket);
-    else this.tls.handshake(socket);
+    if (this.front === undefined) this.begin(socket);
+    else this.front.take(socket);
   }
 
   /** Ready to be read. */
@@ -337,9 +346,9 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
     }
     // What follows a request with `connection: close` is not read (RFC 9112 §9.6).
     if (error.code === 'HPE_CLOSED_CONNECTION') connection.stopReading();
-    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead > 0)
+    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && !connection.silent)
       connection.refuseLateHead(refusalOfError(error));
-    else connection.refuse(socket.bytesRead === 0 ? undefined : refusalOfError(error));
+    else connection.refuse(connection.silent ? undefined : refusalOfError(error));
   }
 
   /** Nothing moved on a socket for `writeMs`, or, between requests, for `keepAliveMs`. */
@@ -354,11 +363,11 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
 
   async #close(gracefully: boolean): Promise<{ readonly cut: number }> {
     this.draining = true;
-    this.tls?.drain();
+    this.front?.drain();
     this.http2?.drain();
     for (const connection of this.#connections.values()) connection.drain();
     this.#taken.drain();
-    if (gracefully && this.#ownsQueue) await this.#emptyQueues();
+    if (gracefully && this.#ownsQueue) await emptyQueues(() => this.#accepted);
     const closing = this.#stops.map((stop) => stop(gracefully));
     // Those that wait here are served.
     for (const socket of this.#held.splice(0)) this.#serve(socket);
@@ -375,18 +384,9 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
     return { cut: this.#cut };
   }
 
-  /** Accept until a look at the sockets brings nothing more. */
-  async #emptyQueues(): Promise<void> {
-    const most = this.#accepted + drainAcceptsMax;
-    for (let before = -1; before < this.#accepted && before < most; ) {
-      before = this.#accepted;
-      await new Promise<void>(afterPoll);
-    }
-  }
-
   #cutAll(): void {
     this.#cutting = true;
-    this.tls?.cut();
+    this.front?.cut();
     this.#cut += this.#inFlight;
     this.http2?.cut();
     for (const socket of this.#connections.keys()) socket.destroy();

@@ -10,16 +10,26 @@ export function http2Backend(): Backend {
 
 const backend: Backend = {
   name: 'http2',
-  capabilities: ['http/1.1', 'http/2', 'unix', 'inherited-fd', 'upgrade', 'trailers', 'tls', 'threads'],
-  start(sockets, handler, limits, reporter, tls) {
+  capabilities: [
+    'http/1.1',
+    'http/2',
+    'unix',
+    'inherited-fd',
+    'upgrade',
+    'trailers',
+    'tls',
+    'proxy-protocol',
+    'threads',
+  ],
+  start(sockets, handler, limits, reporter, tls, proxies) {
     if (handler.nodePrototypes === undefined) {
-      return startHttp(sockets, handler, limits, reporter, tls, (server) => {
+      return startHttp(sockets, handler, limits, reporter, tls, proxies, (server) => {
         return new Http2Front(server, (socket) => server.beginHttp1(socket));
       });
     }
     reporter.warn(
       'the application replaces the prototypes of its requests, as Express does, which works with HTTP/1.1 only',
     );
-    return startHttp(sockets, handler, limits, reporter, tls);
+    return startHttp(sockets, handler, limits, reporter, tls, proxies);
   },
 };

@@ -2,6 +2,7 @@ import { ChaussetteError } from '../errors.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
 import { loadAddon } from '../native/binding.js';
 import type { PairFactory } from '../native/turn.js';
+import type { Networks } from '../proxies/networks.js';
 import type { TlsSettings } from '../tls/settings.js';
 import type { Backend, BackendServer, Limits, ListeningSocket } from './backend.js';
 
@@ -19,7 +20,16 @@ export function nativeBackend(): { readonly backend: Backend } | { readonly reas
   return { backend: { name: 'native', capabilities, start } };
 }
 
-const capabilities = ['http/1.1', 'unix', 'inherited-fd', 'upgrade', 'trailers', 'tls', 'threads'] as const;
+const capabilities = [
+  'http/1.1',
+  'unix',
+  'inherited-fd',
+  'upgrade',
+  'trailers',
+  'tls',
+  'proxy-protocol',
+  'threads',
+] as const;
 
 async function start(
   sockets: readonly ListeningSocket[],
@@ -27,6 +37,7 @@ async function start(
   limits: Limits,
   reporter: Reporter,
   tls?: TlsSettings,
+  proxies?: Networks,
 ): Promise<BackendServer> {
   // All is loaded before the socket is watched: nobody may be accepted without TLS.
   const [{ NativeServer }, served, tlsModule] = await Promise.all([
@@ -35,6 +46,7 @@ async function start(
     tls === undefined ? undefined : import('../native/tls.js'),
   ]);
   const server = new NativeServer(sockets, served.handler, limits, reporter, served.createPair);
+  if (proxies !== undefined) server.expectProxies(proxies);
   if (tls === undefined || tlsModule === undefined) return server;
   const { nativeTls, NativeTlsSocket } = tlsModule;
   const setTls = (settings: TlsSettings): void => server.useTls(nativeTls(settings), NativeTlsSocket);

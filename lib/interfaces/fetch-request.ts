@@ -1,4 +1,4 @@
-import type { Exchange } from '../exchange.js';
+import type { Endpoint, Exchange } from '../exchange.js';
 import { bodyUsedError, collectBody, decodeText, isDisturbed, ownBuffer, streamBody } from './fetch-body.js';
 import { headerListOf, LightHeaders } from './fetch-headers.js';
 import { urlOf } from './fetch-url.js';
@@ -10,6 +10,10 @@ let leave: (request: LightRequest) => void;
 let toReal: (request: LightRequest) => Request;
 let moved: (request: LightRequest, url: string) => LightRequest;
 let isLight: (value: object) => value is LightRequest;
+let exchangeOf: (request: LightRequest) => Exchange;
+
+/** Those behind requests of Node's own class. */
+const exchanges = new WeakMap<object, Exchange>();
 
 /** The response is streamed: from now on its flow hears when the client leaves, and tells the request. */
 export function startStreamOf(request: LightRequest): void {
@@ -26,10 +30,21 @@ export function realRequestOf(request: LightRequest): Request {
   return toReal(request);
 }
 
+/** Who has made a request: the client, or the proxy in front of it that is not believed (--forwarded-allow). Under this
+ *  name applications find it in their second argument, as those for Bun do.
+ *  @returns null for a client on a Unix socket, and a request that did not come from here. */
+export function requestIP(request: Request): Endpoint | null {
+  const exchange = isLight(request) ? exchangeOf(request) : exchanges.get(request);
+  return exchange === undefined || exchange.remote.address === '' ? null : exchange.remote;
+}
+
 /** The same request under another URL, for an application behind a prefix. Body and signal stay shared. */
 export function requestAt(request: Request, url: string): Request {
   if (isLight(request)) return moved(request, url) as unknown as Request;
-  return new (real().Request)(url, request);
+  const other = new (real().Request)(url, request);
+  const exchange = exchanges.get(request);
+  if (exchange !== undefined) exchanges.set(other, exchange);
+  return other;
 }
 
 export function isLightRequest(value: object): value is LightRequest {
@@ -58,6 +73,7 @@ export class LightRequest {
     leave = (request) => request.#controller?.abort();
     toReal = (request) => request.#toReal();
     moved = (request, url) => request.#at(url);
+    exchangeOf = (request) => request.#exchange;
     isLight = (value): value is LightRequest => #exchange in value;
   }
 
@@ -234,6 +250,7 @@ export class LightRequest {
     const request = new (real().Request)(this.url, body === null ? init : { ...init, body, duplex: 'half' });
     if (allowed !== method) Object.defineProperty(request, 'method', { value: method });
     this.#used = body !== null;
+    exchanges.set(request, this.#exchange);
     return request;
   }
 }

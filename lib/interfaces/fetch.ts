@@ -2,14 +2,14 @@ import { ChaussetteError } from '../errors.js';
 import type { Exchange, Handler } from '../exchange.js';
 import { describe } from './describe.js';
 import { isLightInstalled } from './fetch-globals.js';
-import { abortSignalOf, LightRequest, realRequestOf, startStreamOf } from './fetch-request.js';
+import { abortSignalOf, LightRequest, realRequestOf, requestIP, startStreamOf } from './fetch-request.js';
 import { isLightResponse, type LightResponse, respondLight } from './fetch-response.js';
 import { Flow } from './flow.js';
 import { real } from './real.js';
 
 export { installLightResponse } from './fetch-globals.js';
 
-/** What a `fetch` application is; the second argument is where others put their environment. */
+/** What a `fetch` application is; the second argument is where others put their environment, and has `requestIP`. */
 export type FetchFunction = (request: Request, environment: object) => unknown;
 
 /** A handler for `(request) => Response`. Without `installLightResponse` the application gets requests of Node's
@@ -22,7 +22,7 @@ class FetchHandler implements Handler {
   readonly interface = 'fetch';
   readonly #application: FetchFunction;
   readonly #light: boolean;
-  readonly #environment = {};
+  readonly #environment = { requestIP };
 
   constructor(application: FetchFunction, light: boolean) {
     this.#application = application;

@@ -196,6 +196,9 @@ export interface CoreFunctions {
   /** As takeOver where the descriptor stays with the core (TLS): bytes of the other protocol come as body bytes of the
    *  exchange, and writeConnection and endConnection answer. @returns The bytes behind the request. */
   tunnel(index: number, generation: number): Buffer | undefined;
+  /** Connections from these networks begin with a PROXY header, from now on. @param networks Address and bits in turn.
+   *  @param unix Those on Unix sockets, too. */
+  setProxyPeers(tag: number, networks: readonly (string | number)[], unix: boolean): void;
   /** Speak TLS with connections from now on. @returns Empty, or what OpenSSL refuses. */
   setTls(tag: number, options: NativeTls): string;
   /** @returns undefined for plain connections. */

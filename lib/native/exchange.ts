@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
 import type { BodySink, Exchange, HeaderList, NodePair } from '../exchange.js';
+import { showEnds } from '../proxies/ends.js';
 import { RequestBody } from './body.js';
 import { putChunk, putEnd, putFile, putResponse, putShort } from './commands.js';
 import { hasFrames } from './frames.js';
@@ -218,11 +219,14 @@ export class NativeExchange extends RequestHead implements Exchange {
   takeOver(): { socket: Socket; head: Buffer } | undefined {
     if (!this.upgrade || this.#ended || this.#headSent) return undefined;
     if (this.server.secure) return this.#openTunnel();
+    const ends = this.server.isProxied ? { remote: this.remote, local: this.local } : undefined;
     const taken = addon.takeOver(this.index, this.generation);
     if (taken === undefined) return undefined;
     this.#finish();
     const [fd, head] = taken;
-    return { socket: this.server.taken.add(openSocket(this.connection, fd), this), head };
+    const socket = openSocket(this.connection, fd);
+    if (ends !== undefined) showEnds(socket, ends);
+    return { socket: this.server.taken.add(socket, this), head };
   }
 
   #openTunnel(): { readonly socket: Socket; readonly head: Buffer } | undefined {

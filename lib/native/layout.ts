@@ -48,6 +48,7 @@ export const eventFlushed = number('EventFlushed');
 export const eventIdle = number('EventIdle');
 export const eventProblem = number('EventProblem');
 export const eventClosed = number('EventClosed');
+export const eventUnproxied = number('EventUnproxied');
 export const eventConnection = number('EventConnection');
 export const eventDropped = number('EventDropped');
 export const eventRefused = number('EventRefused');

@@ -1,11 +1,14 @@
 import type { BackendServer, Limits, ListeningSocket, OpenRequest } from '../backends/backend.js';
 import { ChaussetteError } from '../errors.js';
 import type { Handler, Reporter } from '../exchange.js';
+import { unproxied } from '../proxies/ends.js';
+import type { Networks } from '../proxies/networks.js';
 import { Admission } from './admission.js';
 import type { NativeLimits, NativeStats, NativeTls } from './binding.js';
 import { bodyBlocks } from './body.js';
 import { slots } from './commands.js';
 import { type DropIn, onConnection } from './drop-in.js';
+import { remoteEnd } from './endpoints.js';
 import { exchanges, NativeExchange } from './exchange.js';
 import { TurnText } from './head.js';
 import {
@@ -22,6 +25,7 @@ import {
   eventIdle,
   eventProblem,
   eventRequest,
+  eventUnproxied,
   memory,
   recordCode,
   recordGeneration,
@@ -68,6 +72,8 @@ export class NativeServer implements BackendServer {
   /** Writing a body where there is none is an error. */
   readonly rejectsBodies: boolean;
   readonly #tag: number;
+  /** The ends of its connections may be what a load balancer tells. */
+  isProxied = false;
   /** Connections that speak other protocols now. */
   readonly taken: TakenSockets;
   #closed: Promise<{ cut: number }> | undefined;
@@ -158,6 +164,16 @@ export class NativeServer implements BackendServer {
     const problem = addon.setTls(this.#tag, settings);
     if (problem !== '') throw new ChaussetteError('CHAUSSETTE_ERR_USAGE', `TLS cannot be set up: ${problem}`);
     this.SecureSocket = SecureSocket;
+  }
+
+  /** Connections of these peers, from now on, begin with a PROXY header. */
+  expectProxies({ subnets, unix }: Networks): void {
+    addon.setProxyPeers(
+      this.#tag,
+      subnets.flatMap(({ address, bits }) => [address, bits]),
+      unix,
+    );
+    this.isProxied = true;
   }
 
   setLimits(limits: Limits, requestsMax = 0): void {
@@ -297,6 +313,11 @@ function onEvent(r: number): void {
   }
   if (kind === eventProblem) {
     servers[records[r + recordServer] as number]?.problem(records[r + recordCode] as number);
+    return;
+  }
+  if (kind === eventUnproxied) {
+    const told = unproxied(remoteEnd(records[r + recordCode] as number));
+    servers[records[r + recordServer] as number]?.reporter.warn(told);
     return;
   }
   if (kind === eventClosed) {

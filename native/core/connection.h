@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/out_queue.h"
+#include "core/proxy_header.h"
 #include "core/request_parser.h"
 #include "core/transport.h"
 
@@ -91,6 +92,7 @@ struct Connection {
   Server* server = nullptr;
   RequestParser* parser = nullptr;  // while a request is arriving
   std::unique_ptr<Spill> spill;
+  std::unique_ptr<Proxied> proxied;  // nullptr: its own ends hold
   OutQueue out;
   uint32_t serial = 0;  // counts up over all connections
   uint32_t requests = 0;
@@ -126,6 +128,8 @@ struct Connection {
 
   bool open() const { return state == ConnectionState::kOpen; }
   bool in_message() const { return parser != nullptr; }
+  // Its client comes behind a PROXY header that is not complete.
+  bool awaits_proxy() const { return proxied != nullptr && proxied->header != nullptr; }
   bool idle() const {
     return open() && in_flight == 0 && parser == nullptr && spill == nullptr && out.empty();
   }

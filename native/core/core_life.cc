@@ -106,6 +106,9 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
     c->transport = tls_.get();
     tls_->Begin(server->tls, &c->channel);
   }
+  if (server->proxy_peers != nullptr && server->proxy_peers->HasPeerOf(fd)) {
+    c->proxied = std::make_unique<Proxied>();
+  }
   c->server = server;
   c->serial = ++connection_serial_;
   recent_[c->serial % kRecentConnections] = index;
@@ -116,6 +119,7 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
     c->transport->Release(&c->channel);
     close(fd);
+    c->proxied.reset();
     connections_.Give(index);
     PauseAccept(listener, server);
     return false;
@@ -207,6 +211,7 @@ void Core::DestroyClosed() {
     if (c->parser != nullptr) GiveParser(c->parser);
     c->out.Clear(&blocks_);
     c->spill.reset();
+    c->proxied.reset();
     c->transport->Release(&c->channel);
     if (c->channel.fd >= 0) close(c->channel.fd);
     wheel_.Cancel(c->index);
@@ -326,6 +331,7 @@ void Core::JudgeDeadline(Connection* c, uint32_t tick) {
     case Deadline::kHead: return reader_->Refuse(c, Refusal::kHeadTimeout);
     case Deadline::kBody: return reader_->Refuse(c, Refusal::kBodyTimeout);
     case Deadline::kIdle:
+      if (c->awaits_proxy()) return reader_->RefuseUnproxied(c);
       // node:http answers whoever has connected and asks for nothing.
       if (!c->served && c->server->is(kNodeStyle) && !c->server->draining) {
         return reader_->Refuse(c, Refusal::kHeadTimeout);

@@ -39,6 +39,7 @@ enum RecordKind : uint32_t {
   kEventIdle,        // a draining server has closed its last connection
   kEventProblem,     // for the log: kRecordCode says what
   kEventClosed,      // the connection with the number kRecordCode has ended
+  kEventUnproxied,   // ... is closed, since it began with no valid PROXY header
   kEventConnection,  // a new one, with the number kRecordCode
   kEventDropped,     // one too many, with the descriptor kRecordCode: close it
   // The request that comes on connection kRecordConnection is bad, and the

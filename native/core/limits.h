@@ -79,6 +79,12 @@ constexpr uint32_t kLingerBytesMax = 1024 * 1024;
 constexpr uint32_t kDrainAcceptsMax = 4096;
 constexpr uint32_t kDrainFirstRequestMs = 500;
 
+// The header of the PROXY protocol: a line (107 bytes with its end, says section
+// 2.1 of proxy-protocol.txt), or version 2 with all its TLVs, which may announce
+// 64 KiB. The largest in use hold a certificate's name; nginx stops at 4 KiB, too.
+constexpr uint32_t kProxyLineBytesMax = 107;
+constexpr uint32_t kProxyHeaderBytesMax = 4 * 1024;
+
 // After the client has shut down its side, its requests are still answered. So
 // long later the application is told that the client has probably left.
 constexpr uint32_t kHalfCloseGraceMs = 1000;

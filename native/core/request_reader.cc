@@ -32,6 +32,7 @@ size_t RequestReader::ReadRoom(const Connection& connection) {
 void RequestReader::Read(Connection* c) {
   if (c->state == ConnectionState::kLingering) return ReadLingering(c);
   if (!c->open() || c->read_paused || c->peer_closed) return;
+  if (c->awaits_proxy() && !ReadProxyHeader(c)) return;
   RequestTable& table = core_->table();
   const size_t spilled = c->spill != nullptr ? c->spill->bytes.size() : 0;
   char* base = nullptr;

@@ -35,6 +35,9 @@ class RequestReader final : public RequestSink {
   void DiscardBody(Exchange* exchange);
   void ResumeReading(Connection* connection);
 
+  // Close for want of a valid PROXY header; that is told, unless nothing has come.
+  void RefuseUnproxied(Connection* connection);
+
   // Answer with the refusal's status and close.
   void Refuse(Connection* connection, Refusal refusal);
 
@@ -44,6 +47,7 @@ class RequestReader final : public RequestSink {
 
   ssize_t Receive(Connection* connection, char* to, size_t room);
   void ReadLingering(Connection* connection);
+  bool ReadProxyHeader(Connection* connection);
   void OnEndOfStream(Connection* connection);
   void Parse(Connection* connection,
              const char* base,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/limits.h"
+#include "core/peers.h"
 #include "core/refusal.h"
 #include "core/tls_context.h"
 #include "core/unique_fd.h"
@@ -63,7 +64,8 @@ struct Server {
   uint32_t tag = 0;
   ServerLimits limits;
   std::vector<std::unique_ptr<Listener>> listeners;
-  std::shared_ptr<const TlsContext> tls;  // nullptr: plain
+  std::shared_ptr<const TlsContext> tls;     // nullptr: plain
+  std::unique_ptr<const Peers> proxy_peers;  // who sends PROXY headers; nullptr: nobody
   uint32_t connections = 0;
   uint32_t in_flight = 0;
   bool draining = false;

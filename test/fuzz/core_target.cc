@@ -91,8 +91,10 @@ class Session {
     limits.body_ms = 4000;
     limits.write_ms = 2000;
     limits.head_bytes_max = (data[kDecisions] & 2) != 0 ? 100 : 16384;
-    limits.connections_max = (data[kDecisions] & 4) != 0 ? 1 : 0;
-    limits.body_bytes_max = (data[kDecisions] & 8) != 0 ? 20 : 0;
+    // Both: neither, but clients come behind a PROXY header.
+    const uint8_t kind = data[kDecisions] & 12;
+    limits.connections_max = kind == 4 ? 1 : 0;
+    limits.body_bytes_max = kind == 8 ? 20 : 0;
     server_ = core_->AddServer(limits);
     if ((data[kDecisions] & 0x10) != 0) server_->style |= kNodeStyle;
     if ((data[kDecisions] & 0x20) != 0) server_->style |= kTellConnections | kTellRefusals;
@@ -103,6 +105,11 @@ class Session {
     if (bind(fd, Address(), sizeof(sa_family_t)) != 0 || listen(fd, 16) != 0) Fail("no listener");
     length_ = sizeof(address_);
     getsockname(fd, Address(), &length_);
+    if (kind == 12) {
+      auto peers = std::make_unique<Peers>();
+      peers->AddUnix();
+      server_->proxy_peers = std::move(peers);
+    }
     if (core_->AddListener(server_, fd) != 0) Fail("no listener");
   }
 

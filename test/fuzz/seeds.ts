@@ -71,6 +71,15 @@ function told(decisions: Buffer, kind: number, bytes: Buffer): Buffer {
   ]);
 }
 
+/** Clients come behind the header of a load balancer, in two pieces. */
+const proxied = 12;
+const proxyHeaders = [
+  Buffer.from('PROXY TCP4 203.0.113.7 198.51.100.1 4660 443\r\n'),
+  Buffer.from('PROXY UNKNOWN\r\n'),
+  Buffer.from('0d0a0d0a000d0a515549540a2111000ccb007107c6336401123401bb', 'hex'),
+  Buffer.from('0d0a0d0a000d0a515549540a20000003040000', 'hex'),
+];
+
 for (const target of ['parser', 'head', 'core', 'tls']) mkdirSync(join(root, target), { recursive: true });
 let before: Buffer = Buffer.alloc(0);
 for (const fixture of loadFixtures()) {
@@ -93,6 +102,8 @@ for (const fixture of loadFixtures()) {
   put('core', `late ${fixture.path}`, twoClients(Buffer.alloc(16, 0x2f), before, all));
   const kind = style.tellRefusals | ((mark[17] ?? 0) & (style.node | style.tellDrops | style.halfOpen));
   put('core', `told ${fixture.path}`, told(mark.subarray(0, 16), kind, all));
+  const header = proxyHeaders[(mark[18] ?? 0) % proxyHeaders.length] ?? Buffer.alloc(0);
+  put('core', `proxied ${fixture.path}`, told(mark.subarray(0, 16), proxied, Buffer.concat([header, all])));
   before = all;
   put('parser', fixture.path, Buffer.concat([Buffer.from([0, 0]), all]));
   put('core', fixture.path, Buffer.concat(script));

@@ -10,6 +10,7 @@ import {
 import { resolveBackend } from '../../lib/backends/registry.js';
 import type { Exchange, Handler, Reporter } from '../../lib/exchange.js';
 import { loadAddon } from '../../lib/native/binding.js';
+import type { Networks } from '../../lib/proxies/networks.js';
 import type { TlsSettings } from '../../lib/tls/settings.js';
 
 /** What an application got wrong, as the backend reported it. */
@@ -36,6 +37,7 @@ export async function startBackend(
   handler: Handler,
   limits: Partial<Limits> = {},
   tls?: TlsSettings,
+  proxies?: Networks,
 ): Promise<StartedBackend> {
   const { backend } = await resolveBackend(name);
   const errors: Reported[] = [];
@@ -46,7 +48,14 @@ export async function startBackend(
     warn: (message) => void warnings.push(message),
   };
   const { socket, port } = await openSocket(backend);
-  const server = await backend.start([socket], handler, { ...defaultLimits, ...limits }, reporter, tls);
+  const server = await backend.start(
+    [socket],
+    handler,
+    { ...defaultLimits, ...limits },
+    reporter,
+    tls,
+    proxies,
+  );
   return {
     port,
     close: (drainMs = 0) => server.close(drainMs),

@@ -64,25 +64,31 @@ test('interfaces/ know exchange and errors, and no backend', () => {
 });
 
 test('backends/ know exchange, errors and their own native half, and no interface', () => {
-  const allowed = /^lib\/(backends\/.+|native\/.+|tls\/settings\.ts|exchange\.ts|errors\.ts)$/;
+  const allowed =
+    /^lib\/(backends\/.+|native\/.+|tls\/settings\.ts|proxies\/(ends|header|networks|peers)\.ts|exchange\.ts|errors\.ts)$/;
   const stray = strays(/^lib\/backends\//, allowed);
   assert.deepEqual(
     stray,
     [],
-    'lib/backends may import exchange, errors, TLS settings, lib/native and its own files',
+    'lib/backends may import exchange, errors, TLS settings, the PROXY protocol, lib/native and its own files',
   );
 });
 
 test('native/ knows no interface, no socket and nothing of the command', () => {
   const stray = strays(
     /^lib\/native\//,
-    /^lib\/(native\/.+|backends\/backend\.ts|tls\/settings\.ts|exchange\.ts|errors\.ts)$/,
+    /^lib\/(native\/.+|backends\/backend\.ts|tls\/settings\.ts|proxies\/(ends|networks)\.ts|exchange\.ts|errors\.ts)$/,
   );
   assert.deepEqual(
     stray,
     [],
-    'lib/native may import exchange, errors, the Backend type, TLS settings and its own files',
+    'lib/native may import exchange, errors, the Backend type, TLS settings, the PROXY protocol and its own files',
   );
+});
+
+test('proxies/ knows exchange and errors, and no backend or interface', () => {
+  const stray = strays(/^lib\/proxies\//, /^lib\/(proxies\/.+|exchange\.ts|errors\.ts|options\.ts)$/);
+  assert.deepEqual(stray, []);
 });
 
 test('exchange.ts and errors.ts import nothing of ours', () => {
