@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { completionText } from '../../lib/completion.js';
 import { flagOf, optionNames, optionOf } from '../../lib/options.js';
 import { Command } from '../helpers/command.js';
-import { temporaryDirectory } from '../helpers/processes.js';
+import { missing, root, temporaryDirectory } from '../helpers/processes.js';
 
 test('bash completes flags, their values, and files', async (t) => {
   const command = new Command(t, ['--completion', 'bash']);
@@ -42,11 +41,60 @@ test('bash completes flags, their values, and files', async (t) => {
   assert.deepEqual(complete('--no-monkey', 'ser'), ['server.js']);
 });
 
-test('zsh and fish know every flag', () => {
-  for (const name of optionNames) {
-    for (const flag of [flagOf(name), ...(optionOf(name).aliases ?? [])]) {
-      assert.match(completionText('zsh', []), new RegExp(`'\\*--${flag}[=[]`));
-      assert.match(completionText('fish', []), new RegExp(`^complete -c chaussette -l ${flag} `, 'm'));
-    }
-  }
-});
+interface Shell {
+  readonly name: 'zsh' | 'fish';
+  /** What the shell itself offers behind `chaussette LINE`, in any order. */
+  readonly offers: (script: string, line: string, directory: string) => string[];
+}
+
+const shells: readonly Shell[] = [
+  {
+    name: 'zsh',
+    offers: (script, line, directory) => {
+      const file = join(directory, '.offers');
+      execFileSync('zsh', ['-f', join(root, 'test/helpers/zsh-offers.zsh'), script, line, file], {
+        cwd: directory,
+      });
+      return readFileSync(file, 'utf8').split('\n');
+    },
+  },
+  {
+    name: 'fish',
+    offers: (script, line, directory) => {
+      const code = 'source $argv[1]; complete -C $argv[2]';
+      const output = execFileSync('fish', ['--no-config', '-c', code, script, line], {
+        cwd: directory,
+        encoding: 'utf8',
+      });
+      // The description stands behind a tab; of --flag=value it offers the whole.
+      return output.split('\n').map((each) => each.replace(/\/?(?:\t.*)?$/, '').replace(/^--interface=/, ''));
+    },
+  },
+];
+
+for (const { name, offers } of shells) {
+  test(`${name} completes flags, their values, and files`, { skip: missing(name) }, async (t) => {
+    const command = new Command(t, ['--completion', name]);
+    assert.equal(await command.end(), 0, command.stderr);
+    const directory = temporaryDirectory(t);
+    writeFileSync(join(directory, 'server.js'), '');
+    mkdirSync(join(directory, 'sub'));
+    const script = join(directory, '.completion');
+    writeFileSync(script, command.stdout);
+    const complete = (line: string): string[] => {
+      const found = offers(script, `chaussette ${line}`, directory);
+      return [...new Set(found)].filter((each) => each !== '').sort();
+    };
+
+    assert.deepEqual(complete('--grace'), ['--graceful-timeout']);
+    const all = [...optionNames.map(flagOf), ...optionNames.flatMap((each) => optionOf(each).aliases ?? [])];
+    assert.deepEqual(complete('--'), all.map((flag) => `--${flag}`).sort());
+    assert.deepEqual(complete('--log-format '), ['json', 'text']);
+    assert.deepEqual(complete('--interface=w'), ['wsgi']);
+    assert.deepEqual(complete('--backend wsgir'), ['wsgiref']);
+    assert.deepEqual(complete('--config s'), ['server.js', 'sub']);
+    assert.deepEqual(complete('--module-path s'), ['sub']);
+    assert.deepEqual(complete('--port '), []);
+    assert.deepEqual(complete('--no-monkey ser'), ['server.js']);
+  });
+}
