@@ -233,6 +233,10 @@ export class Server {
     }
     this.#state = 'draining';
     this.#bound.unlink();
+    if (drainMs > 0 && this.#sockets.some(({ shared }) => shared === false)) {
+      const { finishHandshakes } = await import('./sockets/own-queue.js');
+      await finishHandshakes(this.#sockets);
+    }
     const { cut } = await this.#backend.close(drainMs);
     this.#state = 'closed';
     this.#status?.close();

@@ -106,6 +106,10 @@ Napi::Value Duplicate(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), DuplicateDescriptor(Int(info, 0)));
 }
 
+Napi::Value Quieten(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), StopHandshakes(Int(info, 0)));
+}
+
 Napi::Value Datagram(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), SendDatagram(String(info, 0), String(info, 1)));
 }
@@ -123,6 +127,7 @@ void InitDescriptors(Napi::Env env, Napi::Object exports) {
   exports.Set("listenUnix", Napi::Function::New<UnixListener>(env, "listenUnix"));
   exports.Set("probeUnix", Napi::Function::New<Probe>(env, "probeUnix"));
   exports.Set("duplicate", Napi::Function::New<Duplicate>(env, "duplicate"));
+  exports.Set("stopHandshakes", Napi::Function::New<Quieten>(env, "stopHandshakes"));
   exports.Set("sendDatagram", Napi::Function::New<Datagram>(env, "sendDatagram"));
   exports.Set("close", Napi::Function::New<Close>(env, "close"));
 }

@@ -37,6 +37,9 @@ export interface DescriptorFunctions {
   probeUnix(path: string): number;
   /** @returns A second descriptor of the same socket, close-on-exec and above 2. */
   duplicate(fd: number): number;
+  /** Let no new connection begin on a listening TCP socket, for as long as it lives and for all who share it: the
+   *  client tries again a second later. @returns 0. */
+  stopHandshakes(fd: number): number;
   /** Send one datagram to a Unix socket, without waiting. @param path A path, or `@name`. @returns 0. */
   sendDatagram(path: string, text: string): number;
   close(fd: number): number;

@@ -66,7 +66,8 @@ export function checkInherited(
   if (info.type !== 'stream')
     throw unusable(fd, `is ${articled(nameOf(info))}, not a listening stream socket`, httpNeeds);
   if (!info.bound) {
-    const remedy = 'The parent must bind it before it passes it on.';
+    const remedy =
+      'The parent must bind it before it passes it on; Circus does so with so_reuseport only if `cmd` itself names the socket, not `args`.';
     throw unusable(fd, `is a ${nameOf(info)} that is not bound to an address`, remedy);
   }
   return { functions: loaded.addon, info };

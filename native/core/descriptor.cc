@@ -1,6 +1,7 @@
 #include "core/descriptor.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -244,6 +245,23 @@ int ProbeUnix(const std::string& path) {
 int DuplicateDescriptor(int fd) {
   const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
   return copy < 0 ? -errno : copy;
+}
+
+int StopHandshakes(int fd) {
+  // A socket filter sees the segment from its TCP header on; the flags are its fourteenth byte.
+  constexpr uint32_t kFlagsOffset = 13;
+  constexpr uint32_t kSyn = 0x02;
+  constexpr uint32_t kAck = 0x10;
+  constexpr uint32_t kWhole = 0xffffffff;
+  sock_filter code[] = {
+      {BPF_LD | BPF_B | BPF_ABS, 0, 0, kFlagsOffset},
+      {BPF_ALU | BPF_AND | BPF_K, 0, 0, kSyn | kAck},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, kSyn},
+      {BPF_RET | BPF_K, 0, 0, 0},
+      {BPF_RET | BPF_K, 0, 0, kWhole},
+  };
+  const sock_fprog program{sizeof(code) / sizeof(code[0]), code};
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0 ? 0 : -errno;
 }
 
 int SendDatagram(const std::string& path, const std::string& text) {

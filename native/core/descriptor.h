@@ -62,6 +62,11 @@ struct DescriptorInfo {
 // A second descriptor of the same socket, close-on-exec and above 2.
 [[nodiscard]] int DuplicateDescriptor(int fd);
 
+// Drops what would begin a connection on a listening TCP socket (SYN without ACK, RFC 9293 §3.10.7.2) and nothing
+// else: the client sends it again a second later, and whoever listens then takes it. For as long as the socket lives,
+// and for all who share it.
+[[nodiscard]] int StopHandshakes(int fd);
+
 // Sends one datagram to the Unix socket at `path`, or `@name`, without waiting: sd_notify(3) at its receiving end.
 [[nodiscard]] int SendDatagram(const std::string& path, const std::string& text);
 
