@@ -12,7 +12,9 @@ import { loadHttps, secureServerClass } from './native/secure-server.js';
  *  @param options As http.createServer takes them; `insecureHTTPParser` is refused.
  *  @param listener Called for each request; the same as `server.on('request', listener)`.
  *  @returns A server that does not listen yet.
- *  @throws {TypeError} ERR_INVALID_ARG_VALUE for `insecureHTTPParser: true`. */
+ *  @throws {TypeError} ERR_INVALID_ARG_VALUE for `insecureHTTPParser: true`.
+ *  @example createServer((req, res) => res.end('hi')).listen(3000);
+ *  @see docs/server-behavior.md, "In place of node:http" */
 export function createServer(
   options?: http.ServerOptions | http.RequestListener,
   listener?: http.RequestListener,

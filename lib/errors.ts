@@ -18,6 +18,7 @@ const exitStatus = {
   CHAUSSETTE_ERR_BODY: 1,
 } as const;
 
+/** What a `ChaussetteError` is told apart by. An error of the start ends the command with the exit status of its code. */
 export type ErrorCode = keyof typeof exitStatus;
 
 /** What failed, with which value, and what to do about it. Match by `code`, never by the message.

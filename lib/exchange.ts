@@ -119,6 +119,7 @@ export interface Exchange {
   node(): NodePair;
 }
 
+/** How an application is called: `(req, res)`, `fetch(request)`, or PEP 3333's `(environ, startResponse)`. */
 export type InterfaceName = 'node' | 'fetch' | 'wsgi';
 
 /** An application behind one of the interfaces: what a backend calls. */

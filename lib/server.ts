@@ -63,6 +63,7 @@ interface LoadedHandler {
   readonly description: string;
 }
 
+/** Where a server is in its life. `draining`: it accepts nothing new and answers what is in flight. */
 export type ServerState = 'idle' | 'starting' | 'serving' | 'draining' | 'closed';
 
 const noStats: BackendStats = { connections: 0, inFlight: 0, requests: 0 };
@@ -94,6 +95,7 @@ export class Server {
     this.#setup = setup;
   }
 
+  /** Where it is in its life. */
   get state(): ServerState {
     return this.#state;
   }
@@ -103,6 +105,7 @@ export class Server {
     return this.#sockets.map(({ display }) => display);
   }
 
+  /** What it has done and is doing, of all threads; zeros before the start. */
   stats(): BackendStats {
     return this.#backend?.stats() ?? noStats;
   }
@@ -349,8 +352,13 @@ export class Server {
 }
 
 /** Serve an application, as the command does; without the signals, which belong to the process.
+ *  @param options The options of the command in camelCase: durations in seconds, sizes in bytes, and their defaults.
+ *  `app`: an import string, or the application itself.
  *  @returns Resolves when the server accepts connections.
- *  @throws {ChaussetteError} of every code with an exit status from 2 to 6. */
+ *  @throws {ChaussetteError} as a rejection, of every code with an exit status from 2 to 6; nothing is left open.
+ *  @example const server = await serve({ app: (req, res) => res.end('hi'), bind: ['127.0.0.1:8080'] });
+ *  await server.close({ drainMs: 10_000 });
+ *  @see docs/options.md */
 export async function serve(options: ServeOptions = {}): Promise<Server> {
   const { app: application, ...given } = options;
   const parsed = readOptions(given, await pasteLayers(application));

@@ -100,13 +100,17 @@ export const allCapabilities = [
   'threads',
 ] as const;
 
+/** One of them. An option that needs one which the backend has not is refused before anything is bound. */
 export type Capability = (typeof allCapabilities)[number];
 
+/** What does the HTTP: it accepts on sockets that are open already, parses, keeps the limits, and calls a handler. */
 export interface Backend {
   readonly name: string;
   readonly capabilities: readonly Capability[];
-  /** @param tls Undefined: plain HTTP.
-   *  @param proxies Whose connections begin with a PROXY header; undefined: nobody's. */
+  /** Accept on these sockets, which are its own from here on, and call the handler for each request.
+   *  @param tls Speak TLS with these; undefined: plain HTTP.
+   *  @param proxies Whose connections begin with a PROXY header; undefined: nobody's.
+   *  @returns Resolves when it accepts. What it throws ends the start, with nothing left open. */
   start(
     sockets: readonly ListeningSocket[],
     handler: Handler,

@@ -102,7 +102,8 @@ export async function resolveBackend(name: string | undefined): Promise<{ backen
   );
 }
 
-/** Every backend with its capabilities, or the reason why it is unavailable. */
+/** Every backend with its capabilities, or the reason why it is unavailable: what `--list-backends` prints.
+ *  @returns The built-in ones and those that were registered; packages only when they were asked for by name. */
 export async function listBackends(): Promise<readonly BackendListing[]> {
   const best = (await resolveBest()).backend.name;
   return Promise.all(

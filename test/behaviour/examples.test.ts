@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -97,13 +97,31 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
   'hono.js': [hello, post, { path: '/none', status: 404, answer: '404 Not Found' }],
 };
 
-/** The command in the first line of an example, without the program's name. */
-function commandOf(file: string): string[] {
-  const first = readFileSync(join(directory, file), 'utf8').split('\n', 1)[0] ?? '';
-  const match = /^(?:\/\/|#) chaussette (.+)$/.exec(first);
-  assert.ok(match?.[1], `${file} does not begin with the command that runs it: ${first}`);
-  return match[1].split(' ');
+/** The commands in the comments of an example, without the program's name; the first line is one. */
+function commandsOf(file: string): string[][] {
+  const text = readFileSync(join(directory, file), 'utf8');
+  const found = [...text.matchAll(/^(?:\/\/|#|\/\*\*) chaussette (.+?)(?: \*\/)?$/gm)];
+  assert.equal(found[0]?.index, 0, `${file} does not begin with the command that runs it`);
+  return found.map(([, command = '']) => command.split(' '));
 }
+
+/** Files that other tests run, or that another file here names. */
+const elsewhere: Readonly<Record<string, string>> = {
+  'chat/': 'test/behaviour/chat.test.ts',
+  'chaussette-backend-plain/': 'test/behaviour/backends.test.ts',
+  'original/': 'below',
+  'circus.ini': 'below',
+  'supervisord.conf': 'below',
+  'chaussette.socket': 'below',
+  'chaussette.service': 'below',
+  'paste/cms.ini': 'paste/site.ini',
+  'paste/static.js': 'paste/site.ini',
+  'paste/auth.js': 'paste/site.ini',
+  'paste/users.htpasswd': 'paste/site.ini',
+  'paste/htdocs/index.html': 'paste/site.ini',
+  'paste/applications.js': 'paste/settings.ini',
+  'paste/filters.js': 'paste/filters.ini',
+};
 
 async function listening(running: Running, port: number): Promise<void> {
   const seen = await eventually('the port to answer', async () => {
@@ -124,28 +142,35 @@ async function walk(port: number, list: readonly Step[]): Promise<void> {
   }
 }
 
-test('every example begins with its command and is tested here', () => {
-  const files = readdirSync(directory).filter((name) => /\.[jt]s$/.test(name));
-  // Another file includes cms.ini.
-  const paste = readdirSync(join(directory, 'paste')).filter(
-    (name) => /\.ini$/.test(name) && name !== 'cms.ini',
+test('every file of examples/ is run here, or elsewhere', () => {
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    statSync(join(directory, name)).isFile(),
   );
-  files.push(...paste.map((name) => `paste/${name}`));
-  assert.deepEqual(files.sort(), Object.keys(steps).sort());
-  for (const file of files) commandOf(file);
+  const known = [...Object.keys(steps), ...Object.keys(elsewhere)];
+  const isKnown = (file: string) =>
+    known.some((name) => (name.endsWith('/') ? file.startsWith(name) : file === name));
+  assert.deepEqual(
+    files.filter((file) => !isKnown(file)),
+    [],
+  );
+  for (const file of Object.keys(steps)) commandsOf(file);
+  for (const place of Object.values(elsewhere).filter((name) => name.startsWith('test/')))
+    assert.match(readFileSync(join(root, place), 'utf8'), /examples/);
 });
 
 for (const backend of testedBackends) {
   describe(`examples, ${backend}`, () => {
     for (const [file, list] of Object.entries(steps)) {
-      test(`${file} answers as written`, async (t) => {
-        const port = await freePort();
-        const where = ['--backend', backend, '--host', '127.0.0.1', '--port', String(port)];
-        const running = new Running(t, node, [script, ...where, ...commandOf(file)]);
-        await listening(running, port);
-        await walk(port, list);
-        assert.equal(await running.stop(), '0', running.output);
-      });
+      for (const command of commandsOf(file)) {
+        test(`${file} answers as written: ${command.join(' ')}`, async (t) => {
+          const port = await freePort();
+          const where = ['--backend', backend, '--host', '127.0.0.1', '--port', String(port)];
+          const running = new Running(t, node, [script, ...where, ...command]);
+          await listening(running, port);
+          await walk(port, list);
+          assert.equal(await running.stop(), '0', running.output);
+        });
+      }
     }
   });
 }
