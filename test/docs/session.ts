@@ -129,13 +129,14 @@ export class Session {
     }
     const before = this.#listening();
     const inherits = /--fd 3|fd:\/\/3/.test(command);
+    const logs = inherits || (/^(npx )?chaussette /.test(command) && !command.includes('--log-output'));
     const parent = inherits ? ['python3', join(root, 'test/docs/inherit.py'), this.here('8000')] : [];
     const shell = new Shell(this.here(command), parent, this.#cwd, this.#environment);
     const status = await eventually(
       `\`${command}\` to end or to listen`,
       () => {
         if (shell.status !== undefined) return { status: shell.status };
-        if (!this.#serves(shell, inherits ? undefined : before)) return undefined;
+        if (!this.#serves(shell, logs ? undefined : before)) return undefined;
         const silent = performance.now() - shell.lastOutput > silenceMs;
         return silent || complete(this.there(shell.output)) ? { status: undefined } : undefined;
       },
@@ -149,10 +150,11 @@ export class Session {
     return { ...status, output: this.there(shell.output) };
   }
 
-  /** @param before The ports on which somebody listened before; undefined when its socket was open before it ran. */
+  /** @param before The ports on which somebody listened before; undefined when its log says that it serves, since a
+   *  port may be open before. */
   #serves(shell: Shell, before: ReadonlySet<string> | undefined): boolean {
     if (/Using \S+ as a backend\n/.test(shell.output)) return true;
-    if (before === undefined) return false;
+    if (before === undefined) return false; // Only its log tells.
     return [...this.#listening()].some((port) => !before.has(port));
   }
 
