@@ -11,7 +11,6 @@ const exitStatus = {
   CHAUSSETTE_ERR_BIND: 4,
   CHAUSSETTE_ERR_BACKEND: 5,
   CHAUSSETTE_ERR_HOOK: 6,
-  CHAUSSETTE_ERR_DRAIN: 7,
   CHAUSSETTE_ERR_NOT_SERVING: 1,
   CHAUSSETTE_ERR_RESPONSE: 1,
   CHAUSSETTE_ERR_ABORTED: 1,
@@ -36,7 +35,7 @@ export class ChaussetteError extends Error {
     this.hint = options.hint;
   }
 
-  /** The status that the command ends with when this error reaches it; 1 to 7. */
+  /** The status that the command ends with when this error reaches it; 1 to 6. */
   get exitStatus(): number {
     return exitStatus[this.code];
   }

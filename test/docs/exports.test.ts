@@ -41,3 +41,11 @@ test('every export of the package has a docstring', () => {
   const bare = names.filter(({ name, file }) => docstringOf(name, file) === undefined);
   assert.deepEqual(bare, []);
 });
+
+test('docs/library.md has every error code', () => {
+  const table = /const exitStatus = \{([^}]*)\}/.exec(readFileSync(join(root, 'lib/errors.ts'), 'utf8'));
+  const codes = [...(table?.[1] ?? '').matchAll(/CHAUSSETTE_ERR_\w+/g)].map(([code]) => code);
+  const page = readFileSync(join(root, 'docs/library.md'), 'utf8');
+  const listed = [...page.matchAll(/^\| `(CHAUSSETTE_ERR_\w+)`/gm)].map(([, code]) => code);
+  assert.deepEqual(listed.sort(), codes.sort());
+});
