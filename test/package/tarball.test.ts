@@ -27,7 +27,9 @@ let tarball = '';
 let packed: readonly string[] = [];
 
 before(() => {
-  const prebuild = spawnSync(process.execPath, [join(root, 'scripts/prebuild.js')], { encoding: 'utf8' });
+  const prebuild = spawnSync(process.execPath, [join(root, 'scripts/prebuild.js'), '--built'], {
+    encoding: 'utf8',
+  });
   assert.equal(prebuild.status, 0, prebuild.stderr);
   // dist/ is up to date, the runner has seen to that: `prepare` would build it under the feet of other tests.
   const pack = npm(root, 'pack', '--ignore-scripts', '--json', '--pack-destination', directory);
