@@ -7,6 +7,7 @@ export type {
   Capability,
   Limits,
   ListeningSocket,
+  OpenRequest,
 } from './backends/backend.js';
 export {
   type BackendFactory,
@@ -43,4 +44,6 @@ export type {
   WsgiResult,
 } from './interfaces/wsgi.js';
 export type { Options } from './options.js';
+export type { Networks } from './proxies/networks.js';
 export { type ServeOptions, type Server, type ServerState, serve } from './server.js';
+export type { TlsIdentity, TlsSettings } from './tls/settings.js';
