@@ -100,18 +100,21 @@ function instancesOf(Server: object, original: unknown): void {
   });
 }
 
-/** Let the first server of node:http that listens have the sockets of the command; for where node:http serves. */
-export function patchListen(): void {
-  const { prototype } = (createRequire(import.meta.url)('node:http') as typeof http).Server;
-  const { listen } = prototype as unknown as { listen: NetListen };
-  Object.defineProperty(prototype, 'listen', {
-    value(this: http.Server, ...args: unknown[]): http.Server {
-      listenNode(this, args, listen);
-      return this;
-    },
-    writable: true,
-    configurable: true,
-  });
+/** Let the first server of node:http that listens have the sockets of the command; for where node:http serves.
+ *  @param secure The same of node:https. */
+export function patchListen(secure: boolean): void {
+  const { Server } = createRequire(import.meta.url)('node:http') as typeof http;
+  for (const { prototype } of secure ? [Server, loadHttps().Server] : [Server]) {
+    const { listen } = prototype as unknown as { listen: NetListen };
+    Object.defineProperty(prototype, 'listen', {
+      value(this: http.Server, ...args: unknown[]): http.Server {
+        listenNode(this, args, listen);
+        return this;
+      },
+      writable: true,
+      configurable: true,
+    });
+  }
 }
 
 /** A class like Node's with our prototype: what applications derive from it (Express' own request and response, which

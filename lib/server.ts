@@ -300,7 +300,7 @@ export class Server {
     this.#program = program;
     const loading = this.#load(async (shown) => {
       const { backend } = await resolving;
-      await program.expect(shown, backend.name === 'native');
+      await program.expect(shown, backend.name === 'native', options.tlsCert !== undefined);
     });
     return await Promise.race([program.listened, loading.catch((error) => program.orListens(error))]);
   }

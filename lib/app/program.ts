@@ -51,6 +51,7 @@ export class Program implements Offer {
   #first: Listener | undefined;
   #giveSockets: (answer: Answer) => void = () => {};
   #serving: (backend: BackendServer) => void = () => {};
+  #cannotServe: (error: unknown) => void = () => {};
   #listening: (program: ListeningProgram) => void = () => {};
   #given: Answer | undefined;
   /** What it exports, when that is what is served. */
@@ -68,14 +69,16 @@ export class Program implements Offer {
 
   /** The module is about to be imported: the next server that listens gets the sockets.
    *  @param shown What people call it: `server.js`.
-   *  @param native Whether the native core is to serve. */
-  async expect(shown: string, native: boolean): Promise<void> {
+   *  @param native Whether the native core is to serve.
+   *  @param secure Whether it is over TLS: then servers of node:https are asked as well, which takes time to load. */
+  async expect(shown: string, native: boolean, secure: boolean): Promise<void> {
     this.#shown = shown;
     this.native = native;
     this.#hint = setTimeout(() => this.#tellHint(), hintMs).unref();
     makeOffer(this);
-    const { patchCluster, patchHttp, patchListen } = await import('../patch-http.js');
-    if (!native || !patchHttp()) patchListen();
+    const { patchCluster, patchHttp, patchHttps, patchListen } = await import('../patch-http.js');
+    if (!native || !patchHttp()) patchListen(secure);
+    else if (secure) patchHttps();
     patchCluster();
   }
 
@@ -144,8 +147,13 @@ export class Program implements Offer {
     this.#serving(backend);
   }
 
+  cannotServe(error: unknown): void {
+    this.#cannotServe(error);
+  }
+
   async #serve(listener: Listener, sockets: readonly ListeningSocket[], settings: Settings): Promise<Served> {
-    const absent = settings.tls === undefined ? settings.notForPrograms : 'TLS';
+    const tls = settings.tls !== undefined && listener.forWorkers === true ? 'TLS for workers' : undefined;
+    const absent = tls ?? settings.notForPrograms;
     if (absent !== undefined) {
       throw new ChaussetteError(
         'CHAUSSETTE_ERR_USAGE',
@@ -157,9 +165,11 @@ export class Program implements Offer {
     }
     const got = sockets.map(({ display }) => display).join(', ');
     const note = `${this.#shown} asked to listen on ${listener.asked} and serves on ${got}; --no-monkey turns that off`;
-    return await new Promise((resolve) => {
+    const secure = listener.backend === 'http' ? await handshakesOf(settings) : undefined;
+    return await new Promise((resolve, reject) => {
       this.#serving = (backend) => resolve({ backend, backendName: listener.backend, note });
-      this.#given = { ...settings, sockets, isAlias: false };
+      this.#cannotServe = reject;
+      this.#given = { ...settings, ...(secure === undefined ? {} : { secure }), sockets, isAlias: false };
       this.#giveSockets(this.#given);
     });
   }
@@ -185,6 +195,13 @@ export class Program implements Offer {
         'An application is exported as app, application, handler or default; a program calls listen().',
     );
   }
+}
+
+/** TLS of the command, for a server of node:http. */
+async function handshakesOf({ tls, limits }: Settings): Promise<Answer['secure']> {
+  if (tls === undefined) return undefined;
+  const { TlsFront } = await import('../backends/http-tls.js');
+  return (begin) => new TlsFront(tls, limits.headMs, begin, ['http/1.1']);
 }
 
 /** Whether a module has loaded, and only lacks an application. */

@@ -2,7 +2,7 @@ import type { Cluster } from 'node:cluster';
 import { createRequire } from 'node:module';
 import type * as net from 'node:net';
 import type { BackendServer, BackendStats } from '../backends/backend.js';
-import { backlogMax, ignore, type NetListen } from './node-listen.js';
+import { backlogMax, type NetListen } from './node-listen.js';
 import { currentOffer } from './offer.js';
 
 // A program that forks workers with node:cluster: they listen, and the primary process opens their socket. It gets
@@ -39,7 +39,7 @@ function listenForWorkers(server: net.Server, target: unknown, listen: NetListen
   const offer = currentOffer();
   const where = port === undefined ? String(target) : `port ${port}`;
   const asked = `${where}, with workers of node:cluster,`;
-  const answer = offer?.answer({ server, port, asked, backend: 'http' });
+  const answer = offer?.answer({ server, port, asked, backend: 'http', forWorkers: true });
   if (offer === undefined || answer === undefined) return false;
   void answer.then(({ sockets: [socket] }) => {
     if (socket === undefined) return;
@@ -48,7 +48,7 @@ function listenForWorkers(server: net.Server, target: unknown, listen: NetListen
       offer.serving(new ClusterProgram());
     });
     listen.call(server, socket.listen ?? { fd: socket.fd }, backlogMax);
-  }, ignore);
+  });
   return true;
 }
 

@@ -3,8 +3,9 @@ import { createRequire } from 'node:module';
 import type * as net from 'node:net';
 import type { BackendServer, BackendStats, Limits, ListeningSocket } from '../backends/backend.js';
 import type { Handler } from '../exchange.js';
+import type { TlsSettings } from '../tls/settings.js';
 import { type ListenRequest, readListenArguments } from './listen.js';
-import { currentOffer } from './offer.js';
+import { type Answer, currentOffer, type Handshakes } from './offer.js';
 import { nodeDefaults } from './server-options.js';
 import { TakenSockets } from './taken-sockets.js';
 
@@ -32,16 +33,17 @@ export function listenNode(server: http.Server, args: readonly unknown[], listen
     return;
   }
   if (request.callback !== undefined) server.once('listening', request.callback);
-  void answer.then(({ sockets, limits, counted, isAlias }) => {
+  const serve = ({ sockets, limits, counted, isAlias, secure }: Answer): void => {
     if (isAlias) {
       process.nextTick(() => server.emit('listening'));
       return;
     }
     applyLimits(server, limits);
-    const program = new NodeProgram(server, listen, counted);
+    const program = new NodeProgram(server, listen, counted, secure);
     server.once('listening', () => offer.serving(program));
     program.listen(sockets);
-  }, ignore);
+  };
+  answer.then(serve).catch((error: unknown) => offer.cannotServe(error));
 }
 
 /** The limits of the command hold where the program has left Node's defaults; node:http has not all of them. */
@@ -50,9 +52,6 @@ function applyLimits(server: http.Server, limits: Limits): void {
   if (server.headersTimeout === nodeDefaults.headersTimeout) server.headersTimeout = limits.headMs;
   if (!server.maxConnections && limits.connectionsMax > 0) server.maxConnections = limits.connectionsMax;
 }
-
-/** Whoever made the offer knows it, and ends the process. */
-export function ignore(): void {}
 
 /** @returns What listen() was asked for, as people read it. */
 export function describeListen({ port, host, path, fd }: ListenRequest): string {
@@ -94,23 +93,53 @@ class NodeProgram implements BackendServer {
   #draining = false;
   #followsUpgrades = false;
   #closed: Promise<{ readonly cut: number }> | undefined;
+  #handshakes: Handshakes | undefined;
+  /** The certificates of the command, read again. */
+  setTls?: (settings: TlsSettings) => void;
 
-  constructor(server: http.Server, listen: NetListen, counted: (handler: Handler) => Handler) {
+  constructor(
+    server: http.Server,
+    listen: NetListen,
+    counted: (handler: Handler) => Handler,
+    secure: Answer['secure'],
+  ) {
     this.#server = server;
     this.#listen = listen;
-    server.on('connection', (socket: net.Socket) => {
+    const follow = (socket: net.Socket): void => {
       this.#connections += 1;
       socket.once('close', () => {
         this.#connections -= 1;
       });
-    });
-    const count = counted({ interface: 'node', handle: ignore });
+    };
+    if (secure !== undefined) this.#secure(secure, follow);
+    else server.on('connection', follow);
+    const count = counted({ interface: 'node', handle() {} });
     server.prependListener('request', (_req, res) => {
       this.#follow(res);
       count.handle(undefined as never);
     });
     if (server.listenerCount('upgrade') > 0) this.#followUpgrades();
     else server.on('newListener', (event) => event === 'upgrade' && this.#followUpgrades());
+  }
+
+  /** Node accepts, and the server is told of a connection when it has shaken hands, whether it is one of node:http or of
+   *  node:https, whose own certificates do not count. */
+  #secure(secure: NonNullable<Answer['secure']>, follow: (socket: net.Socket) => void): void {
+    const server = this.#server;
+    const emit = server.emit as (this: http.Server, name: string, ...args: unknown[]) => boolean;
+    const event = 'setSecureContext' in server ? 'secureConnection' : 'connection';
+    const handshakes = secure((socket) => {
+      follow(socket);
+      emit.call(server, event, socket);
+    });
+    const accept = (name: string, ...args: unknown[]): boolean => {
+      if (name !== 'connection') return emit.call(server, name, ...args);
+      handshakes.take(args[0] as net.Socket);
+      return true;
+    };
+    Object.defineProperty(server, 'emit', { value: accept, writable: true, configurable: true });
+    this.#handshakes = handshakes;
+    this.setTls = (settings) => handshakes.use(settings);
   }
 
   /** Only where the program listens for them: without a listener an upgrade is an ordinary request. */
@@ -157,6 +186,7 @@ class NodeProgram implements BackendServer {
   close(drainMs: number): Promise<{ readonly cut: number }> {
     this.#closed ??= new Promise((resolve) => {
       this.#draining = true;
+      this.#handshakes?.drain();
       for (const res of this.#open) if (!res.headersSent) res.shouldKeepAlive = false;
       const done = (): void => resolve({ cut: this.#cut });
       if (this.#server.listening || this.#connections > 0) this.#server.once('close', done);

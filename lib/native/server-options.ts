@@ -1,4 +1,5 @@
 import { IncomingMessage, type ServerOptions, ServerResponse } from 'node:http';
+import type { Limits } from '../backends/backend.js';
 
 // What http.createServer takes, checked as node:http checks it, with Node's defaults.
 
@@ -128,4 +129,18 @@ function outOfRange(name: string, range: string, value: number): RangeError {
     ),
     { code: 'ERR_OUT_OF_RANGE' },
   );
+}
+
+/** Under the command its limits hold where the program has left Node's defaults. */
+export function mergeLimits(own: Limits, offered: Limits): Limits {
+  const keep = (mine: number, defaultOfNode: number, theirs: number): number =>
+    mine === defaultOfNode ? theirs : mine;
+  return {
+    ...offered,
+    keepAliveMs: keep(own.keepAliveMs, nodeDefaults.keepAliveTimeout, offered.keepAliveMs),
+    headMs: keep(own.headMs, nodeDefaults.headersTimeout, offered.headMs),
+    bodyMs: keep(own.bodyMs, nodeDefaults.requestTimeout, offered.bodyMs),
+    headBytesMax: keep(own.headBytesMax, nodeDefaults.maxHeaderSize, offered.headBytesMax),
+    connectionsMax: keep(own.connectionsMax, 0, offered.connectionsMax),
+  };
 }

@@ -19,13 +19,13 @@ import {
   tellTimeouts,
 } from './layout.js';
 import { type ListenRequest, openListener } from './listen.js';
-import { closeForProgram, describeListen, ignore } from './node-listen.js';
+import { closeForProgram, describeListen } from './node-listen.js';
 import { createPairFactory } from './node-pair.js';
 import { isWatched, watch } from './observe.js';
-import { currentOffer } from './offer.js';
-import { nodeDefaults, type ServerSettings } from './server-options.js';
+import { type Answer, currentOffer } from './offer.js';
+import { mergeLimits, type ServerSettings } from './server-options.js';
 import { socketAt } from './socket.js';
-import { NativeTlsSocket } from './tls-socket.js';
+import { NativeTlsSocket, nativeTls } from './tls.js';
 import { NativeServer } from './turn.js';
 
 /** What a Server has on the native core: its listener there, and the way from there to its events.
@@ -45,6 +45,8 @@ export class ServerState implements DropIn {
   #refed = true;
   /** Under the command: its limits. */
   #offered: Limits | undefined;
+  /** And its certificates, in the place of the program's. */
+  #hasOfferedTls = false;
 
   constructor(server: Server, settings: ServerSettings) {
     this.server = server;
@@ -218,13 +220,16 @@ export class ServerState implements DropIn {
     const asked = describeListen(request);
     const answer = offer?.answer({ server: this.server, port, asked, backend: 'native' });
     if (offer === undefined || answer === undefined) return false;
-    void answer.then(({ sockets, limits, counted, isAlias }) => {
+    const serve = ({ sockets, limits, counted, isAlias, tls }: Answer): void => {
       if (opening.cancelled) return;
       this.#opening = undefined;
       this.#offered = limits;
+      if (tls !== undefined) this.#tls = nativeTls(tls);
+      this.#hasOfferedTls = tls !== undefined;
       const native = this.#start(sockets, counted(this.#handler()), isAlias);
       if (!isAlias) offer.serving(this.#asBackend(native));
-    }, ignore);
+    };
+    answer.then(serve).catch((error: unknown) => offer.cannotServe(error));
     return true;
   }
 
@@ -238,6 +243,9 @@ export class ServerState implements DropIn {
       stats: () => native.stats(),
       exchangeOf: (asyncId) => native.exchangeOf(asyncId),
       openRequests: () => native.openRequests(),
+      ...(this.#hasOfferedTls
+        ? { setTls: (settings) => native.useTls(nativeTls(settings), NativeTlsSocket) }
+        : {}),
     };
   }
 
@@ -299,6 +307,7 @@ export class ServerState implements DropIn {
 
   /** For connections from now on. */
   setTls(tls: NativeTls): void {
+    if (this.#hasOfferedTls) return;
     this.#tls = tls;
     this.#native?.useTls(tls, NativeTlsSocket);
   }
@@ -347,20 +356,6 @@ export class ServerState implements DropIn {
     };
     return this.#offered === undefined ? own : mergeLimits(own, this.#offered);
   }
-}
-
-/** Under the command its limits hold where the program has left Node's defaults. */
-function mergeLimits(own: Limits, offered: Limits): Limits {
-  const keep = (mine: number, defaultOfNode: number, theirs: number): number =>
-    mine === defaultOfNode ? theirs : mine;
-  return {
-    ...offered,
-    keepAliveMs: keep(own.keepAliveMs, nodeDefaults.keepAliveTimeout, offered.keepAliveMs),
-    headMs: keep(own.headMs, nodeDefaults.headersTimeout, offered.headMs),
-    bodyMs: keep(own.bodyMs, nodeDefaults.requestTimeout, offered.bodyMs),
-    headBytesMax: keep(own.headBytesMax, nodeDefaults.maxHeaderSize, offered.headBytesMax),
-    connectionsMax: keep(own.connectionsMax, 0, offered.connectionsMax),
-  };
 }
 
 /** As people read it in a message: nothing but the descriptor is needed of it. */
