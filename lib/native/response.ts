@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { ServerResponse, STATUS_CODES } from 'node:http';
 import { bareBase, defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
+import { noLength } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import { sendPipedFile } from './piped-file.js';
@@ -223,6 +224,12 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     const body = chunk === undefined || chunk === null ? null : encode(chunk as Chunk, encoding);
     if (this.strictContentLength) checkLength(this, body, true);
     if (body !== null) checkBodyAllowed(this);
+    // As node:http, whose head is final with writeHead: the length of what comes with the end is not in it, unless
+    // _contentLength told it (as @hono/node-server does).
+    const lengthUnknown =
+      this[kState] === headSet && (this as { _contentLength?: unknown })._contentLength === null
+        ? noLength
+        : 0;
     setHead(this);
     if (typeof callback === 'function') this.once('finish', callback as () => void);
     const isWatched = watched(this);
@@ -237,7 +244,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     }
     if (this[kState] === headSet && this[kTrailers] === undefined) {
       this[kState] = ended;
-      exchange.respondNode(statusOf(this), reasonOf(this), fieldsOf(this), body, flagsOf(this));
+      const flags = flagsOf(this) | lengthUnknown;
+      exchange.respondNode(statusOf(this), reasonOf(this), fieldsOf(this), body, flags);
     } else {
       startStream(this);
       if (body !== null) exchange.write(body);

@@ -144,7 +144,10 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e,
   const bool bodiless = head.status < 200 || head.status == 204 || head.status == 304;
   e->response_body_allowed = !e->is_head && !bodiless;
   const bool chunked_given = findings.has_transfer_encoding && !e->http10;
-  f.keep_given_length = head.status >= 200 && head.status != 204 && !chunked_given;
+  // Programs for node:http say `Content-Length: 0` in a 204 on purpose (cors does): whoever reads
+  // it and whoever does not find the same end of the message.
+  const bool harmless = head.status != 204 || (f.node_style && findings.content_length == 0);
+  f.keep_given_length = head.status >= 200 && harmless && !chunked_given;
   const bool length_given = findings.has_content_length && !chunked_given;
   if (length_given && e->response_body_allowed) {
     e->response_has_length = true;

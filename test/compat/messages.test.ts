@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { describe } from 'node:test';
-import { compare, exchangeBytes, get, serving, unchunked } from '../helpers/compare-servers.js';
+import { compare, exchangeBytes, get, serving } from '../helpers/compare-servers.js';
 
 /** What `action` throws: code and message. */
 function thrown(action: () => unknown): string {
@@ -16,8 +16,7 @@ function thrown(action: () => unknown): string {
 
 /** A listener on both servers; its response is compared byte for byte. */
 function answers(name: string, listener: RequestListener, ...fields: string[]): void {
-  const normal = name.startsWith('writeHead') ? unchunked : String;
-  compare(name, (make) => serving(make, listener, (port) => get(port, '/path?q=1', ...fields).then(normal)));
+  compare(name, (make) => serving(make, listener, (port) => get(port, '/path?q=1', ...fields)));
 }
 
 type Response = ServerResponse<IncomingMessage>;
@@ -28,6 +27,30 @@ describe('responses, byte for byte', () => {
     ['end with bytes', (res) => res.end(Buffer.from('bytes'))],
     ['end with an encoding', (res) => res.end('616263', 'hex')],
     ['end with nothing', (res) => res.end()],
+    ['writeHead and end with nothing', (res) => res.writeHead(302, { location: '/' }).end()],
+    [
+      'writeHead of one that middleware has put in its place',
+      (res) => {
+        const { writeHead } = res;
+        res.writeHead = function (this: Response, ...args: unknown[]) {
+          return writeHead.apply(this, args as never);
+        } as never;
+        res.end('x');
+      },
+    ],
+    ['204 with a length of 0, as cors says it', (res) => res.writeHead(204, { 'Content-Length': '0' }).end()],
+    [
+      '_headers, _headerNames and _renderHeaders of old Nodes, where they still are',
+      (res) => {
+        const old = res as unknown as Record<string, unknown> & { _renderHeaders?: () => object };
+        res.setHeader('Accept-Ranges', 'bytes');
+        res.setHeader('X-List', ['1', '2']);
+        const seen = [old['_headers'], old['_headerNames'], old._renderHeaders?.()];
+        old['_headers'] = { ...res.getHeaders(), 'X-New': 1 };
+        old['_headerNames'] = { 'x-list': 'X-LIST' };
+        res.end(JSON.stringify([...seen, old['_headers'], old['_headerNames'], res.getHeaderNames()]));
+      },
+    ],
     [
       'write and end',
       (res) => {

@@ -11,7 +11,7 @@ import express from 'express';
 import fastify from 'fastify';
 import { Hono } from 'hono';
 import Koa, { type Middleware } from 'koa';
-import { compare, exchangeBytes, get, type Make, unchunked } from '../helpers/compare-servers.js';
+import { compare, exchangeBytes, get, type Make } from '../helpers/compare-servers.js';
 import { portOf, type Started, startListener, untyped } from './apps/application.js';
 
 const root = mkdtempSync(join(tmpdir(), 'chaussette-static-'));
@@ -103,7 +103,7 @@ for (const [name, start] of Object.entries(servers)) {
       compare(title, async (make: Make) => {
         const started = await start(make);
         try {
-          return unchunked(await ask(started.port));
+          return await ask(started.port);
         } finally {
           await started.close();
         }

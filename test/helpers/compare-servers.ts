@@ -46,21 +46,6 @@ export async function exchangeBytes(port: number, ...parts: string[]): Promise<s
   return received.replace(/^date: .*\r\n/gim, '');
 }
 
-/** A chunked response without trailers as one with a Content-Length: where node:http does not know the length when
- *  the head is made, ours does. */
-export function unchunked(response: string): string {
-  const [head = '', ...rest] = response.split('\r\n\r\n');
-  if (!/^transfer-encoding: chunked$/im.test(head)) return response;
-  let left = rest.join('\r\n\r\n');
-  let body = '';
-  for (let size = Number.parseInt(left, 16); size > 0; size = Number.parseInt(left, 16)) {
-    const start = left.indexOf('\r\n') + 2;
-    body += left.slice(start, start + size);
-    left = left.slice(start + size + 2);
-  }
-  return `${head.replace(/transfer-encoding: chunked/i, `Content-Length: ${body.length}`)}\r\n\r\n${body}`;
-}
-
 /** One request on a connection of its own: `GET` with the fields given. @returns As `exchangeBytes`. */
 export function get(port: number, path = '/', ...fields: string[]): Promise<string> {
   const lines = [`GET ${path} HTTP/1.1`, 'Host: a', 'Connection: close', ...fields];
