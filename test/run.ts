@@ -36,6 +36,8 @@ interface Failure {
   readonly title: string;
   readonly error: unknown;
   readonly file: string;
+  /** What the file printed. */
+  output: string;
 }
 
 interface Skip {
@@ -48,10 +50,6 @@ class Tally {
   passed = 0;
   readonly failures: Failure[] = [];
   readonly skips: Skip[] = [];
-  /** What the files printed, by file. */
-  readonly output = new Map<string, string>();
-  /** The names from the outermost group down to the test that is reported now, by file. */
-  readonly path = new Map<string, string[]>();
 
   add(other: Tally): void {
     this.passed += other.passed;
@@ -96,59 +94,81 @@ async function runSuite(suite: string, files: string[], concurrency: number): Pr
   const tally = new Tally();
   console.log(`\n# ${suite}`);
   const started = performance.now();
-  for await (const event of run({ files, concurrency, timeout: fileMsMax })) {
-    record(tally, event.type, event.data as EventData);
-  }
-  for (const failure of tally.failures) printFailure(failure, tally.output.get(failure.file));
+  const left = [...files];
+  const work = async (): Promise<void> => {
+    for (let file = left.shift(); file !== undefined; file = left.shift()) await runFile(tally, file);
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, files.length) }, work));
+  for (const failure of tally.failures) printFailure(failure);
   for (const skip of tally.skips) console.log(`skipped: ${skip.title} - ${skip.reason}`);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`${suite}: ${tally.line} (${files.length} files, ${seconds} s)`);
   return tally;
 }
 
-function record(tally: Tally, type: string, data: EventData): void {
-  const file = data.file ?? '';
+/** What one file reports. An event tells where its test is defined, which may be a helper that many files share. */
+interface Report {
+  readonly tally: Tally;
+  readonly file: string;
+  /** The names from the outermost group down to the test that is reported now. */
+  path: string[];
+  output: string;
+}
+
+async function runFile(tally: Tally, file: string): Promise<void> {
+  const report: Report = { tally, file, path: [], output: '' };
+  const before = tally.failures.length;
+  for await (const event of run({ files: [file], concurrency: 1, timeout: fileMsMax })) {
+    record(report, event.type, event.data as EventData);
+  }
+  for (const failure of tally.failures.slice(before)) {
+    if (failure.file === file) failure.output = report.output;
+  }
+}
+
+function record(report: Report, type: string, data: EventData): void {
+  const { tally, file } = report;
   if (type === 'test:start') {
-    const above = (tally.path.get(file) ?? []).slice(0, data.nesting ?? 0);
-    tally.path.set(file, [...above, data.name ?? '']);
+    report.path = [...report.path.slice(0, data.nesting ?? 0), data.name ?? ''];
   } else if (type === 'test:stdout' || type === 'test:stderr') {
-    tally.output.set(file, (tally.output.get(file) ?? '') + (data.message ?? ''));
+    report.output += data.message ?? '';
   } else if (type === 'test:pass') {
-    recordPass(tally, data, file);
+    recordPass(report, data);
   } else if (type === 'test:diagnostic' && (data.nesting ?? 0) > 0) {
     console.log(data.message); // Numbers that a test is asked to show.
   } else if (type === 'test:fail') {
     const error = data.details?.error;
     if (kindOf(error) === 'subtestsFailed') return; // Its subtests have been counted.
-    if (data.todo) tally.skips.push({ title: titleOf(tally, data), reason: `to do: ${reasonOf(data.todo)}` });
-    else tally.failures.push({ title: titleOf(tally, data), error, file });
+    const title = titleOf(report, data);
+    if (data.todo) tally.skips.push({ title, reason: `to do: ${reasonOf(data.todo)}` });
+    else tally.failures.push({ title, error, file, output: '' });
   }
 }
 
-function recordPass(tally: Tally, data: EventData, file: string): void {
+function recordPass(report: Report, data: EventData): void {
+  const { tally, file } = report;
   if (data.skip !== undefined && data.skip !== false) {
-    tally.skips.push({ title: titleOf(tally, data), reason: reasonOf(data.skip) });
+    tally.skips.push({ title: titleOf(report, data), reason: reasonOf(data.skip) });
   } else if (data.todo) {
-    tally.skips.push({ title: titleOf(tally, data), reason: `to do: ${reasonOf(data.todo)}` });
-  } else if (isFile(data)) {
+    tally.skips.push({ title: titleOf(report, data), reason: `to do: ${reasonOf(data.todo)}` });
+  } else if (isFile(report, data)) {
     const error = new Error(`${relative(root, file)} holds no test: add one, or remove the file`);
-    tally.failures.push({ title: relative(root, file), error, file });
+    tally.failures.push({ title: relative(root, file), error, file, output: '' });
   } else if (data.details?.type !== 'suite') {
     tally.passed += 1;
   }
 }
 
 /** Whether this stands for a whole file: node:test reports one only when the file reported nothing itself. */
-function isFile(data: EventData): boolean {
-  return data.nesting === 0 && data.file !== undefined && resolve(root, data.name ?? '') === data.file;
+function isFile({ file }: Report, data: EventData): boolean {
+  return data.nesting === 0 && resolve(root, data.name ?? '') === file;
 }
 
 /** `group: test (file)`. */
-function titleOf(tally: Tally, data: EventData): string {
-  const file = relative(root, data.file ?? '');
-  if (isFile(data)) return file;
-  const groups = (tally.path.get(data.file ?? '') ?? []).slice(0, data.nesting ?? 0);
-  return `${[...groups, data.name].join(': ')} (${file})`;
+function titleOf(report: Report, data: EventData): string {
+  const file = relative(root, report.file);
+  if (isFile(report, data)) return file;
+  return `${[...report.path.slice(0, data.nesting ?? 0), data.name].join(': ')} (${file})`;
 }
 
 function reasonOf(mark: string | boolean): string {
@@ -161,10 +181,18 @@ function kindOf(error: unknown): unknown {
     : undefined;
 }
 
-function printFailure(failure: Failure, output: string | undefined): void {
-  console.log(`\nFAILED: ${failure.title}`);
-  console.log(indent(describeError(failure.error) + endOfProcess(failure.error)));
-  if (output) console.log(indent(`what the file printed:\n${output.trimEnd()}`));
+function printFailure(failure: Failure): void {
+  console.log(`\n${cut(`FAILED: ${failure.title}`)}`);
+  console.log(indent(cut(describeError(failure.error) + endOfProcess(failure.error))));
+  const output = failure.output.trimEnd();
+  if (output !== '') console.log(indent(`what the file printed:\n${cut(output)}`));
+}
+
+/** The begin and the end of a text for people: a difference between two bodies may have megabytes. */
+function cut(text: string): string {
+  const most = 8000;
+  if (text.length <= most) return text;
+  return `${text.slice(0, most / 2)}\n[${text.length - most} characters left out]\n${text.slice(-most / 2)}`;
 }
 
 /** How the process of a test file ended, for a failure that is not a test's own. */
