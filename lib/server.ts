@@ -1,4 +1,5 @@
 import { executionAsyncId, triggerAsyncId } from 'node:async_hooks';
+import { setTimeout } from 'node:timers/promises';
 import { type Hook, loadHook, runHook } from './app/hooks.js';
 import { loadOne } from './app/load-one.js';
 import { explainListening, type ListeningProgram, Program, type Settings } from './app/program.js';
@@ -220,7 +221,7 @@ export class Server {
     return note === undefined ? lines : [...lines, note];
   }
 
-  /** Stop accepting and wait for open exchanges to end, then run the post-hook.
+  /** Stop accepting, after `drainDelay`, and wait for open exchanges to end, then run the post-hook.
    *  @param options `drainMs`: longest wait in milliseconds, 0 cuts at once. Default: `gracefulTimeout`.
    *  @returns The number of requests that were cut; the same promise at each call.
    *  @throws {ChaussetteError} CHAUSSETTE_ERR_NOT_SERVING before the start; CHAUSSETTE_ERR_HOOK.
@@ -235,6 +236,8 @@ export class Server {
       throw new ChaussetteError('CHAUSSETTE_ERR_NOT_SERVING', `the server is ${this.#state}, not serving`);
     }
     this.#state = 'draining';
+    const { drainDelay } = this.#setup.options;
+    if (drainDelay > 0 && drainMs > 0) await setTimeout(drainDelay * 1000);
     this.#bound.unlink();
     if (drainMs > 0 && this.#sockets.some(({ shared }) => shared === false)) {
       const { finishHandshakes } = await import('./sockets/own-queue.js');

@@ -26,7 +26,9 @@ export class ReloadedServer extends Server {
   constructor(setup: ServerSetup) {
     // Taken over before the application is loaded.
     const handed = takeHanded(process.env, setup.options.backlog);
-    super({ ...setup, sockets: async () => handed.sockets, statusSockets: handed.status });
+    // Its sockets go on serving without it.
+    const options = { ...setup.options, drainDelay: 0 };
+    super({ ...setup, options, sockets: async () => handed.sockets, statusSockets: handed.status });
   }
 
   override async start(): Promise<void> {

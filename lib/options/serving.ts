@@ -30,6 +30,13 @@ export const servingOptions = {
     default: 30,
     help: 'Seconds that open requests get on SIGTERM before they are cut.',
   },
+  drainDelay: {
+    kind: 'seconds',
+    group: 'Serving',
+    unit: 'S',
+    default: 0,
+    help: 'Seconds to go on serving after SIGTERM while /health of --status says 503, for balancers to see it.',
+  },
   threads: {
     kind: 'integer',
     group: 'Serving',

@@ -52,6 +52,7 @@ export class ThreadPool implements BackendServer {
     const own: Options = {
       ...options,
       threads: 1,
+      drainDelay: 0,
       preHook: undefined,
       postHook: undefined,
       status: undefined,

@@ -16,6 +16,7 @@ export interface LoadFailure {
 interface Answer {
   readonly pid: number;
   readonly thread: number;
+  readonly remote: string;
   readonly close: boolean;
 }
 
@@ -38,6 +39,8 @@ export class Load {
   readonly byPid = new Map<number, number>();
   /** Answers by the id of the worker thread; 0 is the main thread. */
   readonly byThread = new Map<number, number>();
+  /** Answers by the address of the client, as the application sees it. */
+  readonly byRemote = new Map<string, number>();
   private readonly target: NetConnectOpts;
   private readonly path: string;
   private readonly secure: ConnectionOptions | undefined;
@@ -123,6 +126,7 @@ export class Load {
           again = undefined;
           this.answered += 1;
           this.byPid.set(answer.pid, (this.byPid.get(answer.pid) ?? 0) + 1);
+          this.byRemote.set(answer.remote, (this.byRemote.get(answer.remote) ?? 0) + 1);
           this.byThread.set(answer.thread, (this.byThread.get(answer.thread) ?? 0) + 1);
           if (answer.close) break;
         } catch (error) {
@@ -228,10 +232,11 @@ class Client {
     const body = this.received.slice(headEnd + 4);
     if (!head.startsWith('http/1.1 200 ') || Number.isNaN(length)) throw new Error(`bad head: ${head}`);
     if (body.length < length) return undefined;
-    const answer = JSON.parse(body) as { pid: number; thread: number; token: string };
+    const answer = JSON.parse(body) as { pid: number; thread: number; token: string; remote?: string };
     if (body.length > length || answer.token !== token) throw new Error(`wrong answer to ${token}: ${body}`);
     this.answers += 1;
-    return { pid: answer.pid, thread: answer.thread, close: /\r\nconnection: *close/.test(head) };
+    const { pid, thread, remote = '' } = answer;
+    return { pid, thread, remote, close: /\r\nconnection: *close/.test(head) };
   }
 }
 

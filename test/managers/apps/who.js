@@ -12,6 +12,7 @@ export function app(req, res) {
       token: url.searchParams.get('token'),
       listen: Object.keys(process.env).filter((name) => name.startsWith('LISTEN_')),
       localPort: req.socket.localPort ?? 0,
+      remote: req.socket.remoteAddress,
     });
     res.setHeader('content-type', 'application/json');
     res.setHeader('content-length', Buffer.byteLength(body));
