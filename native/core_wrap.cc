@@ -70,7 +70,8 @@ Napi::Value OpenCore(const Napi::CallbackInfo& info) {
 }
 
 // keepAliveMs, headMs, bodyMs, writeMs, headBytesMax, connectionsMax,
-// bodyBytesMax, requestsMax, from argument `first` on.
+// bodyBytesMax, requestsMax, headersMax, keepAliveSlackMs, checkMs, from argument
+// `first` on.
 ServerLimits LimitsOf(const Napi::CallbackInfo& info, size_t first) {
   ServerLimits limits;
   limits.keep_alive_ms = Uint32Of(info, first);
@@ -81,6 +82,9 @@ ServerLimits LimitsOf(const Napi::CallbackInfo& info, size_t first) {
   limits.connections_max = Uint32Of(info, first + 5);
   limits.body_bytes_max = static_cast<uint64_t>(info[first + 6].As<Napi::Number>().Int64Value());
   limits.requests_max = Uint32Of(info, first + 7);
+  limits.headers_max = Uint32Of(info, first + 8);
+  limits.keep_alive_slack_ms = Uint32Of(info, first + 9);
+  limits.check_ms = Uint32Of(info, first + 10);
   return limits;
 }
 
@@ -305,14 +309,11 @@ Napi::Value SetTls(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), problem);
 }
 
-// tlsSession(number): what was agreed on, or undefined.
-Napi::Value TlsSessionOf(const Napi::CallbackInfo& info) {
+// tlsSession, tlsKeys, tlsRecordMax: see ExportTls.
+Napi::Value AskTls(const Napi::CallbackInfo& info) {
   const Connection* connection = CoreOf(info)->FindConnection(Uint32Of(info, 0));
-  TlsSession session;
-  if (connection == nullptr || !CoreOf(info)->DescribeTls(*connection, &session)) {
-    return info.Env().Undefined();
-  }
-  return ExportTlsSession(info.Env(), session);
+  const TlsTransport* tls = connection == nullptr ? nullptr : CoreOf(info)->TlsOf(*connection);
+  return tls == nullptr ? info.Env().Undefined() : ExportTls(info, *tls, connection->channel);
 }
 
 }  // namespace
@@ -346,7 +347,9 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("tunnel", Napi::Function::New(env, Tunnel));
   exports.Set("setProxyPeers", Napi::Function::New(env, SetProxyPeers));
   exports.Set("setTls", Napi::Function::New(env, SetTls));
-  exports.Set("tlsSession", Napi::Function::New(env, TlsSessionOf));
+  for (const char* name : {"tlsSession", "tlsKeys", "tlsRecordMax"}) {
+    exports.Set(name, Napi::Function::New(env, AskTls));
+  }
   exports.Set("endpoint", Napi::Function::New(env, Endpoint));
   exports.Set("descriptorEndpoint", Napi::Function::New(env, DescriptorEndpoint));
 }

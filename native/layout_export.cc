@@ -62,6 +62,7 @@ constexpr Entry kEntries[] = {
     {"TellRefusals", kTellRefusals},
     {"TellDrops", kTellDrops},
     {"TellTimeouts", kTellTimeouts},
+    {"KeepsConnections", kKeepsConnections},
     {"ProblemContentLength", kProblemContentLength},
     {"ProblemResponseHead", kProblemResponseHead},
     {"ProblemAcceptPaused", kProblemAcceptPaused},

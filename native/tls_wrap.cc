@@ -52,6 +52,34 @@ TlsOptions Read(const Napi::Object& given) {
   return options;
 }
 
+Napi::Value ExportSession(Napi::Env env, const TlsSession& session) {
+  Napi::Object exported = Napi::Object::New(env);
+  exported.Set("protocol", session.protocol);
+  exported.Set("cipher", session.cipher);
+  exported.Set("cipherStandard", session.cipher_standard);
+  exported.Set("cipherVersion", session.cipher_version);
+  exported.Set("application", session.application);
+  exported.Set("serverName", session.server_name);
+  exported.Set("resumed", session.resumed);
+  exported.Set("verifyError", static_cast<double>(session.verify_error));
+  exported.Set("certificateAsked", session.certificate_asked);
+  Napi::Array certificates = Napi::Array::New(env);
+  for (const std::string& der : session.certificates) {
+    certificates.Set(certificates.Length(), ExportBytes(env, der));
+  }
+  exported.Set("certificates", certificates);
+  exported.Set("ownCertificate", ExportBytes(env, session.own_certificate));
+  exported.Set("finished", ExportBytes(env, session.finished));
+  exported.Set("peerFinished", ExportBytes(env, session.peer_finished));
+  exported.Set("session", ExportBytes(env, session.session));
+  Napi::Array signatures = Napi::Array::New(env);
+  for (const std::string& name : session.shared_signatures) {
+    signatures.Set(signatures.Length(), name);
+  }
+  exported.Set("sharedSignatures", signatures);
+  return exported;
+}
+
 }  // namespace
 
 std::unique_ptr<TlsContext> MakeTlsContext(const Napi::Object& given, std::string* problem) {
@@ -77,24 +105,29 @@ std::unique_ptr<TlsContext> MakeTlsContext(const Napi::Object& given, std::strin
   return context;
 }
 
-Napi::Value ExportTlsSession(Napi::Env env, const TlsSession& session) {
-  Napi::Object exported = Napi::Object::New(env);
-  exported.Set("protocol", session.protocol);
-  exported.Set("cipher", session.cipher);
-  exported.Set("cipherStandard", session.cipher_standard);
-  exported.Set("cipherVersion", session.cipher_version);
-  exported.Set("application", session.application);
-  exported.Set("serverName", session.server_name);
-  exported.Set("resumed", session.resumed);
-  exported.Set("verifyError", static_cast<double>(session.verify_error));
-  exported.Set("certificateAsked", session.certificate_asked);
-  Napi::Array certificates = Napi::Array::New(env);
-  for (const std::string& der : session.certificates) {
-    certificates.Set(certificates.Length(), ExportBytes(env, der));
+// (number): what was agreed on; (number, bytes, label, context?): keying material;
+// (number, bytes): whether records have no more from now on.
+Napi::Value ExportTls(const Napi::CallbackInfo& info,
+                      const TlsTransport& tls,
+                      const Channel& channel) {
+  const Napi::Env env = info.Env();
+  if (info.Length() == 1) {
+    TlsSession session;
+    return tls.Describe(channel, &session) ? ExportSession(env, session) : env.Undefined();
   }
-  exported.Set("certificates", certificates);
-  exported.Set("ownCertificate", ExportBytes(env, session.own_certificate));
-  return exported;
+  const auto bytes = info[1].As<Napi::Number>().Int64Value();
+  if (info.Length() == 2) return Napi::Boolean::New(env, tls.LimitRecords(channel, bytes));
+  std::string material(static_cast<size_t>(bytes), '\0');
+  std::string context;
+  const bool has_context = info[3].IsBuffer();
+  if (has_context) {
+    const auto given = info[3].As<Napi::Buffer<char>>();
+    context.assign(given.Data(), given.Length());
+  }
+  const std::string label = info[2].As<Napi::String>().Utf8Value();
+  return tls.ExportKeys(channel, label, has_context ? &context : nullptr, &material)
+             ? ExportBytes(env, material)
+             : env.Undefined();
 }
 
 }  // namespace chaussette

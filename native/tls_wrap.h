@@ -15,7 +15,11 @@ namespace chaussette {
 // refuses something: `problem` says what.
 std::unique_ptr<TlsContext> MakeTlsContext(const Napi::Object& options, std::string* problem);
 
-Napi::Value ExportTlsSession(Napi::Env env, const TlsSession& session);
+// Answers a question about the session on `channel`: tlsSession, tlsKeys and
+// tlsRecordMax of lib/native/binding.ts.
+Napi::Value ExportTls(const Napi::CallbackInfo& info,
+                      const TlsTransport& tls,
+                      const Channel& channel);
 
 }  // namespace chaussette
 

@@ -97,6 +97,9 @@ export type NativeLimits = [
   connectionsMax: number,
   bodyBytesMax: number,
   requestsMax: number,
+  headersMax: number,
+  keepAliveSlackMs: number,
+  checkMs: number,
 ];
 
 /** What OpenSSL is given; certificates and keys in PEM. See native/core/tls_context.h. */
@@ -141,6 +144,13 @@ export interface NativeTlsSession {
   readonly certificates: readonly Buffer[];
   /** The one that the client was shown. */
   readonly ownCertificate: Buffer;
+  /** The Finished messages of both sides. */
+  readonly finished: Buffer;
+  readonly peerFinished: Buffer;
+  /** ASN.1. */
+  readonly session: Buffer;
+  /** `ECDSA+SHA256`, … */
+  readonly sharedSignatures: readonly string[];
 }
 
 /** Functions of the core; one core for each thread. Ids that are stale do nothing. */
@@ -206,6 +216,10 @@ export interface CoreFunctions {
   setTls(tag: number, options: NativeTls): string;
   /** @returns undefined for plain connections. */
   tlsSession(connection: number): NativeTlsSession | undefined;
+  /** Keying material for another use (RFC 8446 §7.5). @returns undefined before the handshake is complete. */
+  tlsKeys(connection: number, length: number, label: string, context: Buffer | undefined): Buffer | undefined;
+  /** The most plain bytes of a record from now on. @returns false for what OpenSSL refuses. */
+  tlsRecordMax(connection: number, bytes: number): boolean;
   /** Address, port and family of one end of a connection. */
   endpoint(connection: number, local: boolean): NativeEndpoint | undefined;
   /** The same of a socket. */

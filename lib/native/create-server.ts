@@ -7,7 +7,7 @@ import { nodeServes } from './fallback.js';
 import { readListenArguments } from './listen.js';
 import { listenNode, type NetListen } from './node-listen.js';
 import { currentOffer } from './offer.js';
-import { readServerOptions, type ServerSettings } from './server-options.js';
+import { hasTimeoutBuffer, readServerOptions, type ServerSettings } from './server-options.js';
 import { ServerState } from './server-state.js';
 import { NativeSocket } from './socket.js';
 
@@ -27,7 +27,9 @@ type Limit =
   | 'requestTimeout'
   | 'timeout'
   | 'maxConnections'
-  | 'maxRequestsPerSocket';
+  | 'maxRequestsPerSocket'
+  | 'maxHeadersCount'
+  | 'keepAliveTimeoutBuffer';
 
 /** What stands in for a server where the core cannot serve. */
 export const kNode = Symbol('node');
@@ -184,8 +186,9 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
       if (feeder.listenerCount(event) > 0 || this.listenerCount(event) === 0) continue;
       feeder.on(event, (...args: unknown[]) => this.emit(event, ...args));
     }
-    for (const name of limits) if (name !== 'maxConnections') feeder[name] = this[name];
-    feeder.maxHeadersCount = this.maxHeadersCount;
+    for (const name of limits)
+      if (name !== 'maxConnections')
+        Object.assign(feeder, { [name]: (this as Partial<Record<Limit, unknown>>)[name] });
     feeder.emit('connection', socket);
     Object.assign(socket, { server: this });
   }
@@ -206,19 +209,12 @@ export function initServer(
   listener: RequestListener | undefined,
 ): void {
   const onRequest = typeof options === 'function' ? options : listener;
-  const given = typeof options === 'function' ? {} : (options ?? {});
-  if (typeof given !== 'object' || Array.isArray(given)) {
-    throw Object.assign(
-      new TypeError(`The "options" argument must be of type object. Received ${typeof given}`),
-      { code: 'ERR_INVALID_ARG_TYPE' },
-    );
-  }
+  const given = readOptions(options);
   const state = new ServerState(server, readServerOptions(given));
   (EventEmitter as unknown as (this: object) => void).call(server);
   server[kState] = state;
   server[kOptions] = given;
   server[kFeeder] = undefined;
-  server.maxHeadersCount = null;
   const { noDelay, keepAlive, keepAliveInitialDelay } = given;
   Object.assign(server, {
     httpAllowHalfOpen: false,
@@ -227,12 +223,23 @@ export function initServer(
     keepAlive: keepAlive ?? false,
     keepAliveInitialDelay: keepAliveInitialDelay ?? 0,
     pauseOnConnect: false,
+    connectionsCheckingInterval: given.connectionsCheckingInterval ?? 30_000,
   });
   for (const name of keptOptions) {
     (server as unknown as Record<string, unknown>)[name] = (given as Record<string, unknown>)[name];
   }
   if (onRequest !== undefined) server.on('request', onRequest as unknown as Listener);
   server.on('connection', feed as unknown as Listener);
+}
+
+/** @throws {TypeError} ERR_INVALID_ARG_TYPE */
+export function readOptions<T extends ServerOptions>(options: T | RequestListener | null | undefined): T {
+  const given: unknown = typeof options === 'function' ? {} : (options ?? {});
+  if (typeof given === 'object' && !Array.isArray(given)) return given as T;
+  throw Object.assign(
+    new TypeError(`The "options" argument must be of type object. Received ${typeof given}`),
+    { code: 'ERR_INVALID_ARG_TYPE' },
+  );
 }
 
 /** What Node keeps of its options as properties. */
@@ -242,8 +249,6 @@ const keptOptions = [
   'requireHostHeader',
   'joinDuplicateHeaders',
   'rejectNonStandardBodyWrites',
-  'connectionsCheckingInterval',
-  'keepAliveTimeoutBuffer',
   'highWaterMark',
 ] as const;
 
@@ -273,16 +278,35 @@ function nodeOptions(server: Server): ServerOptions {
   return { IncomingMessage, ServerResponse, ...server[kNode].options(server) };
 }
 
+/** Have node:http accept what comes from now on at a server that listens already. */
+export function moveToNode(server: Server): void {
+  const state = server[kState];
+  if (state === undefined || state.isOffered) return;
+  if (state.opening) {
+    server.once('listening', () => moveToNode(server));
+    return;
+  }
+  const left = state.leave();
+  if (left === undefined) return;
+  becomeNode(server, state.settings);
+  const told = left.announced ? server.rawListeners('listening') : [];
+  if (left.announced) server.removeAllListeners('listening');
+  node['listen']?.call(server, { fd: left.fd });
+  if (!left.announced) return;
+  server.once('listening', () => {
+    for (const listener of told) server.on('listening', listener as Listener);
+  });
+}
+
 /** From here on it is a server of node:http, with the listeners and limits that it was given. */
 function becomeNode(server: Server, settings: ServerSettings): void {
   server[kState] = undefined;
   server.removeListener('connection', feed as unknown as Listener);
-  const { maxHeadersCount } = server;
   const construct = server[kNode].Server as unknown as (this: object, options: ServerOptions) => void;
   construct.call(server, nodeOptions(server));
-  Object.assign(server, { maxHeadersCount });
   for (const name of limits) {
-    if (name !== 'maxConnections' || settings.maxConnections > 0) server[name] = settings[name];
+    if (name !== 'maxConnections' || settings.maxConnections > 0)
+      Object.assign(server, { [name]: settings[name] });
   }
   server[kNode].became(server);
 }
@@ -294,13 +318,15 @@ const limits: readonly Limit[] = [
   'timeout',
   'maxConnections',
   'maxRequestsPerSocket',
+  'maxHeadersCount',
+  ...(hasTimeoutBuffer ? (['keepAliveTimeoutBuffer'] as const) : []),
 ];
 
 for (const name of limits) {
   Object.defineProperty(Server.prototype, name, {
     configurable: true,
     enumerable: true,
-    get(this: Server): number | undefined {
+    get(this: Server): number | null | undefined {
       return this[kState]?.settings[name];
     },
     set(this: Server, value: number) {
@@ -309,7 +335,7 @@ for (const name of limits) {
         Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
         return;
       }
-      state.settings[name] = value;
+      Object.assign(state.settings, { [name]: value });
       state.update();
     },
   });

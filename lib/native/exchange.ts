@@ -20,7 +20,7 @@ import {
   wantFlushed,
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
-import { RequestHead, resourceOptions, resourceType } from './request-head.js';
+import { RequestHead, resourceOptions } from './request-head.js';
 import { type NativeSocket, openSocket, socketOf } from './socket.js';
 import { checkFinalStatus, checkInfoStatus } from './status.js';
 import { TunnelSocket } from './tunnel-socket.js';
@@ -30,6 +30,9 @@ import type { NativeServer } from './turn.js';
 export const exchanges: (NativeExchange | undefined)[] = [];
 
 const noTrailers: HeaderList = [];
+/** Of the async resource that keeps what the handler has left; that of the request is told apart. */
+const scopeType = 'HTTPINCOMINGMESSAGE_SCOPE';
+
 function runHandler(exchange: NativeExchange): void {
   exchange.server.handler.handle(exchange);
   if (hasFrames) exchange.keepScope();
@@ -76,7 +79,7 @@ export class NativeExchange extends RequestHead implements Exchange {
 
   /** @internal The handler has returned; the core has more to tell. */
   keepScope(): void {
-    if (exchanges[this.index] === this) this.#scope = new AsyncResource(resourceType, resourceOptions);
+    if (exchanges[this.index] === this) this.#scope = new AsyncResource(scopeType, resourceOptions);
   }
 
   get headSent(): boolean {
@@ -172,15 +175,21 @@ export class NativeExchange extends RequestHead implements Exchange {
     putResponse(opInfo, this.index, this.generation, status, '', headers, null, 0);
   }
 
-  write(chunk: string | Uint8Array): boolean {
+  /** @param needsDrain Tell when the client has taken it, although it is little. */
+  write(chunk: string | Uint8Array, needsDrain = false): boolean {
     if (this.#ended) return true;
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
     if (bytes.length === 0) return !this.#needDrain;
     this.#unacked += bytes.length;
-    const full = this.#unacked > this.server.highWaterMark;
+    const full = needsDrain || this.#unacked > this.server.highWaterMark;
     putChunk(opChunk, this.index, this.generation, bytes, full ? wantDrain : 0);
     if (full) this.#needDrain = true;
     return !full;
+  }
+
+  /** Whether `write` of so many bytes would return false. */
+  isFullWith(bytes: number): boolean {
+    return this.#unacked + bytes > this.server.highWaterMark;
   }
 
   writeFile(fd: number, start = -1, length = 0): void {
@@ -281,7 +290,12 @@ export class NativeExchange extends RequestHead implements Exchange {
   /** The core has nothing more to tell, unless body bytes or the flush are still to come. */
   #forget(): void {
     if (this.#tunnel !== undefined || !this.#ended || !this.bodyComplete || this.watchFlush) return;
+    this.#gone();
+  }
+
+  #gone(): void {
     exchanges[this.index] = undefined;
+    this.#scope?.emitDestroy();
     this.emitDestroy();
   }
 
@@ -296,8 +310,7 @@ export class NativeExchange extends RequestHead implements Exchange {
 
   /** @internal */
   abortRecord(): void {
-    exchanges[this.index] = undefined;
-    this.emitDestroy();
+    this.#gone();
     this.#aborted = !this.#ended || this.watchFlush;
     this.#ended = true;
     this.server.admission?.leave(this);

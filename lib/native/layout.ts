@@ -72,6 +72,7 @@ export const tellConnections = number('TellConnections');
 export const tellRefusals = number('TellRefusals');
 export const tellDrops = number('TellDrops');
 export const tellTimeouts = number('TellTimeouts');
+export const keepsConnections = number('KeepsConnections');
 
 export const problemContentLength = number('ProblemContentLength');
 export const problemResponseHead = number('ProblemResponseHead');

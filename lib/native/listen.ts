@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns';
+import { unlinkSync } from 'node:fs';
 import type { ListenOptions } from 'node:net';
 import { getSystemErrorMap } from 'node:util';
 import { type DescriptorFunctions, loadAddon } from './binding.js';
@@ -147,4 +148,13 @@ function listenError(errno: number, address: string | undefined, port: number | 
     ...(address === undefined ? {} : { address }),
     ...(port === undefined ? {} : { port }),
   });
+}
+
+/** The path of a Unix socket, when the server closes. */
+export function unlinkQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Somebody was quicker.
+  }
 }

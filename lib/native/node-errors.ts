@@ -107,3 +107,17 @@ export function bodyNotAllowed(): Error {
 export function trailerNotAllowed(): Error {
   return coded(new Error('Trailers are invalid with this transfer encoding'), 'ERR_HTTP_TRAILER_INVALID');
 }
+
+/** @param range As Node words it: `>= 0`. */
+export function outOfRange(name: string, range: string, value: number): RangeError {
+  return Object.assign(
+    new RangeError(
+      `The value of "${name}" is out of range. It must be ${range}. Received ${value.toLocaleString('en').replaceAll(',', '_')}`,
+    ),
+    { code: 'ERR_OUT_OF_RANGE' },
+  );
+}
+
+export function notRunning(): Error {
+  return Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' });
+}

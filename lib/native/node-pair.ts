@@ -39,8 +39,9 @@ export class NativePair {
   }
 
   flushed(): void {
-    this.res.flushed();
+    // In this order, so that their events come as with node:http.
     this.req._dump();
+    this.res.flushed();
   }
 
   aborted(): void {

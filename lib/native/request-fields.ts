@@ -13,6 +13,7 @@ import {
   NativeRequest,
   openStream,
 } from './request.js';
+import { headersKept } from './server-limits.js';
 import type { NativeSocket } from './socket.js';
 
 // What Node keeps as own properties of a request, or as accessors over them, is decoded here when it is asked for.
@@ -65,9 +66,9 @@ function lazy(name: string, decode: (exchange: NativeExchange) => unknown, keep 
 /** As many as maxHeadersCount of the server lets through; rawHeaders has them all. */
 function fieldsOf(exchange: NativeExchange): HeaderList {
   const { raw } = exchange.headers;
-  const most = (exchange.server.dropIn?.server as { maxHeadersCount?: number | null } | undefined)
-    ?.maxHeadersCount;
-  return most ? raw.slice(0, 2 * most) : raw;
+  const { dropIn } = exchange.server;
+  const most = dropIn === undefined ? raw.length : 2 * headersKept(dropIn.settings);
+  return most < raw.length ? raw.slice(0, most) : raw;
 }
 
 /** In place of node:http's the maps are ordinary objects, as it has them; ours have no prototype. */

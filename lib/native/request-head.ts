@@ -21,7 +21,7 @@ import {
 } from './layout.js';
 import type { NativeServer } from './turn.js';
 
-export const resourceType = 'HTTPINCOMINGMESSAGE';
+const resourceType = 'HTTPINCOMINGMESSAGE';
 export const resourceOptions = { requireManualDestroy: true };
 
 const methodNames: string[] = [];

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import type { BodySink, HeaderList } from '../exchange.js';
 import { bareBase } from './base.js';
 import type { NativeExchange } from './exchange.js';
+import { hasFrames } from './frames.js';
 
 // IncomingMessage is slow to construct, not to inherit from. Objects of this class are made by a constructor of their
 // own; their prototype chain ends in Node's, every member that is hot is overridden, and the state of the stream is
@@ -82,12 +83,15 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
     return this;
   }
 
-  /** Read and forget the rest of the body, as node:http does after the response. */
+  /** Read and forget the body, as node:http does after the response, unless somebody has begun to read it. */
   _dump(): void {
     if (this[kExchange] === undefined) {
       dumpNodes.call(this);
-    } else if (isOpen(this) || isAwaited(this)) {
-      this.resume();
+    } else if (!this[kReading] && (isOpen(this) || isAwaited(this))) {
+      this.removeAllListeners('data');
+      // Newer Nodes go straight to the end.
+      if (hasFrames && this.complete && !this.destroyed) this.read(0);
+      else this.resume();
     }
   }
 }

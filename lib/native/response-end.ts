@@ -66,6 +66,7 @@ function tellEnds(): void {
 
 function tellEnd(response: NativeResponse): void {
   const request = response.req as NativeRequest;
+  if (isAwaited(request)) request._dump();
   if ((response as unknown as { _events: unknown })._events === undefined) {
     response[kState] = closed;
   } else {
@@ -73,5 +74,4 @@ function tellEnd(response: NativeResponse): void {
       response[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', { requireManualDestroy: true });
     response.flushed();
   }
-  if (isAwaited(request)) request._dump();
 }

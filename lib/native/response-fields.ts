@@ -3,6 +3,7 @@ import { defineValues } from './base.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
 import { inform } from './response-info.js';
+import { kJoined } from './response-join.js';
 import {
   closed,
   ended,
@@ -50,13 +51,14 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
     return this.closed;
   },
   writableLength() {
-    return this[kState] === open || this[kState] >= finished ? 0 : this[kExchange].unsentBytes;
+    if (this[kState] === open || this[kState] >= finished) return 0;
+    return this[kExchange].unsentBytes + (this[kJoined]?.bytes ?? 0);
   },
   writableHighWaterMark() {
     return this[kExchange].server.highWaterMark;
   },
   writableNeedDrain() {
-    return this[kState] === streaming && this[kExchange].needDrain;
+    return this[kState] === streaming && (this[kExchange].needDrain || this[kJoined]?.needDrain === true);
   },
   writableCorked() {
     return this[kCorked];
@@ -145,4 +147,5 @@ defineValues(NativeResponse.prototype, {
   [kStatus]: undefined,
   [kCloseTold]: false,
   [kEndContext]: undefined,
+  [kJoined]: undefined,
 });

@@ -10,9 +10,9 @@ import { kHeaders } from './response-state.js';
 
 type Field = readonly [name: string, value: HeaderValue];
 
-const kOutHeaders = Object.getOwnPropertySymbols(new OutgoingMessage()).find(
-  (symbol) => symbol.description === 'kOutHeaders',
-);
+const symbols = Object.getOwnPropertySymbols(new OutgoingMessage());
+const kOutHeaders = symbols.find(({ description }) => description === 'kOutHeaders');
+const kHighWaterMark = symbols.find(({ description }) => description === 'kHighWaterMark');
 
 const view: ProxyHandler<{ readonly response: NativeResponse }> = {
   get({ response }, name) {
@@ -54,6 +54,18 @@ if (kOutHeaders !== undefined) {
     // A response of node:http with our prototype behind it keeps its own.
     set(this: object, value: unknown) {
       Object.defineProperty(this, kOutHeaders, { value, writable: true, configurable: true });
+    },
+  });
+}
+
+if (kHighWaterMark !== undefined) {
+  Object.defineProperty(NativeResponse.prototype, kHighWaterMark, {
+    configurable: true,
+    get(this: NativeResponse) {
+      return this[kExchange]?.server.highWaterMark;
+    },
+    set(this: object, value: unknown) {
+      Object.defineProperty(this, kHighWaterMark, { value, writable: true, configurable: true });
     },
   });
 }

@@ -10,6 +10,7 @@ import { kExchange, type NativeRequest } from './request.js';
 import { closeCut, emitClose, emitFinish, justEnded, kNextEnd } from './response-end.js';
 import { type HeaderValue, ResponseHeaders, toPairs } from './response-headers.js';
 import { inform } from './response-info.js';
+import { dropJoined, flushJoined, type Joined, kJoined, writeJoined } from './response-join.js';
 import {
   badReason,
   type Callback,
@@ -62,6 +63,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kState]: number;
   declare [kTrailers]: string[] | undefined;
   declare [kCorked]: number;
+  declare [kJoined]: Joined | undefined;
   declare [kBytes]: number;
   declare [kStatus]: number | undefined;
   declare [kRemoved]: number;
@@ -193,10 +195,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     }
     if (this.strictContentLength) checkLength(this, chunk, false);
     checkBodyAllowed(this);
-    startStream(this);
-    const goesOn = this[kExchange].write(encode(chunk, encoding));
-    if (callback !== undefined) process.nextTick(callback, null);
-    return goesOn;
+    return writeJoined(this, encode(chunk, encoding), callback);
   }
 
   override end(chunk?: unknown, encoding?: unknown, callback?: unknown): this {
@@ -248,7 +247,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
       exchange.respondNode(statusOf(this), reasonOf(this), fieldsOf(this), body, flags);
     } else {
       startStream(this);
-      if (body !== null) exchange.write(body);
+      flushJoined(this, body);
       this[kState] = ended;
       exchange.end(this[kTrailers]);
     }
@@ -258,10 +257,14 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override addTrailers(headers: object): void {
     if (this[kExchange] === undefined) return pass(this, 'addTrailers', [headers]);
-    this[kTrailers] ??= [];
-    const checked = new ResponseHeaders();
-    for (const [name, value] of toPairs(headers)) checked.append(name, String(value));
-    this[kTrailers].push(...checked.toList());
+    this[kTrailers] = [];
+    for (const [name, value] of toPairs(headers)) {
+      for (const one of Array.isArray(value) ? value : [value]) {
+        const checked = new ResponseHeaders(); // Each keeps the case of its name.
+        checked.append(name, String(one));
+        this[kTrailers].push(...checked.toList());
+      }
+    }
   }
 
   override cork(): void {
@@ -271,7 +274,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override uncork(): void {
     if (this[kExchange] === undefined) return pass(this, 'uncork', []);
-    if (this[kCorked] > 0) this[kCorked]--;
+    if (this[kCorked] > 0 && --this[kCorked] === 0) flushJoined(this);
   }
 
   // Informational responses.
@@ -319,6 +322,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (this.destroyed) return this;
     this.destroyed = true;
     if (error !== undefined) (this as { errored: Error | null }).errored = error;
+    dropJoined(this, error ?? nodeErrors.destroyed('write'));
     this[kExchange].abort();
     this.socket?.destroy(error);
     process.nextTick(closeCut, this);
@@ -353,11 +357,13 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (this[kState] !== ended || this.destroyed) return;
     this[kState] = finished;
     (this[kEndContext] ?? this[kExchange]).runInAsyncScope(emitFinish, undefined, this);
+    this[kEndContext]?.emitDestroy();
   }
 
   /** @internal The client is gone before the response was complete. */
   aborted(): void {
     this.destroyed = true;
+    dropJoined(this, nodeErrors.destroyed('write'));
     emitClose(this);
   }
 }

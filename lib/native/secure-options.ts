@@ -15,6 +15,7 @@ const nodeOnly = [
   'crl',
   'dhparam',
   'enableTrace',
+  'handshakeTimeout',
   'pfx',
   'privateKeyEngine',
   'privateKeyIdentifier',

@@ -4,7 +4,15 @@ import { createRequire } from 'node:module';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
 import { bareBase } from './base.js';
 import type { NativeTls } from './binding.js';
-import { initServer, kNode, type NodeSide, Server, stateOf } from './create-server.js';
+import {
+  initServer,
+  kNode,
+  moveToNode,
+  type NodeSide,
+  readOptions,
+  Server,
+  stateOf,
+} from './create-server.js';
 import { readSecureOptions } from './secure-options.js';
 
 /** Those who listen for these ask for what the core does not tell of handshakes: node:https serves them. */
@@ -16,6 +24,11 @@ const handshakeEvents = [
   'OCSPRequest',
   'keylog',
 ];
+
+type NodeTls = typeof import('node:tls') & {
+  /** Undocumented: puts them in wire format on `out`. */
+  convertALPNProtocols(protocols: https.ServerOptions['ALPNProtocols'], out: object): void;
+};
 
 type Named = readonly [name: string, context: SecureContextOptions | SecureContext];
 
@@ -105,6 +118,16 @@ function make({ Server: HttpsServer }: typeof https): SecureServerClass {
     }
   }
   Object.defineProperty(SecureServer.prototype, kNode, { value: side });
+  // Who listens for handshakes when the server listens already gets those of later connections.
+  for (const name of ['on', 'addListener', 'prependListener'] as const) {
+    const add = SecureServer.prototype[name] as (event: string, listener: () => void) => unknown;
+    const value = function (this: SecureServer, event: string, listener: () => void): unknown {
+      add.call(this, event, listener);
+      if (handshakeEvents.includes(event)) moveToNode(this as unknown as Server);
+      return this;
+    };
+    Object.defineProperty(SecureServer.prototype, name, { value, writable: true, configurable: true });
+  }
   return SecureServer;
 }
 
@@ -115,14 +138,21 @@ export function initSecureServer(
   options: https.ServerOptions | RequestListener | undefined,
   listener: RequestListener | undefined,
 ): void {
-  const { createSecureContext } = createRequire(import.meta.url)('node:tls') as typeof import('node:tls');
-  const own = typeof options === 'object' && options !== null ? { ...options } : {};
+  const { createSecureContext, convertALPNProtocols } = createRequire(import.meta.url)('node:tls') as NodeTls;
+  const own = { ...readOptions(options) };
   createSecureContext(own);
   // So that sessions outlive setSecureContext.
   own.ticketKeys ??= Buffer.from(globalThis.crypto.getRandomValues(new Uint8Array(48)));
   given.set(server, { options: own, names: [] });
   const onRequest = typeof options === 'function' ? options : listener;
   initServer(server as unknown as Server, own as object, onRequest);
+  Object.assign(server, {
+    requestCert: own.requestCert === true,
+    rejectUnauthorized: own.rejectUnauthorized !== false,
+  });
+  // As tls.Server keeps it.
+  if ((own as { ALPNCallback?: unknown }).ALPNCallback === undefined)
+    convertALPNProtocols(own.ALPNProtocols ?? ['http/1.1'], server);
   use(server);
 }
 

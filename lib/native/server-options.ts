@@ -1,5 +1,5 @@
-import { IncomingMessage, type ServerOptions, ServerResponse } from 'node:http';
-import type { Limits } from '../backends/backend.js';
+import { IncomingMessage, Server, type ServerOptions, ServerResponse } from 'node:http';
+import { outOfRange } from './node-errors.js';
 
 // What http.createServer takes, checked as node:http checks it, with Node's defaults.
 
@@ -19,6 +19,11 @@ export interface ServerSettings {
   timeout: number;
   maxConnections: number;
   maxRequestsPerSocket: number;
+  maxHeadersCount: number | null;
+  /** Added to keepAliveTimeout; the client is not told of it. */
+  keepAliveTimeoutBuffer: number;
+  /** How far apart headersTimeout and requestTimeout are looked at; 0 for as often as the core does. */
+  readonly connectionsCheckingInterval: number;
   readonly requireHostHeader: boolean;
   /** Of the streams of requests and responses, bytes. */
   readonly highWaterMark: number;
@@ -41,7 +46,12 @@ export const nodeDefaults = {
   headersTimeout: 60_000,
   requestTimeout: 300_000,
   maxHeaderSize: 16_384,
+  /** What Nodes without keepAliveTimeoutBuffer add as well. */
+  slackMs: 1000,
 } as const;
+
+/** Whether this Node lets a program set what is added to keepAliveTimeout. */
+export const hasTimeoutBuffer = 'keepAliveTimeoutBuffer' in new Server();
 
 /** @param given Those of http.createServer; others are accepted.
  *  @throws {TypeError} ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; {RangeError} ERR_OUT_OF_RANGE, as node:http. */
@@ -68,15 +78,20 @@ export function readServerOptions(given: ServerOptions): ServerSettings {
   if (shouldUpgrade !== undefined && typeof shouldUpgrade !== 'function') {
     throw invalidType('options.shouldUpgradeCallback', 'function', shouldUpgrade);
   }
-  readCount(given, 'connectionsCheckingInterval');
+  const slack = hasTimeoutBuffer
+    ? readCount(given, 'keepAliveTimeoutBuffer' as keyof ServerOptions)
+    : undefined;
   return {
     keepAliveTimeout: readMs(given, 'keepAliveTimeout') ?? nodeDefaults.keepAliveTimeout,
+    keepAliveTimeoutBuffer: slack ?? nodeDefaults.slackMs,
+    connectionsCheckingInterval: readCount(given, 'connectionsCheckingInterval') ?? 0,
     headersTimeout: requestTimeout > 0 ? Math.min(headersTimeout, requestTimeout) : headersTimeout,
     requestTimeout,
     maxHeaderSize: readCount(given, 'maxHeaderSize') || nodeDefaults.maxHeaderSize,
     timeout: 0,
     maxConnections: 0,
     maxRequestsPerSocket: 0,
+    maxHeadersCount: null,
     requireHostHeader: given.requireHostHeader !== false,
     highWaterMark: readCount(given, 'highWaterMark') || 65_536,
     joinDuplicateHeaders: given.joinDuplicateHeaders === true,
@@ -120,27 +135,4 @@ function invalidType(name: string, type: string, value: unknown): TypeError {
     new TypeError(`The "${name}" argument must be of type ${type}. Received ${received}`),
     { code: 'ERR_INVALID_ARG_TYPE' },
   );
-}
-
-function outOfRange(name: string, range: string, value: number): RangeError {
-  return Object.assign(
-    new RangeError(
-      `The value of "${name}" is out of range. It must be ${range}. Received ${value.toLocaleString('en').replaceAll(',', '_')}`,
-    ),
-    { code: 'ERR_OUT_OF_RANGE' },
-  );
-}
-
-/** Under the command its limits hold where the program has left Node's defaults. */
-export function mergeLimits(own: Limits, offered: Limits): Limits {
-  const keep = (mine: number, defaultOfNode: number, theirs: number): number =>
-    mine === defaultOfNode ? theirs : mine;
-  return {
-    ...offered,
-    keepAliveMs: keep(own.keepAliveMs, nodeDefaults.keepAliveTimeout, offered.keepAliveMs),
-    headMs: keep(own.headMs, nodeDefaults.headersTimeout, offered.headMs),
-    bodyMs: keep(own.bodyMs, nodeDefaults.requestTimeout, offered.bodyMs),
-    headBytesMax: keep(own.headBytesMax, nodeDefaults.maxHeaderSize, offered.headBytesMax),
-    connectionsMax: keep(own.connectionsMax, 0, offered.connectionsMax),
-  };
 }

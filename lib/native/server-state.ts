@@ -1,4 +1,3 @@
-import { unlinkSync } from 'node:fs';
 import type * as http from 'node:http';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -12,18 +11,21 @@ import {
   addon,
   halfOpen,
   hostOptional,
+  keepsConnections,
   nodeStyle,
   tellConnections,
   tellDrops,
   tellRefusals,
   tellTimeouts,
 } from './layout.js';
-import { type ListenRequest, openListener } from './listen.js';
+import { type ListenRequest, openListener, unlinkQuietly } from './listen.js';
+import { notRunning } from './node-errors.js';
 import { closeForProgram, describeListen } from './node-listen.js';
 import { createPairFactory } from './node-pair.js';
 import { isWatched, watch } from './observe.js';
 import { type Answer, currentOffer } from './offer.js';
-import { mergeLimits, type ServerSettings } from './server-options.js';
+import { limitsOf, nodeLimits } from './server-limits.js';
+import type { ServerSettings } from './server-options.js';
 import { socketAt } from './socket.js';
 import { NativeTlsSocket, nativeTls } from './tls.js';
 import { NativeServer } from './turn.js';
@@ -43,6 +45,9 @@ export class ServerState implements DropIn {
   #opening: { cancelled: boolean } | undefined;
   #tls: NativeTls | undefined;
   #refed = true;
+  /** 'listening' was emitted. */
+  #announced = false;
+  #fd = -1;
   /** Under the command: its limits. */
   #offered: Limits | undefined;
   /** And its certificates, in the place of the program's. */
@@ -186,7 +191,8 @@ export class ServerState implements DropIn {
       (server.listenerCount('timeout') > 0 ? tellTimeouts : 0) |
       (server.listenerCount('drop') > 0 ? tellDrops : 0) |
       ((server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen === true ? halfOpen : 0) |
-      (settings.requireHostHeader ? 0 : hostOptional)
+      (settings.requireHostHeader ? 0 : hostOptional) |
+      (this.isOffered ? 0 : keepsConnections)
     );
   }
 
@@ -260,10 +266,12 @@ export class ServerState implements DropIn {
             family: about?.family === 'inet6' ? 'IPv6' : 'IPv4',
             port: about?.port ?? 0,
           };
+    this.#announced = false;
+    this.#fd = sockets[0]?.fd ?? -1;
     const native = new NativeServer(
       isAlias ? [] : sockets,
       handler,
-      this.#toLimits(),
+      limitsOf(this.settings, this.#offered),
       reporter,
       createPairFactory(handler, this.settings),
       this,
@@ -273,7 +281,9 @@ export class ServerState implements DropIn {
     this.update();
     if (!this.#refed) native.unref();
     process.nextTick(() => {
-      if (this.#native === native) this.server.emit('listening');
+      if (this.#native !== native) return;
+      this.#announced = true;
+      this.server.emit('listening');
     });
     return native;
   }
@@ -305,6 +315,20 @@ export class ServerState implements DropIn {
     });
   }
 
+  /** Accept no more; who is connected is served on.
+   *  @returns The listening socket, the caller's from here on, and whether 'listening' was emitted. */
+  leave(): { readonly fd: number; readonly announced: boolean } | undefined {
+    const native = this.#native;
+    if (native === undefined) return undefined;
+    const fd = addon.duplicate(this.#fd);
+    this.#native = undefined;
+    this.#closing = native;
+    void native.close(Number.POSITIVE_INFINITY);
+    const path = this.#unlink;
+    if (path !== undefined) this.server.once('close', () => unlinkQuietly(path));
+    return { fd, announced: this.#announced };
+  }
+
   /** For connections from now on. */
   setTls(tls: NativeTls): void {
     if (this.#hasOfferedTls) return;
@@ -317,7 +341,7 @@ export class ServerState implements DropIn {
   }
 
   closeIdle(): void {
-    this.#native?.closeIdle();
+    (this.#native ?? this.#closing)?.closeIdle();
   }
 
   get connections(): number {
@@ -337,24 +361,11 @@ export class ServerState implements DropIn {
 
   /** The settings have changed; they hold for what begins from now on. */
   update(): void {
-    this.#native?.setLimits(this.#toLimits(), this.settings.maxRequestsPerSocket | 0);
+    this.#native?.setLimits(
+      limitsOf(this.settings, this.#offered),
+      nodeLimits(this.settings, this.isOffered),
+    );
     this.#native?.setStyle();
-  }
-
-  #toLimits(): Limits {
-    const { settings } = this;
-    const own: Limits = {
-      keepAliveMs: settings.keepAliveTimeout,
-      headMs: Math.min(...[settings.headersTimeout, settings.requestTimeout].map((ms) => ms || neverMs)),
-      bodyMs: settings.requestTimeout,
-      writeMs: 0,
-      headBytesMax: settings.maxHeaderSize,
-      bodyBytesMax: 0,
-      connectionsMax: settings.maxConnections | 0,
-      inFlightMax: 0,
-      queuedMax: 0,
-    };
-    return this.#offered === undefined ? own : mergeLimits(own, this.#offered);
   }
 }
 
@@ -375,20 +386,6 @@ const reporter: Reporter = {
   },
 };
 
-const neverMs = 0xffffffff;
-
 function isHostless(req: IncomingMessage): boolean {
   return req.httpVersionMinor === 1 && req.headers.host === undefined;
-}
-
-function notRunning(): Error {
-  return Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' });
-}
-
-function unlinkQuietly(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch {
-    // Somebody was quicker.
-  }
 }

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { defineValues } from './base.js';
-import type { NativeExchange } from './exchange.js';
+import { exchanges, type NativeExchange } from './exchange.js';
 import { addon } from './layout.js';
 import { socketEncoding } from './node-errors.js';
 import { kConnection, kLast, kMeasure, kServer, SocketFacts } from './socket-facts.js';
@@ -178,11 +178,17 @@ export class NativeSocket extends SocketFacts {
   /** @internal The connection cannot go on as HTTP. @param status To answer when nobody listens for 'clientError'. */
   fail(error: Error, status: number): void {
     if (this[kServer].dropIn?.server.emit('clientError', error, this) === true) return;
-    if (this.writable && this.#front?.headSent !== true) {
+    if (this.writable && !this.#isAnswering) {
       this.write(`HTTP/1.1 ${status} ${reasonOf(status)}\r\nConnection: close\r\n\r\n`);
     }
     this.end();
     this.#end(this.#failed ? undefined : error);
+  }
+
+  /** A response has begun and not ended: nothing may come between. */
+  get #isAnswering(): boolean {
+    const connection = this[kConnection];
+    return exchanges.some((each) => each?.connection === connection && each.headSent && !each.ended);
   }
 
   // What is known of it.

@@ -38,7 +38,7 @@ export class TakenSockets {
   /** One that the server has to wait for. */
   hold(socket: Socket, goodbye: (() => void) | undefined): void {
     this.#sockets.set(socket, goodbye);
-    socket.once('close', () => {
+    onDestroyed(socket, () => {
       this.#sockets.delete(socket);
       if (this.#sockets.size === 0) this.#allGone?.();
     });
@@ -61,4 +61,16 @@ export class TakenSockets {
   cut(): void {
     for (const socket of this.#sockets.keys()) socket.destroy();
   }
+}
+
+/** Without a listener: programs look at how many a socket has that they have taken. */
+function onDestroyed(socket: Socket, callback: () => void): void {
+  const destroy = socket._destroy;
+  const value: Socket['_destroy'] = function (this: Socket, error, done): void {
+    destroy.call(this, error, (...args) => {
+      done(...args);
+      callback();
+    });
+  };
+  Object.defineProperty(socket, '_destroy', { value, writable: true, configurable: true });
 }

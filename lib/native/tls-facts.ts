@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { PeerCertificate } from 'node:tls';
 import type { NativeTlsSession } from './binding.js';
 import { addon } from './layout.js';
+import { invalidType, outOfRange } from './node-errors.js';
 
 // What tls.TLSSocket shows of a session, for connections whose TLS is the core's.
 
@@ -134,17 +135,80 @@ const facts = {
     return null;
   },
 
-  /** Sessions are in the tickets that clients keep. */
-  getSession(): undefined {
-    return undefined;
+  /** ASN.1. */
+  getSession(): Buffer | undefined {
+    return sessionOf(this as unknown as Secured)?.session;
   },
 
+  /** Clients have theirs. */
   getTLSTicket(): undefined {
     return undefined;
   },
 
-  /** The core never renegotiates. */
+  getFinished(): Buffer | undefined {
+    return sessionOf(this as unknown as Secured)?.finished;
+  },
+
+  getPeerFinished(): Buffer | undefined {
+    return sessionOf(this as unknown as Secured)?.peerFinished;
+  },
+
+  getSharedSigalgs(): readonly string[] {
+    return sessionOf(this as unknown as Secured)?.sharedSignatures ?? [];
+  },
+
+  /** Keying material for another use of the session (RFC 8446 §7.5).
+   *  @throws {TypeError} ERR_INVALID_ARG_TYPE; {RangeError} ERR_OUT_OF_RANGE; {Error} ERR_TLS_INVALID_STATE before the
+   *  handshake is complete and after the end. */
+  exportKeyingMaterial(length: number, label: string, context?: NodeJS.ArrayBufferView): Buffer {
+    if (typeof length !== 'number') throw invalidType('length', 'of type number', length);
+    if (!Number.isInteger(length) || length < 0 || length > 0x7fffffff)
+      throw outOfRange('length', '>= 0 && <= 2147483647', length);
+    if (typeof label !== 'string') throw invalidType('label', 'of type string', label);
+    if (context !== undefined && !ArrayBuffer.isView(context))
+      throw invalidType('context', 'an instance of Buffer, TypedArray, or DataView', context);
+    const bytes =
+      context && Buffer.from(context.buffer as ArrayBuffer, context.byteOffset, context.byteLength);
+    const material = addon.tlsKeys((this as unknown as Secured).tlsConnection, length, label, bytes);
+    if (material !== undefined) return material;
+    throw Object.assign(new Error('TLS socket connection must be securely established'), {
+      code: 'ERR_TLS_INVALID_STATE',
+    });
+  },
+
+  /** @param size The most plain bytes of a record from now on. @returns false for what OpenSSL refuses. */
+  setMaxSendFragment(size: number): boolean {
+    if (typeof size !== 'number') throw invalidType('size', 'of type number', size);
+    return addon.tlsRecordMax((this as unknown as Secured).tlsConnection, size);
+  },
+
+  /** The core never renegotiates: as after disableRenegotiation(). */
+  renegotiate(options: object, callback?: (error: Error | null) => void): false {
+    if (typeof options !== 'object' || options === null)
+      throw invalidType('options', 'of type object', options);
+    if (callback !== undefined && typeof callback !== 'function')
+      throw invalidType('callback', 'of type function', callback);
+    const error = Object.assign(new Error('TLS session renegotiation disabled for this socket'), {
+      code: 'ERR_TLS_RENEGOTIATION_DISABLED',
+    });
+    if (callback !== undefined) process.nextTick(callback, error);
+    return false;
+  },
+
   disableRenegotiation(): void {},
+
+  /** Undocumented, and looked at to tell a TLS socket from others. */
+  get _secureEstablished(): boolean {
+    return sessionOf(this as unknown as Secured) !== undefined;
+  },
+
+  get secureConnecting(): boolean {
+    return sessionOf(this as unknown as Secured) === undefined;
+  },
+
+  enableTrace(): void {
+    process.emitWarning("enableTrace() has no effect: TLS is the native core's", 'ChaussetteWarning');
+  },
 };
 
 /** Put them on a prototype whose instances are `Secured`. */

@@ -4,7 +4,7 @@ import type { Handler, Reporter } from '../exchange.js';
 import { unproxied } from '../proxies/ends.js';
 import type { Networks } from '../proxies/networks.js';
 import { Admission } from './admission.js';
-import type { NativeLimits, NativeStats, NativeTls } from './binding.js';
+import type { NativeStats, NativeTls } from './binding.js';
 import { bodyBlocks } from './body.js';
 import { slots } from './commands.js';
 import { type DropIn, onConnection } from './drop-in.js';
@@ -40,6 +40,7 @@ import {
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { problems } from './problems.js';
+import { type NodeLimits, nativeLimits, noNodeLimits } from './server-limits.js';
 import { connectionClosed, type NativeSocket } from './socket.js';
 import { TakenSockets } from './taken-sockets.js';
 
@@ -97,7 +98,7 @@ export class NativeServer implements BackendServer {
     this.reporter = reporter;
     this.createPair = createPair;
     this.admission = limits.inFlightMax > 0 ? new Admission(limits.inFlightMax, limits.queuedMax) : undefined;
-    this.#tag = addon.addServer(...nativeLimits(limits, 0));
+    this.#tag = addon.addServer(...nativeLimits(limits, noNodeLimits));
     servers[this.#tag] = this;
     this.dropIn = dropIn;
     // node:http leaves them alone; under the command they are told of its end.
@@ -176,8 +177,8 @@ export class NativeServer implements BackendServer {
     this.isProxied = true;
   }
 
-  setLimits(limits: Limits, requestsMax = 0): void {
-    addon.setLimits(this.#tag, ...nativeLimits(limits, requestsMax));
+  setLimits(limits: Limits, node: NodeLimits): void {
+    addon.setLimits(this.#tag, ...nativeLimits(limits, node));
   }
 
   /** What its listeners ask for has changed. */
@@ -231,25 +232,6 @@ export class NativeServer implements BackendServer {
     const text = problems[code];
     if (text !== undefined) this.reporter.warn(text);
   }
-}
-
-/** Limits of a server of createServer() are its properties, which a program may set to anything; the core takes whole
- *  numbers. What is none is no limit, as with node:http. */
-function toCount(value: unknown): number {
-  return Math.min(Math.max(Math.trunc(Number(value)) || 0, 0), 0xffffffff);
-}
-
-function nativeLimits(limits: Limits, requestsMax: number): NativeLimits {
-  return [
-    toCount(limits.keepAliveMs),
-    toCount(limits.headMs),
-    toCount(limits.bodyMs),
-    toCount(limits.writeMs),
-    toCount(limits.headBytesMax),
-    toCount(limits.connectionsMax),
-    toCount(limits.bodyBytesMax),
-    toCount(requestsMax),
-  ];
 }
 
 function openCore(): void {

@@ -89,7 +89,8 @@ class Core {
   [[nodiscard]] int AddListener(Server* server, int fd, bool shared = false);
   // For connections from now on; what is connected keeps what it has.
   void SetTls(Server* server, std::unique_ptr<TlsContext> context);
-  // Stop accepting; close what is idle and the rest after its response.
+  // Stop accepting; close what is idle and the rest after its response, unless the
+  // style says to leave them.
   void Drain(Server* server);
   // Close the connections that are idle at the next flush.
   void RequestCloseIdle(Server* server);
@@ -121,8 +122,10 @@ class Core {
   // bytes of the exchange are those of the other protocol, up to the end of the
   // stream, and WriteRaw and End answer.
   [[nodiscard]] bool Tunnel(Exchange* exchange, std::string* head);
-  // What is known of a connection's TLS session; false when there is none.
-  bool DescribeTls(const Connection& connection, TlsSession* session) const;
+  // What answers questions about its session; nullptr when it has none.
+  const TlsTransport* TlsOf(const Connection& connection) const {
+    return connection.channel.session != nullptr ? tls_.get() : nullptr;
+  }
   // Let go of a connection on which nothing was received: its descriptor, which
   // the caller owns from here on, or -1.
   [[nodiscard]] int Release(Connection* connection);
@@ -221,6 +224,7 @@ class Core {
   void AbortFrom(Connection* connection, uint32_t index);
   void SetDeadline(Connection* connection, Deadline kind, uint32_t ms);
   uint32_t Left(uint64_t from, uint32_t ms) const;
+  uint32_t UntilLook(const Server& server, uint32_t ms) const;
   void CloseIdle();
   bool HasReadRoom(const Connection& connection);
   void UpdateNow();

@@ -60,10 +60,6 @@ void Core::SetTls(Server* server, std::unique_ptr<TlsContext> context) {
   server->tls = std::move(context);
 }
 
-bool Core::DescribeTls(const Connection& c, TlsSession* session) const {
-  return c.channel.session != nullptr && tls_->Describe(c.channel, session);
-}
-
 void Core::MakePlain(Connection* c) {
   c->transport->Release(&c->channel);
   c->transport = &plain_;

@@ -13,10 +13,21 @@
 #include "core/response_writer.h"
 
 namespace chaussette {
+namespace {
+
+// Settings go up to UINT32_MAX, which stands for never.
+uint32_t Sum(uint32_t a, uint32_t b) {
+  return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
+}  // namespace
+
 Server* Core::AddServer(const ServerLimits& limits) {
   servers_.push_back(std::make_unique<Server>());
   Server* server = servers_.back().get();
   server->tag = static_cast<uint32_t>(servers_.size() - 1);
+  UpdateNow();
+  server->started_ms = now_ms_;
   server->SetLimits(limits);
   return server;
 }
@@ -143,7 +154,8 @@ void Core::PauseAccept(Listener* listener, Server* server) {
 }
 
 void Core::Drain(Server* server) {
-  server->draining = true;
+  server->closed = true;
+  server->draining = !server->is(kKeepsConnections);
   for (const auto& listener : server->listeners) {
     WatchListener(listener.get(), server, false);
     const uint32_t most = server->limits.connections_max;
@@ -199,7 +211,7 @@ uint32_t Core::Cut(Server* server) {
 }
 
 void Core::ReportIdle(Server* server) {
-  if (!server->draining || server->connections > 0 || server->idle_told) return;
+  if (!server->closed || server->connections > 0 || server->idle_told) return;
   server->idle_told = true;
   PushEvent(kEventIdle, nullptr, server->tag);
 }
@@ -247,6 +259,14 @@ uint32_t Core::Left(uint64_t from, uint32_t ms) const {
   return ms == 0 ? 0 : gone < ms ? static_cast<uint32_t>(ms - gone) : 1;
 }
 
+// `ms` from now, put off to the next look that the server takes at its deadlines.
+uint32_t Core::UntilLook(const Server& server, uint32_t ms) const {
+  const uint64_t apart = server.limits.check_ms;
+  if (apart == 0 || ms == 0) return ms;
+  const uint64_t late = (now_ms_ + ms - server.started_ms) % apart;
+  return Sum(ms, late == 0 ? 0 : static_cast<uint32_t>(apart - late));
+}
+
 void Core::UpdateDeadline(Connection* c) {
   const ServerLimits& limits = c->server->limits;
   if (!c->open()) return;
@@ -256,13 +276,14 @@ void Core::UpdateDeadline(Connection* c) {
     }
   } else if (c->in_message() && c->parser->in_head()) {
     if (c->deadline != Deadline::kHead) {
-      SetDeadline(c, Deadline::kHead, limits.head_ms);
+      SetDeadline(c, Deadline::kHead, UntilLook(*c->server, limits.head_ms));
     }
   } else if (c->in_message()) {
     // An open exchange may take its time; one that is answered may not hold the
     // connection with a body that it does not read on.
     if (c->server->is(kNodeStyle)) {
-      SetDeadline(c, Deadline::kBody, Left(c->message_ms, limits.body_ms));
+      const uint32_t left = Left(c->message_ms, limits.body_ms);
+      SetDeadline(c, Deadline::kBody, UntilLook(*c->server, left));
     } else {
       const bool waits = c->read_paused && !exchanges_.at(c->last_exchange)->response_complete;
       SetDeadline(c, waits ? Deadline::kNone : Deadline::kBody, limits.body_ms);
@@ -274,9 +295,12 @@ void Core::UpdateDeadline(Connection* c) {
       SetDeadline(c, Deadline::kHalfClosed, kHalfCloseGraceMs);
     }
   } else if (c->served) {
-    SetDeadline(c, Deadline::kIdle, limits.keep_alive_ms);
+    const uint32_t told = limits.keep_alive_ms;
+    SetDeadline(c, Deadline::kIdle, told == 0 ? 0 : Sum(told, limits.keep_alive_slack_ms));
+  } else if (c->server->draining) {
+    SetDeadline(c, Deadline::kIdle, kDrainFirstRequestMs);
   } else {
-    SetDeadline(c, Deadline::kIdle, c->server->draining ? kDrainFirstRequestMs : limits.head_ms);
+    SetDeadline(c, Deadline::kIdle, UntilLook(*c->server, limits.head_ms));
   }
 }
 

@@ -36,7 +36,7 @@ enum RecordKind : uint32_t {
   kEventHalfClosed,  // the client will send no more, and has probably left
   kEventDrain,       // the client took what write() returned false for
   kEventFlushed,     // the last byte of the response was handed to the kernel
-  kEventIdle,        // a draining server has closed its last connection
+  kEventIdle,        // a closed server has lost its last connection
   kEventProblem,     // for the log: kRecordCode says what
   kEventClosed,      // the connection with the number kRecordCode has ended
   kEventUnproxied,   // ... is closed, since it began with no valid PROXY header

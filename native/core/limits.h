@@ -31,10 +31,13 @@ constexpr uint32_t kArenaBytes = 1024 * 1024;
 // Requests and events that one dispatch may carry.
 constexpr uint32_t kRecordsMax = 4096;
 
-// Header entries of all requests of one dispatch, and of one request. A head of
-// 16 KiB can hold 4,096 fields of four bytes; no honest client sends 1,000.
-constexpr uint32_t kHeadersMax = 8192;
-constexpr uint32_t kHeadersPerRequestMax = 1000;
+// Header entries of all requests of one dispatch, of one request whose server sets
+// no limit, and of its trailer. A head of 16 KiB can hold 4,096 fields of four
+// bytes; no honest client sends 1,000.
+constexpr uint32_t kHeadersMax = 12288;
+constexpr uint32_t kHeadersPerRequestMax = 4096;
+constexpr uint32_t kHeadersDefaultMax = 1000;
+constexpr uint32_t kTrailersPerRequestMax = 1000;
 
 // The most that a head may be configured to take (offsets are 32 bit and a
 // head must fit into the arena next to one read).
@@ -45,8 +48,10 @@ constexpr uint32_t kHeadBytesCap = 512 * 1024;
 constexpr uint32_t kMethodBytesMax = 32;
 
 // Chunk extensions of one body and its trailer section (RFC 9112 §7.1.1: a
-// recipient ought to limit the total length of chunk extensions).
+// recipient ought to limit the total length of chunk extensions); where a server
+// stands in for one of node:http, as many as there.
 constexpr uint32_t kChunkExtensionBytesMax = 4 * 1024;
+constexpr uint32_t kNodeChunkExtensionBytesMax = 16 * 1024;
 constexpr uint32_t kTrailerBytesMax = 8 * 1024;
 
 // Requests of one connection that wait for their response. Past it the rest
@@ -133,7 +138,7 @@ constexpr uint32_t kBatchBuckets = 13;
 static_assert((1u << (kBatchBuckets - 1)) >= kRecordsMax);
 static_assert(kBodyBlockBytes >= kReadBytesMax);
 static_assert(kArenaBytes >= kHeadBytesCap + kReadBytesMax + kBodyBlockBytes + kTrailerBytesMax);
-static_assert(kHeadersMax >= 2 * kHeadersPerRequestMax);
+static_assert(kHeadersMax >= 2 * (kHeadersPerRequestMax + kTrailersPerRequestMax));
 static_assert(kRecordsMax >= 2 * kPipelinedRequestsMax);
 static_assert(kCommandBytes >= 8 * kCopyBytesMax);
 static_assert((kWheelSlots & (kWheelSlots - 1)) == 0);

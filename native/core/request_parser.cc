@@ -23,6 +23,7 @@ void RequestParser::FillSettings(const LlhttpFunctions& llhttp, LlhttpSettings* 
   settings->on_body = OnBody;
   settings->on_chunk_extension_name = OnChunkExtension;
   settings->on_chunk_extension_value = OnChunkExtension;
+  settings->on_chunk_complete = OnChunkComplete;
   settings->on_message_complete = OnMessageComplete;
 }
 
@@ -30,11 +31,10 @@ RequestParser* RequestParser::Of(LlhttpParser* parser) {
   return reinterpret_cast<RequestParser*>(parser);
 }
 
-void RequestParser::Begin(uint32_t head_bytes_max, bool node_count) {
+void RequestParser::Begin(const HeadLimits& limits) {
   llhttp_->init(raw(), kLlhttpRequest, settings_);
-  head_bytes_max_ = head_bytes_max;
-  node_count_ = node_count;
-  span_count_ = target_offset_ = target_length_ = extension_bytes_ = 0;
+  limits_ = limits;
+  span_count_ = target_offset_ = target_length_ = extension_bytes_ = counted_bytes_ = 0;
   value_seen_ = line_failed_ = false;
   error_ = 0;
   phase_ = Phase::kHead;
@@ -77,18 +77,19 @@ RequestParser::Outcome RequestParser::JudgeIncompleteHead(const char* base, cons
 }
 
 bool RequestParser::IsTooLarge(size_t length) const {
-  if (!node_count_) return length > head_bytes_max_;
+  if (!limits_.node_style) return length > limits_.bytes_max;
   // Method, spaces, version and the last line end; a colon, a space and a line end
   // for each field.
   const size_t around = target_offset_ + 13 + 4 * span_count_;
-  return length > around && length - around >= head_bytes_max_;
+  return length > around && length - around >= limits_.bytes_max;
 }
 
 // 414 when the request line alone is over the limit, else 431.
 Refusal RequestParser::TooLarge() const {
   constexpr uint32_t kVersionBytes = 11;  // " HTTP/1.1" CRLF
-  return target_offset_ + target_length_ + kVersionBytes > head_bytes_max_ ? Refusal::kTargetTooLong
-                                                                           : Refusal::kHeadTooLarge;
+  return target_offset_ + target_length_ + kVersionBytes > limits_.bytes_max
+             ? Refusal::kTargetTooLong
+             : Refusal::kHeadTooLarge;
 }
 
 // A refusal must not depend on how the bytes were cut into packets, so an error
@@ -107,7 +108,7 @@ RequestParser::Outcome RequestParser::JudgeError(int error, const char* base, co
   const size_t length = static_cast<size_t>(end - base);
   const char* newline = static_cast<const char*>(memchr(base, '\n', length));
   const bool in_line = error == kLlhttpPausedH2Upgrade || span_count_ == 0;
-  if (in_line && newline == nullptr && length <= head_bytes_max_) {
+  if (in_line && newline == nullptr && length <= limits_.bytes_max) {
     const bool undecided =
         error == kLlhttpInvalidVersion ||
         (error == kLlhttpInvalidMethod && length < kMethodBytesMax && IsToken(base, length));
@@ -131,13 +132,20 @@ int RequestParser::Refuse(Refusal refusal) {
   return -1;
 }
 
+// node:http counts target, names and values, and stops where there are too many.
+int RequestParser::Count(size_t length) {
+  counted_bytes_ += static_cast<uint32_t>(length);
+  if (!limits_.node_style || counted_bytes_ < limits_.bytes_max) return 0;
+  return Refuse(Refusal::kHeadTooLarge);
+}
+
 int RequestParser::OnUrl(LlhttpParser* parser, const char* at, size_t length) {
   RequestParser* self = Of(parser);
   if (self->target_length_ == 0) {
     self->target_offset_ = static_cast<uint32_t>(at - self->base_);
   }
   self->target_length_ += static_cast<uint32_t>(length);
-  return 0;
+  return self->Count(length);
 }
 
 int RequestParser::AddTrailerBytes(const char* at, size_t length, uint32_t* total) {
@@ -153,7 +161,7 @@ int RequestParser::OnField(LlhttpParser* parser, const char* at, size_t length) 
   RequestParser* self = Of(parser);
   if (self->phase_ == Phase::kBody) {
     if (self->trailers_.empty() || self->value_seen_) {
-      if (self->trailers_.size() >= kHeadersPerRequestMax) {
+      if (self->trailers_.size() >= kTrailersPerRequestMax) {
         return self->Refuse(Refusal::kTrailers);
       }
       const uint32_t at_byte = static_cast<uint32_t>(self->trailer_bytes_.size());
@@ -163,7 +171,7 @@ int RequestParser::OnField(LlhttpParser* parser, const char* at, size_t length) 
     return self->AddTrailerBytes(at, length, &self->trailers_.back().name_word);
   }
   if (self->span_count_ == 0 || self->value_seen_) {
-    if (self->span_count_ >= kHeadersPerRequestMax) {
+    if (self->span_count_ >= self->limits_.fields_max) {
       return self->Refuse(Refusal::kTooManyHeaders);
     }
     self->spans_[self->span_count_++] = {static_cast<uint32_t>(at - self->base_), 0, 0, 0};
@@ -172,7 +180,7 @@ int RequestParser::OnField(LlhttpParser* parser, const char* at, size_t length) 
   HeaderSpan* span = &self->spans_[self->span_count_ - 1];
   span->name_word += static_cast<uint32_t>(length);
   if (span->name_word > 0xffff) return self->Refuse(Refusal::kHeadTooLarge);
-  return 0;
+  return self->Count(length);
 }
 
 int RequestParser::OnFieldComplete(LlhttpParser* parser) {
@@ -202,7 +210,7 @@ int RequestParser::OnValue(LlhttpParser* parser, const char* at, size_t length) 
     return self->Refuse(Refusal::kHeaderLine);
   }
   span->value_length += static_cast<uint32_t>(length);
-  return 0;
+  return self->Count(length);
 }
 
 int RequestParser::OnValueComplete(LlhttpParser* parser) {
@@ -257,8 +265,16 @@ int RequestParser::OnBody(LlhttpParser* parser, const char* at, size_t length) {
 int RequestParser::OnChunkExtension(LlhttpParser* parser, const char*, size_t length) {
   RequestParser* self = Of(parser);
   self->extension_bytes_ += static_cast<uint32_t>(length) + 1;
-  return self->extension_bytes_ > kChunkExtensionBytesMax ? self->Refuse(Refusal::kChunkExtensions)
-                                                          : 0;
+  const uint32_t most =
+      self->limits_.node_style ? kNodeChunkExtensionBytesMax : kChunkExtensionBytesMax;
+  return self->extension_bytes_ > most ? self->Refuse(Refusal::kChunkExtensions) : 0;
+}
+
+// node:http counts for each chunk anew.
+int RequestParser::OnChunkComplete(LlhttpParser* parser) {
+  RequestParser* self = Of(parser);
+  if (self->limits_.node_style) self->extension_bytes_ = 0;
+  return 0;
 }
 
 int RequestParser::OnMessageComplete(LlhttpParser*) {

@@ -24,13 +24,22 @@ class RequestSink {
   ~RequestSink() = default;
 };
 
+// What one head may be.
+struct HeadLimits {
+  uint32_t bytes_max = 0;
+  uint32_t fields_max = kHeadersDefaultMax;
+  // Of the head only target, names and values count, and chunk extensions may be
+  // as long as with node:http.
+  bool node_style = false;
+};
+
 // Turns the bytes of one connection into heads and bodies, with llhttp and
 // the rules of head_rules.h. One message at a time: Execute stops behind it.
 // Owner:    Connection, from the first byte of a request until its last; between
 //           requests it lies in the pool of the core.
 // Lifetime: as long as the core.
-// Limits:   head_bytes_max, kHeadersPerRequestMax, kChunkExtensionBytesMax,
-//           kTrailerBytesMax.
+// Limits:   HeadLimits, kChunkExtensionBytesMax, kTrailerBytesMax,
+//           kTrailersPerRequestMax.
 // Never:    copies a head or a body (trailers and the field table of an incomplete
 //           head are the exceptions), or sees bytes of two connections.
 class RequestParser {
@@ -46,9 +55,8 @@ class RequestParser {
   // The callbacks that every parser of a core shares.
   static void FillSettings(const LlhttpFunctions& llhttp, LlhttpSettings* settings);
 
-  // Forget everything; the next byte is the first of a request. `node_count`: of
-  // the head only target, names and values count, as with node:http.
-  void Begin(uint32_t head_bytes_max, bool node_count = false);
+  // Forget everything; the next byte is the first of a request.
+  void Begin(const HeadLimits& limits);
 
   // Parse [from, end). While in_head(), `base` is the first byte of the message
   // and everything since then lies in [base, from). `stopped` receives the first
@@ -82,11 +90,13 @@ class RequestParser {
   static int OnHeadersComplete(LlhttpParser* parser);
   static int OnBody(LlhttpParser* parser, const char* at, size_t length);
   static int OnChunkExtension(LlhttpParser* parser, const char* at, size_t length);
+  static int OnChunkComplete(LlhttpParser* parser);
   static int OnMessageComplete(LlhttpParser* parser);
 
   LlhttpParser* raw() { return reinterpret_cast<LlhttpParser*>(storage_); }
   const LlhttpParser* raw() const { return reinterpret_cast<const LlhttpParser*>(storage_); }
   int Refuse(Refusal refusal);
+  int Count(size_t length);
   int AddTrailerBytes(const char* at, size_t length, uint32_t* total);
   Refusal TooLarge() const;
   bool IsTooLarge(size_t length) const;
@@ -104,11 +114,11 @@ class RequestParser {
   uint32_t span_count_ = 0;
   uint32_t target_offset_ = 0;
   uint32_t target_length_ = 0;
-  uint32_t head_bytes_max_ = 0;
+  HeadLimits limits_;
   uint32_t extension_bytes_ = 0;
+  uint32_t counted_bytes_ = 0;
   bool value_seen_ = false;
   bool line_failed_ = false;
-  bool node_count_ = false;
   int line_error_ = 0;
   int error_ = 0;  // with which llhttp refused
   Phase phase_ = Phase::kIdle;

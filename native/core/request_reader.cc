@@ -261,7 +261,8 @@ bool RequestReader::BeginMessage(Connection* c, const char* from, const char* en
   if (c->deadline == Deadline::kHead) c->deadline = Deadline::kNone;
   c->message_ms = core_->now_ms();
   c->parser = core_->TakeParser();
-  c->parser->Begin(c->server->limits.head_bytes_max, c->server->is(kNodeStyle));
+  const ServerLimits& limits = c->server->limits;
+  c->parser->Begin({limits.head_bytes_max, limits.headers_max, c->server->is(kNodeStyle)});
   return true;
 }
 

@@ -31,7 +31,7 @@ class RequestTable {
   // behind `events` that come first.
   bool HasMessageRoom(size_t events) const {
     return record_count_ + events + 3 <= kRecordsMax &&
-           header_count_ + 2 * kHeadersPerRequestMax <= kHeadersMax;
+           header_count_ + kHeadersPerRequestMax + kTrailersPerRequestMax <= kHeadersMax;
   }
   bool HasBytes(size_t n) const { return kArenaBytes - arena_used_ >= n; }
   bool HasRecord() const { return record_count_ < kRecordsMax; }

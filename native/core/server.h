@@ -23,6 +23,11 @@ struct ServerLimits {
   uint32_t head_bytes_max = 16384;
   uint32_t connections_max = 0;
   uint32_t requests_max = 0;  // of one connection
+  uint32_t headers_max = kHeadersDefaultMax;
+  // An idle connection is kept for so much longer than its client is told.
+  uint32_t keep_alive_slack_ms = 0;
+  // How far apart the deadlines of heads and bodies are looked at; 0: kTickMs.
+  uint32_t check_ms = 0;
   uint64_t body_bytes_max = 0;
 };
 
@@ -39,6 +44,8 @@ enum ServerStyle : uint32_t {
   kTellRefusals = 16,    // kEventRefused, in place of an answer
   kTellDrops = 32,       // kEventDropped
   kTellTimeouts = 64,    // kEventTimeout, in place of closing what is idle
+  // Who has connected before the server was closed may go on, up to the limits.
+  kKeepsConnections = 128,
 };
 
 // A listening socket that parent and siblings may share.
@@ -62,13 +69,15 @@ struct Listener {
 // Never:    is reached from JavaScript but by its tag.
 struct Server {
   uint32_t tag = 0;
+  uint64_t started_ms = 0;
   ServerLimits limits;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::shared_ptr<const TlsContext> tls;     // nullptr: plain
   std::unique_ptr<const Peers> proxy_peers;  // who sends PROXY headers; nullptr: nobody
   uint32_t connections = 0;
   uint32_t in_flight = 0;
-  bool draining = false;
+  bool closed = false;      // to new connections
+  bool draining = false;    // and those that there are end as soon as they can
   bool close_idle = false;  // once, at the next flush
   bool idle_told = false;
   uint32_t style = 0;  // ServerStyle
@@ -87,6 +96,7 @@ struct Server {
   void SetLimits(const ServerLimits& given) {
     limits = given;
     if (limits.head_bytes_max > kHeadBytesCap) limits.head_bytes_max = kHeadBytesCap;
+    if (limits.headers_max > kHeadersPerRequestMax) limits.headers_max = kHeadersPerRequestMax;
   }
 };
 

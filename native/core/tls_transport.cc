@@ -123,6 +123,51 @@ std::string Der(const X509* certificate) {
   return text;
 }
 
+// Both kinds of Finished are read alike.
+std::string Finished(const SSL* ssl, size_t (*read)(const SSL*, void*, size_t)) {
+  char none[1];
+  std::string text(read(ssl, none, 0), '\0');
+  read(ssl, text.data(), text.size());
+  return text;
+}
+
+std::string SessionBytes(const SSL* ssl) {
+  SSL_SESSION* session = SSL_get_session(ssl);
+  const int size = i2d_SSL_SESSION(session, nullptr);
+  std::string text(size > 0 ? static_cast<size_t>(size) : 0, '\0');
+  auto* to = reinterpret_cast<unsigned char*>(text.data());
+  if (size > 0) i2d_SSL_SESSION(session, &to);
+  return text;
+}
+
+const char* SignatureName(int nid) {
+  switch (nid) {
+    case EVP_PKEY_RSA: return "RSA";
+    case EVP_PKEY_RSA_PSS: return "RSA-PSS";
+    case EVP_PKEY_DSA: return "DSA";
+    case EVP_PKEY_EC: return "ECDSA";
+    case NID_ED25519: return "Ed25519";
+    case NID_ED448: return "Ed448";
+    default: return nullptr;
+  }
+}
+
+// By Node's names.
+std::vector<std::string> SharedSignatures(SSL* ssl) {
+  std::vector<std::string> names;
+  const int count = SSL_get_shared_sigalgs(ssl, 0, nullptr, nullptr, nullptr, nullptr, nullptr);
+  for (int i = 0; i < count; i++) {
+    int signature = NID_undef;
+    int hash = NID_undef;
+    SSL_get_shared_sigalgs(ssl, i, &signature, &hash, nullptr, nullptr, nullptr);
+    const char* known = SignatureName(signature);
+    std::string name = known != nullptr ? known : OBJ_nid2sn(signature);
+    name += std::string("+") + OBJ_nid2sn(hash);
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
 // The queue is the thread's, node:tls and node:crypto look into it too: what they
 // left would be taken for ours, and what we leave for theirs.
 void ClearErrors() {
@@ -283,8 +328,33 @@ void TlsTransport::Release(Channel* channel) {
   ClearErrors();
 }
 
+bool TlsTransport::ExportKeys(const Channel& channel,
+                              const std::string& label,
+                              const std::string* context,
+                              std::string* to) const {
+  SSL* ssl = SessionOf(channel)->ssl;
+  ClearErrors();
+  const auto* bytes =
+      context == nullptr ? nullptr : reinterpret_cast<const unsigned char*>(context->data());
+  const bool done = SSL_is_init_finished(ssl) &&
+                    SSL_export_keying_material(ssl,
+                                               reinterpret_cast<unsigned char*>(to->data()),
+                                               to->size(),
+                                               label.data(),
+                                               label.size(),
+                                               bytes,
+                                               context == nullptr ? 0 : context->size(),
+                                               context != nullptr) == 1;
+  ClearErrors();
+  return done;
+}
+
+bool TlsTransport::LimitRecords(const Channel& channel, long bytes) const {
+  return SSL_set_max_send_fragment(SessionOf(channel)->ssl, bytes) == 1;
+}
+
 bool TlsTransport::Describe(const Channel& channel, TlsSession* to) const {
-  const SSL* ssl = SessionOf(channel)->ssl;
+  SSL* ssl = SessionOf(channel)->ssl;
   if (!SSL_is_init_finished(ssl)) return false;
   to->protocol = SSL_get_version(ssl);
   const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl);
@@ -301,6 +371,10 @@ bool TlsTransport::Describe(const Channel& channel, TlsSession* to) const {
   to->verify_error = SSL_get_verify_result(ssl);
   to->certificate_asked = SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE;
   if (const X509* own = SSL_get_certificate(ssl)) to->own_certificate = Der(own);
+  to->finished = Finished(ssl, SSL_get_finished);
+  to->peer_finished = Finished(ssl, SSL_get_peer_finished);
+  to->session = SessionBytes(ssl);
+  to->shared_signatures = SharedSignatures(ssl);
   const X509* shown = SSL_get0_peer_certificate(ssl);
   if (shown == nullptr) return true;
   to->certificates.push_back(Der(shown));

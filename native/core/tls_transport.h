@@ -25,7 +25,11 @@ struct TlsSession {
   // Of the client, each followed by its issuer, as far as they are known; DER.
   std::vector<std::string> certificates;
   std::string own_certificate;  // DER
-  long verify_error = 0;        // X509_V_ERR_*; 0: believed, or none
+  std::string finished;         // the Finished messages of both sides (RFC 8446 §4.4.4)
+  std::string peer_finished;
+  std::string session;                         // ASN.1
+  std::vector<std::string> shared_signatures;  // "ECDSA+SHA256"
+  long verify_error = 0;                       // X509_V_ERR_*; 0: believed, or none
   bool certificate_asked = false;
   bool resumed = false;
 };
@@ -46,6 +50,14 @@ class TlsTransport final : public Transport {
   void Begin(std::shared_ptr<const TlsContext> context, Channel* channel);
   // False before the handshake is complete.
   bool Describe(const Channel& channel, TlsSession* session) const;
+  // Keying material for another use (RFC 8446 §7.5); `context` may be nullptr. False
+  // before the handshake is complete, or when OpenSSL refuses.
+  bool ExportKeys(const Channel& channel,
+                  const std::string& label,
+                  const std::string* context,
+                  std::string* to) const;
+  // The most plain bytes of a record from now on. False for what OpenSSL refuses.
+  bool LimitRecords(const Channel& channel, long bytes) const;
 
   // kForeign: the client does not speak TLS. What it sent is lost; plain bytes may
   // be written after Release.

@@ -34,6 +34,9 @@ async function listen(t: TestContext, server: https.Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+let expectedFacts: unknown[] | undefined;
+let seenFacts: unknown[] | undefined;
+
 const facts: Parameters<typeof https.createServer>[1] = (req, res) => {
   const socket = req.socket as TLSSocket;
   const { CN } = socket.getPeerCertificate().subject ?? {};
@@ -51,6 +54,8 @@ for (const [name, make, native] of [
   ['node:https', https.createServer as Make, false],
 ] as const) {
   describe(name, () => {
+    const server = make(identity);
+
     test('key and cert, as text, bytes and lists', async (t) => {
       for (const own of [
         identity,
@@ -137,6 +142,71 @@ for (const [name, make, native] of [
       const seen = (await asked(t, second, { servername: 'a.example.com' })) as string[];
       assert.equal(seen[4], 'made');
       assert.equal(((await within('the event', secured)) as [TLSSocket])[0].encrypted, true);
+    });
+
+    test('what a request may ask its session', async (t) => {
+      const answers: unknown[] = [];
+      const server = make(identity, (req, res) => {
+        const socket = req.socket as TLSSocket & { _secureEstablished: boolean; secureConnecting: boolean };
+        const failure = (call: () => unknown): unknown => {
+          try {
+            return call();
+          } catch (error) {
+            return (error as { code: string }).code;
+          }
+        };
+        answers.push(
+          socket.getFinished()?.equals(peer.getPeerFinished() ?? Buffer.alloc(0)),
+          socket.getPeerFinished()?.equals(peer.getFinished() ?? Buffer.alloc(0)),
+          socket
+            .exportKeyingMaterial(64, 'label', Buffer.from('x'))
+            .equals(peer.exportKeyingMaterial(64, 'label', Buffer.from('x'))),
+          socket.exportKeyingMaterial(16, 'label', Buffer.alloc(0)).length,
+          socket.getSession()?.subarray(0, 1),
+          socket.getSharedSigalgs(),
+          socket.getTLSTicket(),
+          [512, 100, 20_000].map((size) => socket.setMaxSendFragment(size)),
+          [socket._secureEstablished, socket.secureConnecting, socket.servername],
+          failure(() => socket.exportKeyingMaterial('1' as unknown as number, 'label', Buffer.alloc(0))),
+          failure(() => socket.exportKeyingMaterial(1, 1 as unknown as string, Buffer.alloc(0))),
+          failure(() => socket.exportKeyingMaterial(1, '1', '1' as unknown as Buffer)),
+          failure(() => socket.renegotiate(1 as unknown as object, () => {})),
+        );
+        res.end('x'.repeat(3000));
+      });
+      const port = await listen(t, server);
+      const peer = await shake(t, port, { rejectUnauthorized: false, servername: 'localhost' });
+      const text = await talk(peer);
+      assert.match(text, /x{3000}$/);
+      if (!native) expectedFacts = answers;
+      else seenFacts = answers;
+      if (seenFacts !== undefined && expectedFacts !== undefined) assert.deepEqual(seenFacts, expectedFacts);
+    });
+
+    test('who listens for handshakes after listen() is told of them', async (t) => {
+      const server = make(identity, facts);
+      let listened = 0;
+      server.on('listening', () => listened++);
+      const port = await listen(t, server);
+      assert.deepEqual(await asked(t, port), ['/hello', false, null, false, 'localhost']);
+      const secured = once(server, 'secureConnection');
+      await asked(t, port);
+      await within('the event', secured);
+      const failed = once(server, 'tlsClientError');
+      await assert.rejects(asked(t, port, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }));
+      await within('the error', failed);
+      assert.deepEqual([listened, server.listening, (server.address() as AddressInfo).port], [1, true, port]);
+    });
+
+    test('options that are none, and ALPNProtocols of the server', () => {
+      for (const options of ['foo', 42, true, []]) {
+        const construct = () => Reflect.construct(server.constructor, [options]) as unknown;
+        assert.throws(construct, { code: 'ERR_INVALID_ARG_TYPE' });
+      }
+      assert.deepEqual(
+        (server as unknown as { ALPNProtocols: Buffer }).ALPNProtocols,
+        Buffer.from('\x08http/1.1'),
+      );
     });
 
     test('close() ends idle connections, and answers what is open', async (t) => {

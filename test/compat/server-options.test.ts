@@ -104,6 +104,46 @@ describe('createServer: options', () => {
     return answer;
   });
 
+  compare('more fields than are let through, and as many as there are', async (make) => {
+    const fields = (count: number): string[] => Array.from({ length: count }, (_, i) => `X-${i}: ${i}`);
+    const seen: string[] = [];
+    for (const [maxHeadersCount, count] of [
+      [null, 998],
+      [null, 1100],
+      [0, 1500],
+      [20, 18],
+      [20, 19],
+    ] as const) {
+      const server = make((req, res) => res.end(String(Object.keys(req.headers).length)));
+      server.maxHeadersCount = maxHeadersCount;
+      const port = await listening(server);
+      seen.push(await get(port, '/', ...fields(count)));
+      await closed(server);
+    }
+    return seen;
+  });
+
+  compare('chunk extensions of 10 and 20 KiB', async (make) => {
+    const bodies = [10, 20].map((kib) => `3;x=${'y'.repeat(1024 * kib)}\r\nabc\r\n0\r\n\r\n`);
+    const requests = bodies.map(
+      (body) =>
+        `POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${body}`,
+    );
+    return asked(make, {}, (req, res) => req.resume().on('end', () => res.end('ok')), ...requests);
+  });
+
+  compare('the properties of time-outs, and what is told of them', async (make) => {
+    const server = make({ keepAliveTimeout: 7000, connectionsCheckingInterval: 5000 }, (_req, res) =>
+      res.end(),
+    );
+    const { keepAliveTimeoutBuffer } = server as { keepAliveTimeoutBuffer?: number };
+    const port = await listening(server);
+    const answer = await exchangeBytes(port, `GET / HTTP/1.1\r\nHost: a\r\n\r\n${plain}`);
+    await closed(server);
+    const interval = (server as { connectionsCheckingInterval?: number }).connectionsCheckingInterval;
+    return [answer, keepAliveTimeoutBuffer, 'keepAliveTimeoutBuffer' in server, interval];
+  });
+
   compare('a head as long as maxHeaderSize lets it be', async (make) => {
     const lengths = [200, 230, 240, 260];
     const requests = lengths.map(

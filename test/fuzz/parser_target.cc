@@ -108,7 +108,7 @@ class Run {
       if (!active_) {
         while (p < end && (*p == '\r' || *p == '\n')) p++;
         if (p == end) return true;
-        parser_.Begin(head_bytes_max_);
+        parser_.Begin({head_bytes_max_, kHeadersDefaultMax, false});
         active_ = true;
         base = p;
       }

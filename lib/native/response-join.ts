@@ -1,0 +1,102 @@
+import { OutgoingMessage } from 'node:http';
+import { kExchange } from './request.js';
+import type { NativeResponse } from './response.js';
+import { type Callback, kCorked, kHeaders, kState, startStream, streaming } from './response-state.js';
+
+// Chunks of a response that are joined to one, since they are written while it is corked, as the running Node does it.
+
+type Chunk = string | Uint8Array;
+
+/** What is written and waits. */
+export interface Joined {
+  readonly chunks: Chunk[];
+  readonly callbacks: Callback[];
+  bytes: number;
+  needDrain: boolean;
+}
+
+export const kJoined = Symbol('joined');
+
+/** When a Node joins chunks. */
+interface Joining {
+  /** Of a response that is corked and has sent its head: from Node 22 on. */
+  readonly corked: boolean;
+  /** Of one tick, since a write corks the response for the rest of it: from Node 24 on. */
+  readonly ofTick: boolean;
+}
+
+let joining: Joining | undefined;
+
+/** What the running Node does. Asked of messages that go nowhere, since the changes are in no document. */
+function joiningOfNode(): Joining {
+  joining ??= {
+    corked: written((message) => message.cork()).outputSize === 0,
+    ofTick: written(() => {}).writableCorked > 0,
+  };
+  return joining;
+}
+
+function written(prepare: (message: OutgoingMessage) => void): OutgoingMessage & { outputSize: number } {
+  const message = new OutgoingMessage();
+  const socket = { writableCorked: 0, cork() {}, uncork() {} };
+  Object.assign(message, { _header: 'head', _headerSent: true, chunkedEncoding: true, socket });
+  prepare(message);
+  (message as unknown as { write(chunk: string): void }).write('x');
+  return message as OutgoingMessage & { outputSize: number };
+}
+
+/** Write a part of the body, now or with others. @returns Whether more may be written at once. */
+export function writeJoined(response: NativeResponse, chunk: Chunk, callback: Callback | undefined): boolean {
+  const wasStreaming = response[kState] === streaming;
+  startStream(response);
+  const { corked, ofTick } = joiningOfNode();
+  const isChunked = response[kHeaders]?.has('content-length') !== true;
+  if (ofTick && isChunked && response[kCorked] === 0) {
+    response[kCorked] = 1;
+    process.nextTick(uncork, response);
+  }
+  const joins =
+    response[kCorked] > 0 && isChunked && chunk.length > 0 && (ofTick || (corked && wasStreaming));
+  if (response[kCorked] === 0 || (!joins && callback === undefined)) {
+    if (callback !== undefined) process.nextTick(callback, null);
+    return response[kExchange].write(chunk);
+  }
+  response[kJoined] ??= { chunks: [], callbacks: [], bytes: 0, needDrain: false };
+  const joined = response[kJoined];
+  if (callback !== undefined) joined.callbacks.push(callback);
+  if (!joins) return response[kExchange].write(chunk);
+  joined.chunks.push(chunk);
+  joined.bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length;
+  joined.needDrain ||= response[kExchange].isFullWith(joined.bytes);
+  return !joined.needDrain;
+}
+
+function uncork(response: NativeResponse): void {
+  if (response[kCorked] > 0) response.uncork();
+}
+
+/** Write what waits, as one chunk. @param last Behind it. */
+export function flushJoined(response: NativeResponse, last: Chunk | null = null): void {
+  const joined = response[kJoined];
+  if (joined === undefined) {
+    if (last !== null) response[kExchange].write(last);
+    return;
+  }
+  response[kJoined] = undefined;
+  const { chunks, callbacks, needDrain } = joined;
+  if (last !== null) chunks.push(last);
+  if (chunks.length > 0) response[kExchange].write(together(chunks), needDrain);
+  for (const callback of callbacks) process.nextTick(callback, null);
+}
+
+/** The response is cut: nobody gets what waits. */
+export function dropJoined(response: NativeResponse, error: Error): void {
+  for (const callback of response[kJoined]?.callbacks ?? []) process.nextTick(callback, error);
+  response[kJoined] = undefined;
+}
+
+function together(chunks: readonly Chunk[]): Chunk {
+  if (chunks.length === 1) return chunks[0] as Chunk;
+  if (chunks.every((chunk) => typeof chunk === 'string')) return chunks.join('');
+  return Buffer.concat(chunks.map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk) : chunk)));
+}
