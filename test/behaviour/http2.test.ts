@@ -230,6 +230,43 @@ describe('http2', () => {
     assert.equal((await get(client, '/')).status, 200);
   });
 
+  test('--spawn and --max-queued count the streams of all connections', async (t) => {
+    const running: { readonly path: string; readonly answer: (response: Response) => void }[] = [];
+    let told: () => void = () => {};
+    const held: Application = {
+      interface: 'fetch',
+      call: (request: Request) =>
+        new Promise<Response>((answer) => {
+          running.push({ path: new URL(request.url).pathname, answer });
+          told();
+        }),
+    };
+    const server = await serveApp(t, held, { inFlightMax: 2, queuedMax: 1 });
+    const [one, other] = [await session(t, server.port), await session(t, server.port)];
+    const runs = async (count: number): Promise<void> => {
+      while (running.length < count) {
+        await new Promise<void>((resolve) => {
+          told = resolve;
+        });
+      }
+    };
+    const answers = [get(one, '/first'), get(other, '/second')];
+    await runs(2);
+    // One of these waits and the other is refused; the one on this connection comes first.
+    const third = get(one, '/third');
+    await get(one, '/fourth').then(({ status, headers }) => {
+      assert.equal(status, 503);
+      assert.match(String(headers['retry-after']), /^\d+$/);
+    });
+    assert.equal((await get(other, '/fifth')).status, 503);
+    assert.equal(running.length, 2);
+    running[0]?.answer(new Response('done'));
+    await runs(3);
+    assert.equal(running[2]?.path, '/third');
+    for (const { answer } of running) answer(new Response('done'));
+    for (const answer of [...answers, third]) assert.equal((await answer).text, 'done');
+  });
+
   test('a client that leaves is told to the application; a stream that is cut leaves the others', async (t) => {
     let aborted: (() => void) | undefined;
     const left = new Promise<void>((resolve) => {
