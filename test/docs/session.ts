@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   mkdirSync,
@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { cleanEnvironment, eventually, freePort, root } from '../helpers/processes.js';
 import type { Page } from './markdown.js';
 
@@ -21,11 +22,14 @@ const documentedPort = /(?<![\d.])(?:3000|3001|5555|5556|80\d\d|8443|9[01]\d\d)(
 /** Commands that take the place of a server of the page that still runs. */
 const serverCommand = /\b(?:chaussette|npm start|node|supervisord|systemd-socket-activate|serve)\b/;
 
-/** The longest wait for a command that neither ends nor listens. */
-const commandMsMax = 120_000;
+/** Between two looks at a command. */
+const turnMs = 25;
 
-/** What serves and has printed nothing for so long has printed all that it prints. */
-const silenceMs = 5000;
+/** So many looks at a command that neither ends nor serves: two minutes on an idle machine. */
+const turnsMax = 4800;
+
+/** What serves and has printed nothing for so many looks has printed all that it prints. */
+const silentTurns = 200;
 
 /** What a command did: it ended with a status, or it serves on. */
 export interface Outcome {
@@ -132,22 +136,34 @@ export class Session {
     const logs = inherits || (/^(npx )?chaussette /.test(command) && !command.includes('--log-output'));
     const parent = inherits ? ['python3', join(root, 'test/docs/inherit.py'), this.here('8000')] : [];
     const shell = new Shell(this.here(command), parent, this.#cwd, this.#environment);
-    const status = await eventually(
-      `\`${command}\` to end or to listen`,
-      () => {
-        if (shell.status !== undefined) return { status: shell.status };
-        if (!this.#serves(shell, logs ? undefined : before)) return undefined;
-        const silent = performance.now() - shell.lastOutput > silenceMs;
-        return silent || complete(this.there(shell.output)) ? { status: undefined } : undefined;
-      },
-      commandMsMax,
-    ).catch((error: Error) => {
+    const status = await this.#endOrService(shell, logs ? undefined : before, complete);
+    if (status === 'neither') {
+      const processes = shell.processes();
       shell.kill('SIGKILL');
-      throw new Error(`${error.message}; it has printed:\n${this.there(shell.output)}`);
-    });
-    if (status.status === undefined) this.#server = shell;
+      const seen = `${processes}\nit has printed:\n${this.there(shell.output)}`;
+      throw new Error(`\`${command}\` neither ends nor listens; its processes:\n${seen}`);
+    }
+    if (status === undefined) this.#server = shell;
     else this.#follow();
-    return { ...status, output: this.there(shell.output) };
+    return { status, output: this.there(shell.output) };
+  }
+
+  /** Turns are counted, and not time: a machine may stand still for a while.
+   *  @returns Its status, or undefined when it serves. */
+  async #endOrService(
+    shell: Shell,
+    before: ReadonlySet<string> | undefined,
+    complete: (output: string) => boolean,
+  ): Promise<number | undefined | 'neither'> {
+    for (let turn = 0; turn < turnsMax; turn += 1) {
+      if (shell.status !== undefined) return shell.status;
+      const silent = turn - shell.lastTurn > silentTurns;
+      if (shell.heard) shell.lastTurn = turn;
+      shell.heard = false;
+      if (this.#serves(shell, before) && (silent || complete(this.there(shell.output)))) return undefined;
+      await pause(turnMs);
+    }
+    return 'neither';
   }
 
   /** @param before The ports on which somebody listened before; undefined when its log says that it serves, since a
@@ -208,7 +224,10 @@ export class Session {
 class Shell {
   output = '';
   status: number | undefined;
-  lastOutput = performance.now();
+  /** It has printed something since the last look. */
+  heard = false;
+  /** The last look that found something new. */
+  lastTurn = 0;
   readonly #child: ChildProcess;
 
   constructor(command: string, parent: readonly string[], cwd: string, env: NodeJS.ProcessEnv) {
@@ -217,11 +236,18 @@ class Shell {
     this.#child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.output += text;
-      this.lastOutput = performance.now();
+      this.heard = true;
     });
     this.#child.on('close', (code, signal) => {
       this.status = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
     });
+  }
+
+  /** What runs in its group, for a message. */
+  processes(): string {
+    const columns = 'pid,ppid,stat,wchan:20,etimes,args';
+    const { stdout } = spawnSync('ps', ['-o', columns, '-g', String(this.#child.pid)], { encoding: 'utf8' });
+    return stdout;
   }
 
   kill(signal: NodeJS.Signals): void {
