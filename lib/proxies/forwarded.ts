@@ -16,11 +16,24 @@ export interface Origin {
  *  @param trusted Who is believed.
  *  @returns undefined when the peer is not believed, or says nothing. */
 export function originOf(exchange: Exchange, trusted: Peers): Origin | undefined {
-  const { remote } = exchange;
+  const hops = hopsOf(exchange, trusted);
+  return hops === undefined ? undefined : describe(exchange, hops.client, hops.from);
+}
+
+/** The client alone, for a log. @returns The peer when nobody who is believed tells of another one. */
+export function clientOf(request: Pick<Exchange, 'remote' | 'headers'>, trusted: Peers): Endpoint {
+  return hopsOf(request, trusted)?.client ?? request.remote;
+}
+
+/** From the nearest proxy on: each that is believed says who asked it.
+ *  @returns The first that is not believed, and what is said from there on. */
+function hopsOf(
+  { remote, headers }: Pick<Exchange, 'remote' | 'headers'>,
+  trusted: Peers,
+): { readonly client: Endpoint; readonly from: readonly Hop[] } | undefined {
   if (!trusted.has(remote)) return undefined;
-  const hops = readHops(exchange.headers);
+  const hops = readHops(headers);
   if (hops.length === 0) return undefined;
-  // From the nearest one on: each that is believed says who asked it.
   let index = hops.length - 1;
   let client = remote;
   for (; index >= 0; index -= 1) {
@@ -29,7 +42,7 @@ export function originOf(exchange: Exchange, trusted: Peers): Origin | undefined
     client = before;
     if (!trusted.has(before)) break;
   }
-  return describe(exchange, client, hops.slice(Math.max(0, index)));
+  return { client, from: hops.slice(Math.max(0, index)) };
 }
 
 /** @param hops The one that the client has asked first; where it is silent, those behind it count. */

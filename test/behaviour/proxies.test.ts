@@ -302,6 +302,25 @@ for (const backend of backends) {
       assert.equal(server.warnings.length, 1);
     });
 
+    test('a peer on a Unix socket that is named', async (t) => {
+      const path = join(temporaryDirectory(t), 'web.sock');
+      const options = {
+        app: { fetch: applications.fetch },
+        backend,
+        bind: [`unix:${path}`],
+        logLevel: 'error',
+      } as const;
+      const server = await serve({ ...options, proxyProtocol: ['unix'] });
+      t.after(() => server.close({ drainMs: 0 }));
+      const socket = connect(path);
+      t.after(() => socket.destroy());
+      socket.write(`${header}GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      assert.match(
+        await within('the end', readAll(socket)),
+        /"ip":\{"address":"203\.0\.113\.7","port":4711,"family":"IPv4"\}/,
+      );
+    });
+
     test('node: req.socket has the ends that the header tells', async (t) => {
       const port = await started(t, {
         app: applications.node,

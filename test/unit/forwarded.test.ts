@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseRootPath } from '../../lib/app/root-path.js';
 import type { Endpoint } from '../../lib/exchange.js';
-import { originOf } from '../../lib/proxies/forwarded.js';
+import { clientOf, originOf } from '../../lib/proxies/forwarded.js';
 import { parseNetworks } from '../../lib/proxies/networks.js';
 import { Peers } from '../../lib/proxies/peers.js';
 import { FakeExchange } from '../helpers/fake-exchange.js';
@@ -21,6 +21,8 @@ function seen(allow: string, fields: Readonly<Record<string, string>>, remote = 
   const headers = Object.entries({ Host: 'app.internal', ...fields }).flat();
   const exchange = Object.assign(new FakeExchange({ headers }), { remote });
   const origin = originOf(exchange, new Peers(parseNetworks([allow], flag)));
+  const logged = clientOf(exchange, new Peers(parseNetworks([allow], flag)));
+  assert.deepEqual(logged, origin?.remote ?? remote); // A log tells the same.
   if (origin === undefined) return undefined;
   const { remote: client, scheme, authority, local } = origin;
   return {
