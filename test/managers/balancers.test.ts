@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { testedBackends } from '../helpers/backends.js';
 import { Balanced, balancer, configuration, freePorts } from '../helpers/balanced.js';
+import { testAuthority } from '../helpers/certificates.js';
 import { Load } from '../helpers/load.js';
 import { missing, temporaryDirectory } from '../helpers/processes.js';
 
@@ -79,12 +80,53 @@ async function nginx(t: TestContext, backend: string): Promise<{ balanced: Balan
   return { balanced, port };
 }
 
+/** As kube-proxy: it only forwards bytes, asks nobody else when a connection is refused, and learns from the health check
+ *  whom to leave out. */
+function bytesOnly(text: string): string {
+  return text
+    .replace('mode http', 'mode tcp')
+    .replace(/^.*(?:http-request|retry-on|redispatch|timeout http-).*\n/gm, '')
+    .replace('retries 3', 'retries 0')
+    .replace('inter 500ms', 'inter 200ms');
+}
+
 for (const backend of testedBackends) {
   describe(`HAProxy, ${backend}`, { skip: missing('haproxy') }, () => {
     test('rolling replacement with PROXY headers: no failed request', async (t) => {
       const { balanced, port } = await haproxy(t, backend);
       const target = { host: '127.0.0.1', port, localAddress: client };
       const load = new Load(t, target, { keepAlive: 12, fresh: 6, path: '/busy?ms=0.5' });
+      await replaceAll(balanced, load);
+      judge(t, load, client);
+    });
+  });
+
+  describe(`HAProxy with connections that clients share, ${backend}`, { skip: missing('haproxy') }, () => {
+    const shared = (text: string): string =>
+      text
+        .replace(' send-proxy-v2', '')
+        .replace('option redispatch 1', 'option redispatch 1\n    option forwardfor\n    http-reuse always');
+
+    test('rolling replacement with X-Forwarded-For: no failed request', async (t) => {
+      const { balanced, port } = await haproxy(t, backend, shared, ['--forwarded-allow', '127.0.0.1']);
+      const target = { host: '127.0.0.1', port, localAddress: client };
+      const load = new Load(t, target, { keepAlive: 12, fresh: 6, path: '/busy?ms=0.5' });
+      await replaceAll(balanced, load);
+      judge(t, load, client);
+    });
+  });
+
+  describe(`HAProxy that passes TLS through, ${backend}`, { skip: missing('haproxy') }, () => {
+    test('rolling replacement with PROXY headers in front of TLS: no failed request', async (t) => {
+      const directory = temporaryDirectory(t);
+      const { cert, key } = testAuthority().sign(['localhost']);
+      const file = join(directory, 'cert.pem');
+      writeFileSync(file, cert + key);
+      const more = ['--proxy-protocol', '127.0.0.1', '--drain-delay', '2', '--tls-cert', file];
+      const { balanced, port } = await haproxy(t, backend, bytesOnly, more);
+      const target = { host: '127.0.0.1', port, localAddress: client };
+      const secure = { ca: testAuthority().cert, servername: 'localhost' };
+      const load = new Load(t, target, { keepAlive: 8, fresh: 4, path: '/busy?ms=0.5', secure });
       await replaceAll(balanced, load);
       judge(t, load, client);
     });
@@ -104,17 +146,9 @@ for (const backend of testedBackends) {
 describe('a balancer that asks nobody else when a connection is refused', {
   skip: missing('haproxy'),
 }, () => {
-  // As kube-proxy: it only forwards bytes, and learns from the health check whom to leave out.
-  const plain = (text: string): string =>
-    text
-      .replace('mode http', 'mode tcp')
-      .replace(/^.*(?:http-request|retry-on|redispatch|timeout http-).*\n/gm, '')
-      .replace('retries 3', 'retries 0')
-      .replace('inter 500ms', 'inter 200ms');
-
   async function replaced(t: TestContext, delay: string): Promise<Load> {
     const args = ['--proxy-protocol', '127.0.0.1', '--drain-delay', delay];
-    const { balanced, port } = await haproxy(t, 'native', plain, args);
+    const { balanced, port } = await haproxy(t, 'native', bytesOnly, args);
     const target = { host: '127.0.0.1', port, localAddress: client };
     const load = new Load(t, target, { keepAlive: 6, fresh: 6, path: '/busy?ms=0.5' });
     await replaceAll(balanced, load);
