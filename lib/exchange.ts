@@ -140,4 +140,40 @@ export interface Reporter {
   /** An application error; `exchange` names method and target. */
   applicationError(error: unknown, exchange: Exchange): void;
   warn(message: string): void;
+  /** Wants to know of each request. */
+  readonly requests?: RequestLog | undefined;
+  /** Somebody asks for `BackendServer.measures`. */
+  readonly measured?: boolean;
+}
+
+/** What can be said of a request when it has ended. */
+export interface EndedRequest
+  extends Pick<Exchange, 'method' | 'target' | 'httpVersion' | 'headers' | 'remote'> {
+  /** Of the response, where `RequestLog.wantsFields`. */
+  readonly responseFields?: HeaderList | undefined;
+}
+
+/** How a request has ended: its last byte was handed to the kernel, or never will be. */
+export interface RequestEnd {
+  /** 499: the client left before an answer; 444: the connection was closed without one. */
+  readonly status: number;
+  /** Of the response body, without its framing. */
+  readonly bytes: number;
+  /** From the end of the request head. */
+  readonly durationUs: number;
+  /** When, in milliseconds since 1970. */
+  readonly endedMs: number;
+  /** Not all of the response has left. */
+  readonly aborted: boolean;
+}
+
+/** Is told by a backend of every request that has ended, refused ones included. */
+export interface RequestLog {
+  /** Keep the fields of responses. */
+  readonly wantsFields: boolean;
+  /** Look the client's address up while it is connected. */
+  readonly wantsAddress: boolean;
+  ended(request: EndedRequest, end: RequestEnd): void;
+  /** @param flush Tells of ends that the backend has not told of yet; called before the lines are written at last. */
+  follow(flush: () => void): void;
 }

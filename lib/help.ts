@@ -20,7 +20,7 @@ export const exitCodes = [
 export const signals = [
   ['SIGTERM, SIGINT', 'stop accepting, answer what is in flight, end'],
   ['SIGQUIT, SIGINT twice', 'stop now'],
-  ['SIGHUP', 'open the log file and read the certificates again'],
+  ['SIGHUP', 'open the log files and read the certificates again'],
   ['SIGUSR2', 'log what is in flight, and counters'],
 ] as const;
 

@@ -25,7 +25,8 @@ const standardError = 2;
 export class Log {
   readonly #threshold: number;
   readonly #json: boolean;
-  readonly #thread: number | undefined;
+  /** Number of the worker thread that writes. */
+  readonly thread: number | undefined;
   /** Absolute, since an application may change the working directory. */
   readonly #path: string | undefined;
   #fd: number;
@@ -35,7 +36,7 @@ export class Log {
   constructor(options: LogOptions) {
     this.#threshold = levels.indexOf(options.logLevel);
     this.#json = options.logFormat === 'json';
-    this.#thread = options.thread;
+    this.thread = options.thread;
     this.#path = options.logOutput === '-' ? undefined : resolve(options.logOutput);
     this.#fd = this.#path === undefined ? standardError : open(this.#path);
   }
@@ -76,7 +77,7 @@ export class Log {
   #log(level: LogLevel, message: string): void {
     if (this.#broken || levels.indexOf(level) < this.#threshold) return;
     const now = new Date();
-    const line = (this.#json ? jsonLine : textLine)(now, level, message, this.#thread);
+    const line = (this.#json ? jsonLine : textLine)(now, level, message, this.thread);
     this.#write(Buffer.from(line));
   }
 

@@ -1,3 +1,4 @@
+import type { AccessLog } from './access-log/access-log.js';
 import type { Settings } from './app/program.js';
 import {
   type Backend,
@@ -12,8 +13,16 @@ import { describeError, type Log } from './log.js';
 import type { Options } from './options.js';
 import { printable } from './snapshot.js';
 
+/** `--access-log`; undefined without it. With threads, each opens its own.
+ *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE. */
+export async function openAccessLog(options: Options, log: Log): Promise<AccessLog | undefined> {
+  if (options.accessLog === undefined || options.threads > 1) return undefined;
+  const { AccessLog } = await import('./access-log/access-log.js');
+  return await AccessLog.open(options, options.accessLog, log.thread, (message) => log.warning(message));
+}
+
 /** What a backend tells, in the log. */
-export function reporterTo(log: Log): Reporter {
+function reporterTo(log: Log): Reporter {
   return {
     applicationError(error: unknown, exchange: Exchange): void {
       log.error(`${printable(exchange.method)} ${printable(exchange.target)}: ${describeError(error)}`);
@@ -30,11 +39,11 @@ export async function startBackend(
   backend: Backend,
   sockets: readonly ListeningSocket[],
   handler: Handler,
-  { limits, tls, proxies }: Settings,
-  reporter: Reporter,
+  { limits, tls, proxies, watch }: Settings,
+  log: Log,
 ): Promise<BackendServer> {
   try {
-    return await backend.start(sockets, handler, limits, reporter, tls, proxies);
+    return await backend.start(sockets, handler, limits, { ...reporterTo(log), ...watch }, tls, proxies);
   } catch (error) {
     if (error instanceof ChaussetteError || !sockets.some(({ listen }) => listen !== undefined)) throw error;
     // Degraded mode: Node has just tried to open the sockets, and says in its own words what went wrong.

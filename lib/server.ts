@@ -1,5 +1,6 @@
 import { executionAsyncId, triggerAsyncId } from 'node:async_hooks';
 import { setTimeout } from 'node:timers/promises';
+import type { AccessLog } from './access-log/access-log.js';
 import { type Hook, loadHook, runHook } from './app/hooks.js';
 import { loadOne } from './app/load-one.js';
 import { explainListening, type ListeningProgram, Program, type Settings } from './app/program.js';
@@ -9,6 +10,7 @@ import type {
   BackendServer,
   BackendStats,
   ListeningSocket,
+  Measures,
   OpenRequest,
 } from './backends/backend.js';
 import { pasteLayers, readOptions } from './config.js';
@@ -19,7 +21,7 @@ import { describeError, Log } from './log.js';
 import { countRequests } from './max-requests.js';
 import type { Options } from './options.js';
 import { behindProxies, notForPrograms, proxyPeersOf } from './proxies/options.js';
-import { limitsOf, reporterTo, startBackend } from './server-parts.js';
+import { limitsOf, openAccessLog, startBackend } from './server-parts.js';
 import { snapshotLines } from './snapshot.js';
 import { BoundSockets } from './sockets/bind.js';
 import { adoptAll, checkAll, placesOf } from './sockets/places.js';
@@ -51,6 +53,8 @@ export interface ServerSetup {
   readonly statusSockets?: readonly ListeningSocket[];
   /** A worker thread leaves the lines of the start to the main thread. */
   readonly quiet?: true;
+  /** The main thread asks for measures. */
+  readonly measured?: boolean;
   /** What session tickets are made of where no option says: the same in all threads. */
   readonly ticketSecret?: Uint8Array | undefined;
   /** Whether an import string may name a program that listens by itself: the whole process is the server's. */
@@ -84,6 +88,7 @@ export class Server {
   #closing: Promise<{ readonly cut: number }> | undefined;
   #threads: ThreadPool | undefined;
   #status: StatusListener | undefined;
+  #accessLog: AccessLog | undefined;
   /** Where the application is, once it has loaded; undefined for one that was given as an object. */
   file: string | undefined;
   #exhaust: (() => void) | undefined;
@@ -111,6 +116,11 @@ export class Server {
     return this.#backend?.stats() ?? noStats;
   }
 
+  /** What is counted of requests that have ended; with `--status`. */
+  measures(): Measures | undefined {
+    return this.#backend?.measures?.();
+  }
+
   /** What is in flight now, of every thread. */
   async openRequests(): Promise<readonly OpenRequest[]> {
     return (await this.#backend?.openRequests?.()) ?? [];
@@ -132,6 +142,7 @@ export class Server {
   reload(): void {
     const { log, options, ticketSecret } = this.#setup;
     log.reopen();
+    this.#accessLog?.reopen();
     if (this.#threads !== undefined) this.#threads.reload();
     else if (this.#backend !== undefined) void renewTls(this.#backend, options, log, ticketSecret);
   }
@@ -148,6 +159,7 @@ export class Server {
         provided === undefined ? takeActivation(process.env, process.pid) : { sockets: [], absence: '' };
       const places = provided === undefined ? placesOf(options, activation) : [];
       await this.#openStatus(activation);
+      this.#accessLog = await openAccessLog(options, log);
       const inherited = adoptAll(places, options);
       const loaded = options.threads > 1 ? await this.#loadInThreads() : await this.#loadOrListen(resolving);
       const { backend, note } = await resolving;
@@ -164,12 +176,16 @@ export class Server {
         proxies,
         notForPrograms: notForPrograms(options),
         counted: (handler) => this.#counted(handler),
+        watch: {
+          requests: this.#accessLog,
+          measured: options.status !== undefined || this.#setup.measured === true,
+        },
       };
       const program = 'serve' in loaded ? await loaded.serve(this.#sockets, settings) : undefined;
       if ('handler' in loaded) {
         this.#program?.exports(loaded.exported, this.#sockets, settings);
         const { handler } = loaded;
-        this.#backend = await startBackend(backend, this.#sockets, handler, settings, reporterTo(log));
+        this.#backend = await startBackend(backend, this.#sockets, handler, settings, log);
       } else {
         this.#backend = program?.backend ?? (await this.#threads?.serve(this.#sockets));
       }
@@ -244,6 +260,7 @@ export class Server {
       await finishHandshakes(this.#sockets);
     }
     const { cut } = await this.#backend.close(drainMs);
+    this.#accessLog?.close();
     this.#state = 'closed';
     this.#status?.close();
     await this.#runPostHook();

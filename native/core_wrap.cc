@@ -8,6 +8,7 @@
 #include "host_wrap.h"
 #include "layout_export.h"
 #include "peers_wrap.h"
+#include "stats_export.h"
 #include "tls_wrap.h"
 
 namespace chaussette {
@@ -57,7 +58,9 @@ Napi::Value OpenCore(const Napi::CallbackInfo& info) {
       MemoryOf<uint32_t>(holder, "records", kRecordsMax * kRecordWords * kWord),
       MemoryOf<uint32_t>(holder, "headers", kHeadersMax * kHeaderWords * kWord),
       MemoryOf<char>(holder, "commands", kCommandBytes),
-      MemoryOf<uint32_t>(holder, "control", kControlWords * kWord)};
+      MemoryOf<uint32_t>(holder, "control", kControlWords * kWord),
+      MemoryOf<uint32_t>(holder, "ends", kEndsMax * kEndWords * kWord),
+      MemoryOf<char>(holder, "endText", kEndTextBytes)};
   auto* handle = new CoreHandle(info.Env(), instance->llhttp, memory);
   const int error = handle->Open(
       holder, info[1].As<Napi::Array>(), info[2].As<Napi::Array>(), info[3].As<Napi::Function>());
@@ -111,7 +114,7 @@ void SetLimits(const Napi::CallbackInfo& info) {
 
 // setStyle(tag, bits of ServerStyle).
 void SetStyle(const Napi::CallbackInfo& info) {
-  ServerOf(info)->style = Uint32Of(info, 1);
+  CoreOf(info)->SetStyle(ServerOf(info), Uint32Of(info, 1));
 }
 
 // The connection with the number that is the first argument, or nullptr. What
@@ -199,42 +202,19 @@ void Unref(const Napi::CallbackInfo& info) {
 
 // stats(tag): see lib/native/binding.ts.
 Napi::Value Stats(const Napi::CallbackInfo& info) {
-  const Server& server = *ServerOf(info);
-  Napi::Object stats = Napi::Object::New(info.Env());
-  const auto set = [&](const char* name, uint64_t value) {
-    stats.Set(name, Napi::Number::New(info.Env(), static_cast<double>(value)));
-  };
-  set("connections", server.connections);
-  set("inFlight", server.in_flight);
-  set("accepted", server.accepted);
-  set("requests", server.requests);
-  set("deadlineCloses", server.deadline_closes);
-  set("bytesIn", server.bytes_in);
-  set("bytesOut", server.bytes_out);
-  set("turns", CoreOf(info)->turns());
-  Napi::Array responses = Napi::Array::New(info.Env(), 6);
-  for (uint32_t i = 0; i < 6; i++) {
-    responses.Set(i, Napi::Number::New(info.Env(), static_cast<double>(server.responses[i])));
-  }
-  stats.Set("responses", responses);
-  Napi::Array refusals = Napi::Array::New(info.Env());
-  for (size_t i = 1; i < static_cast<size_t>(Refusal::kCount); i++) {
-    if (server.refusals[i] == 0) continue;
-    const RefusalEntry& entry = RefusalOf(static_cast<Refusal>(i));
-    Napi::Object refusal = Napi::Object::New(info.Env());
-    refusal.Set("status", Napi::Number::New(info.Env(), entry.status));
-    refusal.Set("reason", Napi::String::New(info.Env(), entry.text));
-    refusal.Set("count", Napi::Number::New(info.Env(), static_cast<double>(server.refusals[i])));
-    refusals.Set(refusals.Length(), refusal);
-  }
-  stats.Set("refusals", refusals);
-  Napi::Array batches = Napi::Array::New(info.Env(), kBatchBuckets);
-  for (uint32_t i = 0; i < kBatchBuckets; i++) {
-    const auto count = static_cast<double>(CoreOf(info)->batches()[i]);
-    batches.Set(i, Napi::Number::New(info.Env(), count));
-  }
-  stats.Set("batches", batches);
-  return stats;
+  return ExportStats(info.Env(), *CoreOf(info), *ServerOf(info));
+}
+
+// measures(tag), or undefined.
+Napi::Value MeasuresOf(const Napi::CallbackInfo& info) {
+  return ExportMeasures(info.Env(), *ServerOf(info));
+}
+
+// flushEnds(): puts the ends so far into the shared memory, and returns their number.
+Napi::Value FlushEnds(const Napi::CallbackInfo& info) {
+  Core* core = CoreOf(info);
+  core->ends().HandOver();
+  return Napi::Number::New(info.Env(), core->memory().control[kControlEnds]);
 }
 
 // openExchanges(tag): index, generation and age in milliseconds, in turn.
@@ -342,6 +322,8 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("ref", Napi::Function::New(env, Ref));
   exports.Set("unref", Napi::Function::New(env, Unref));
   exports.Set("stats", Napi::Function::New(env, Stats));
+  exports.Set("measures", Napi::Function::New(env, MeasuresOf));
+  exports.Set("flushEnds", Napi::Function::New(env, FlushEnds));
   exports.Set("openExchanges", Napi::Function::New(env, OpenExchanges));
   exports.Set("takeOver", Napi::Function::New(env, TakeOver));
   exports.Set("tunnel", Napi::Function::New(env, Tunnel));

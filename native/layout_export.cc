@@ -3,6 +3,7 @@
 #include "core/known_headers.h"
 #include "core/layout.h"
 #include "core/limits.h"
+#include "core/measures.h"
 #include "core/server.h"
 
 namespace chaussette {
@@ -63,6 +64,8 @@ constexpr Entry kEntries[] = {
     {"TellDrops", kTellDrops},
     {"TellTimeouts", kTellTimeouts},
     {"KeepsConnections", kKeepsConnections},
+    {"TellEnds", kTellEnds},
+    {"Measured", kMeasured},
     {"ProblemContentLength", kProblemContentLength},
     {"ProblemResponseHead", kProblemResponseHead},
     {"ProblemAcceptPaused", kProblemAcceptPaused},
@@ -108,7 +111,26 @@ constexpr Entry kEntries[] = {
     {"Close", kClose},
     {"ControlHandled", kControlHandled},
     {"ControlCommandBytes", kControlCommandBytes},
+    {"ControlEnds", kControlEnds},
     {"ControlWords", kControlWords},
+    {"EndServer", kEndServer},
+    {"EndIndex", kEndIndex},
+    {"EndGeneration", kEndGeneration},
+    {"EndConnection", kEndConnection},
+    {"EndStatus", kEndStatus},
+    {"EndFlags", kEndFlags},
+    {"EndBytes", kEndBytes},
+    {"EndBytesHigh", kEndBytesHigh},
+    {"EndDurationUs", kEndDurationUs},
+    {"EndDurationUsHigh", kEndDurationUsHigh},
+    {"EndAgeMs", kEndAgeMs},
+    {"EndTextOffset", kEndTextOffset},
+    {"EndTextLength", kEndTextLength},
+    {"EndWords", kEndWords},
+    {"EndAborted", kEndAborted},
+    {"EndRefused", kEndRefused},
+    {"EndsMax", kEndsMax},
+    {"EndTextBytes", kEndTextBytes},
     {"ArenaBytes", kArenaBytes},
     {"RecordsMax", kRecordsMax},
     {"HeadersMax", kHeadersMax},
@@ -132,6 +154,11 @@ Napi::Object ExportLayout(Napi::Env env) {
     known.Set(i, Napi::String::New(env, names[i]));
   }
   layout.Set("KnownHeaders", known);
+  Napi::Array bounds = Napi::Array::New(env, kDurationBounds);
+  for (uint32_t i = 0; i < kDurationBounds; i++) {
+    bounds.Set(i, Napi::Number::New(env, kDurationBoundsUs[i]));
+  }
+  layout.Set("DurationBoundsUs", bounds);
   return layout;
 }
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { BackendServer, Limits, ListeningSocket } from '../backends/backend.js';
 import { ChaussetteError } from '../errors.js';
-import type { Handler } from '../exchange.js';
+import type { Handler, Reporter } from '../exchange.js';
 import { describeError } from '../log.js';
 import { loadAddon } from '../native/binding.js';
 import { type Answer, type Listener, makeOffer, type Offer } from '../native/offer.js';
@@ -28,6 +28,8 @@ export interface Settings {
   readonly notForPrograms: string | undefined;
   /** Count what a handler is given, for --max-requests. */
   readonly counted: (handler: Handler) => Handler;
+  /** Who wants to know of its requests. */
+  readonly watch: Pick<Reporter, 'requests' | 'measured'>;
 }
 
 /** What serves, and what the log says of it. */

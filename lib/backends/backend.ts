@@ -59,6 +59,27 @@ export interface BackendStats {
   readonly connections: number;
   readonly inFlight: number;
   readonly requests: number;
+  // Those that a backend does not count are left out.
+  readonly accepted?: number;
+  readonly bytesIn?: number;
+  readonly bytesOut?: number;
+  readonly deadlineCloses?: number;
+  /** Calls of JavaScript, and how many carried 1, 2 to 3, 4 to 7, … requests and events. */
+  readonly turns?: number;
+  readonly batches?: readonly number[];
+  /** Requests that were answered before they reached the application. */
+  readonly refusals?: readonly { readonly status: number; readonly reason: string; readonly count: number }[];
+}
+
+/** What is counted of requests that have ended, since the start. */
+export interface Measures {
+  /** By status. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** How many took no longer than the bound of the same index, and longer than the one before; one more for the rest. */
+  readonly durations: readonly number[];
+  /** In microseconds. */
+  readonly durationUs: number;
+  readonly aborted: number;
 }
 
 /** A request that is not answered yet. */
@@ -80,6 +101,8 @@ export interface BackendServer {
    *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE when they cannot be used; the old ones stay. */
   setTls?(settings: TlsSettings): void;
   stats(): BackendStats;
+  /** Where a reporter said that it is measured. */
+  measures?(): Measures | undefined;
   /** The open exchange whose handler runs as, or has started, the async resource of that id (node:async_hooks). */
   exchangeOf(asyncId: number): Exchange | undefined;
   /** What is in flight now, for a snapshot; left out where nobody knows. */

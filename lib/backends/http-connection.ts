@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
 import type { Endpoint, Reporter } from '../exchange.js';
 import type { Limits } from './backend.js';
+import type { HttpCounters } from './http-counters.js';
 import type { HttpExchange } from './http-exchange.js';
 import { type Refusal, refusalBytes } from './http-rules.js';
 
@@ -23,6 +24,7 @@ export interface HttpOwner {
   readonly limits: Limits;
   readonly reporter: Reporter;
   readonly draining: boolean;
+  readonly counters: HttpCounters;
   exchangeEnded(exchange: HttpExchange): void;
   connectionClosed(connection: HttpConnection): void;
   /** An application has taken it. */
@@ -45,6 +47,9 @@ export class HttpConnection {
   #closing = false;
   /** What to send when the responses before it are out. */
   #refusal: Refusal | undefined;
+  /** The request whose body is refused; else the line that came. */
+  #refused: HttpExchange | undefined;
+  #line = '';
   /** Bytes read when the connection was handed back to node:http, which takes it for a new one, without a part of the
    *  next request; else -1. */
   #quietBytes = -1;
@@ -168,10 +173,11 @@ export class HttpConnection {
   }
 
   /** What came on this connection is not for the application: answer after the responses before it, then close.
-   *  @param refusal undefined to close without an answer. */
-  refuse(refusal: Refusal | undefined): void {
+   *  @param refusal undefined to close without an answer. @param line What came of the request line, without an exchange. */
+  refuse(refusal: Refusal | undefined, line?: string): void {
     if (this.#closing && (this.#refusal !== undefined || this.#linger !== undefined)) return;
     this.#closing = true;
+    this.#line = line ?? '';
     const last = this.#open.at(-1);
     // A request whose body is not complete is the one that went wrong.
     if (last !== undefined && !last.req.complete) {
@@ -181,6 +187,7 @@ export class HttpConnection {
         return;
       }
       this.#refusal = refusal;
+      this.#refused = last;
       last.leave();
       this.remove(last);
     } else if (refusal === undefined) {
@@ -201,12 +208,12 @@ export class HttpConnection {
   }
 
   /** The time of a head is over: 408, unless the rest of it is with the kernel, after the loop was blocked. */
-  refuseLateHead(refusal: Refusal | undefined): void {
+  refuseLateHead(refusal: Refusal | undefined, line: string): void {
     const heads = this.#heads;
     afterPoll(() => {
       if (this.#heads !== heads) return;
       if (this.idle && this.socket.bytesRead === this.#quietBytes) this.finish();
-      else this.refuse(refusal);
+      else this.refuse(refusal, line);
     });
   }
 
@@ -233,6 +240,11 @@ export class HttpConnection {
 
   #sendRefusal(refusal: Refusal): void {
     this.#refusal = refusal;
+    const { counters } = this.#owner;
+    const bytes = refusal.text.length + 1;
+    counters.refused(refusal);
+    if (this.#refused !== undefined) this.#refused.watched?.tell(refusal.status, bytes, false);
+    else counters.watch?.refused(refusal.status, bytes, this.#line, this.remote);
     if (this.socket.writable) this.socket.write(refusalBytes(refusal), 'latin1');
     this.finish();
   }

@@ -3,6 +3,7 @@ import { IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
 import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
+import type { ResponseEnd } from '../native/response-watch.js';
 import { afterPoll, clientLeft, type HttpConnection, type HttpOwner } from './http-connection.js';
 import { HttpHeaders } from './http-headers.js';
 import { type HttpSwitch, hasBody } from './http-switch.js';
@@ -25,6 +26,7 @@ export class HttpExchange implements Exchange {
   /** Of the async resource that its handler runs in. */
   readonly asyncId = executionAsyncId();
   readonly startedMs = performance.now();
+  readonly watched: ResponseEnd | undefined;
   aborted = false;
   readonly #connection: HttpConnection;
   readonly #owner: HttpOwner;
@@ -66,6 +68,7 @@ export class HttpExchange implements Exchange {
     this.target = req.url ?? '';
     this.hasBody = hasBody(req);
     res.on('finish', () => this.#finished());
+    this.watched = owner.counters.watch?.follow(this, res);
     if (this.hasBody) this.#watchBody();
   }
 
@@ -221,7 +224,9 @@ export class HttpExchange implements Exchange {
   }
 
   abort(): void {
-    if (!this.ended) this.#connection.socket.destroy();
+    if (this.ended) return;
+    this.watched?.close(false);
+    this.#connection.socket.destroy();
   }
 
   fail(error: unknown): void {
@@ -242,6 +247,7 @@ export class HttpExchange implements Exchange {
       return undefined;
     this.#gone = true;
     this.#onAbort = undefined;
+    this.watched?.tell(this.method === 'CONNECT' ? 200 : 101, 0, false);
     change.letGo();
     this.#connection.giveAway(this);
     return { socket: change.socket, head: change.head };

@@ -109,3 +109,19 @@ export function refusalBytes({ status, text }: Refusal): string {
     body,
   ].join('\r\n');
 }
+
+/** The request line of what node:http has read. */
+export function lineOf({ method, url, httpVersion }: IncomingMessage): string {
+  return `${method} ${url} HTTP/${httpVersion}`;
+}
+
+/** The beginning of what node:http could not read, up to the end of a line. */
+export function lineOfError(error: Error): string {
+  const { rawPacket } = error as { rawPacket?: Uint8Array };
+  if (rawPacket === undefined) return '';
+  return (
+    Buffer.from(rawPacket.subarray(0, 1024))
+      .toString('latin1')
+      .split(/[\r\n]/, 1)[0] ?? ''
+  );
+}

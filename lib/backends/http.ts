@@ -1,10 +1,4 @@
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import { createRequire } from 'node:module';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Handler, Reporter } from '../exchange.js';
 import { TakenSockets } from '../native/taken-sockets.js';
@@ -16,19 +10,19 @@ import type {
   BackendStats,
   Limits,
   ListeningSocket,
+  Measures,
   OpenRequest,
 } from './backend.js';
 import { HttpConnection, type HttpOwner } from './http-connection.js';
+import { HttpCounters } from './http-counters.js';
 import { HttpExchange } from './http-exchange.js';
 import { type Front, openFront } from './http-front.js';
 import { acceptOn, emptyQueues, type Stop } from './http-listen.js';
-import { refusalOfError, refusalOfHead } from './http-rules.js';
+import { createParser } from './http-parser.js';
+import { lineOf, lineOfError, type Refusal, refusalOfError, refusalOfHead } from './http-rules.js';
 import { HttpSwitch, watchSwitches } from './http-switch.js';
 import type { Http2Exchange } from './http2-exchange.js';
 import type { Admitted, Http2Front, Http2Owner } from './http2-front.js';
-
-/** Unsent bytes above which `write()` returns false. */
-const windowBytes = 64 * 1024;
 
 /** The reference backend: node:http, with the rules that it lacks.
  *  @returns The same backend at each call. */
@@ -93,7 +87,6 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
   readonly #stops: Stop[] = [];
   /** Closing the socket resets what waits in its queue. */
   #ownsQueue = false;
-  #accepted = 0;
   readonly #connections = new Map<Socket, HttpConnection>();
   readonly #taken = new TakenSockets(true);
   /** Node's listeners for 'drain'. */
@@ -103,46 +96,33 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
   /** Above `inFlightMax`. */
   readonly #queue: Admitted[] = [];
   readonly #running = new Set<Admitted>();
-  #requests = 0;
   #closed: Promise<{ readonly cut: number }> | undefined;
   #allGone: (() => void) | undefined;
   #deadline: NodeJS.Timeout | undefined;
+  readonly counters: HttpCounters;
   #cut = 0;
   #cutting = false;
   /** The last connection has closed. */
   #gone = false;
 
   constructor(handler: Handler, limits: Limits, reporter: Reporter) {
-    // Instrumentation waits for a require() of it, which an application need not make.
-    createRequire(import.meta.url)('node:http');
     this.#handler = handler;
     this.limits = limits;
     this.reporter = reporter;
-    const http = createHttpServer({
-      insecureHTTPParser: false,
-      requireHostHeader: false, // refusalOfHead answers, with its own words
-      maxHeaderSize: limits.headBytesMax,
-      keepAliveTimeout: limits.keepAliveMs,
-      headersTimeout: limits.headMs,
-      requestTimeout: 0,
-      connectionsCheckingInterval: Math.max(20, Math.min(1000, Math.round(limits.headMs / 4))),
-      highWaterMark: windowBytes,
-    });
+    this.counters = new HttpCounters(reporter);
+    const http = createParser(limits);
     this.#http = http;
-    Object.assign(http, { httpAllowHalfOpen: true, maxHeadersCount: 0, timeout: limits.writeMs });
     http.on('request', (req, res) => this.#onRequest(req, res, false));
     http.on('checkContinue', (req, res) => this.#onRequest(req, res, true));
     http.on('checkExpectation', (req: IncomingMessage) =>
-      this.#connections.get(req.socket)?.refuse({ status: 417, text: 'The expectation cannot be met.' }),
+      this.#refuse(req, { status: 417, text: 'The expectation cannot be met.' }),
     );
     if (handler.takesConnections === true) {
       const onSwitch = (req: IncomingMessage, socket: Socket, head: Buffer) =>
         this.#onSwitch(req, socket, head);
       http.on('upgrade', onSwitch).on('connect', onSwitch);
     } else {
-      http.on('connect', (_req, socket: Socket) => {
-        this.#connections.get(socket)?.refuse({ status: 501, text: 'CONNECT is not served.' });
-      });
+      http.on('connect', (req) => this.#refuse(req, { status: 501, text: 'CONNECT is not served.' }));
     }
     http.on('clientError', (error, socket) => this.#onClientError(error, socket as Socket));
     http.on('timeout', (socket) => this.#onTimeout(socket));
@@ -161,7 +141,12 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
   }
 
   stats(): BackendStats {
-    return { connections: this.#open, inFlight: this.#inFlight, requests: this.#requests };
+    const now = { connections: this.#open, inFlight: this.#inFlight };
+    return this.counters.stats(now, this.http2 === undefined ? this.#connections.keys() : undefined);
+  }
+
+  measures(): Measures | undefined {
+    return this.counters.watch?.measures();
   }
 
   close(drainMs: number): Promise<{ readonly cut: number }> {
@@ -191,6 +176,7 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
 
   connectionClosed(connection: HttpConnection): void {
     this.#connections.delete(connection.socket);
+    this.counters.closed(connection.socket);
     this.http2Closed();
   }
 
@@ -230,7 +216,7 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
 
   #onAccept(socket: Socket): void {
     const { connectionsMax } = this.limits;
-    this.#accepted += 1;
+    this.counters.accepted += 1;
     if (this.#cutting) {
       socket.destroy();
       return;
@@ -278,7 +264,7 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
     const refusal = refusalOfHead(req);
     if (refusal !== undefined) {
       // The body, if there is one, belongs to a request that nobody serves.
-      connection.refuse(refusal);
+      connection.refuse(refusal, lineOf(req));
       return;
     }
     const exchange = new HttpExchange(req, res, connection, this);
@@ -295,7 +281,7 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
     }
     const refusal = refusalOfHead(req);
     if (refusal !== undefined) {
-      connection.refuse(refusal);
+      connection.refuse(refusal, lineOf(req));
       socket.resume();
       return;
     }
@@ -317,15 +303,19 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
   ): void {
     const { bodyBytesMax } = this.limits;
     if (bodyBytesMax > 0 && Number(req.headers['content-length'] ?? 0) > bodyBytesMax) {
-      connection.refuse({ status: 413, text: 'The request body is too large.' });
+      connection.refuse({ status: 413, text: 'The request body is too large.' }, undefined);
       return;
     }
     if (expectsContinue) exchange.continueOnRead();
     this.#admit(exchange);
   }
 
+  #refuse(req: IncomingMessage, refusal: Refusal): void {
+    this.#connections.get(req.socket)?.refuse(refusal, lineOf(req));
+  }
+
   #admit(exchange: Admitted): void {
-    this.#requests += 1;
+    this.counters.requests += 1;
     const { inFlightMax, queuedMax } = this.limits;
     if (inFlightMax === 0 || this.#running.size < inFlightMax) this.#run(exchange);
     else if (queuedMax === 0 || this.#queue.length < queuedMax) this.#queue.push(exchange);
@@ -347,8 +337,8 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
     // What follows a request with `connection: close` is not read (RFC 9112 §9.6).
     if (error.code === 'HPE_CLOSED_CONNECTION') connection.stopReading();
     else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && !connection.silent)
-      connection.refuseLateHead(refusalOfError(error));
-    else connection.refuse(connection.silent ? undefined : refusalOfError(error));
+      connection.refuseLateHead(refusalOfError(error), lineOfError(error));
+    else connection.refuse(connection.silent ? undefined : refusalOfError(error), lineOfError(error));
   }
 
   /** Nothing moved on a socket for `writeMs`, or, between requests, for `keepAliveMs`. */
@@ -367,7 +357,7 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
     this.http2?.drain();
     for (const connection of this.#connections.values()) connection.drain();
     this.#taken.drain();
-    if (gracefully && this.#ownsQueue) await emptyQueues(() => this.#accepted);
+    if (gracefully && this.#ownsQueue) await emptyQueues(() => this.counters.accepted);
     const closing = this.#stops.map((stop) => stop(gracefully));
     // Those that wait here are served.
     for (const socket of this.#held.splice(0)) this.#serve(socket);

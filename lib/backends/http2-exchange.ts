@@ -10,6 +10,7 @@ import {
 import type { Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
 import type { BodySink, Endpoint, Exchange, HeaderList, HeaderView, NodePair } from '../exchange.js';
+import type { ResponseEnd } from '../native/response-watch.js';
 import { clientLeft } from './http-connection.js';
 import { HttpHeaders } from './http-headers.js';
 import type { Admitted, Http2Owner } from './http2-front.js';
@@ -44,6 +45,7 @@ export class Http2Exchange implements Exchange, Admitted {
   readonly startedMs = performance.now();
   aborted = false;
   readonly #stream: ServerHttp2Stream;
+  readonly #watched: ResponseEnd | undefined;
   readonly #place: Http2Place;
   readonly #owner: Http2Owner;
   #headers: HttpHeaders | undefined;
@@ -67,6 +69,7 @@ export class Http2Exchange implements Exchange, Admitted {
     this.target = req.url;
     this.hasBody = !this.#stream.endAfterHeaders;
     this.#stream.on('error', ignore); // 'close' follows
+    this.#watched = owner.counters.watch?.follow(this, req.stream);
     this.#stream.once('close', () => this.#closed());
     this.#stream.on('drain', () => {
       this.#stream.setTimeout(0);
@@ -199,7 +202,9 @@ export class Http2Exchange implements Exchange, Admitted {
 
   /** This stream only; others on the connection are not to blame. */
   abort(): void {
-    if (!this.ended) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    if (this.ended) return;
+    this.#watched?.close(false);
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 
   fail(error: unknown): void {

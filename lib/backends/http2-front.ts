@@ -10,6 +10,7 @@ import type { Socket } from 'node:net';
 import type { Exchange, Reporter } from '../exchange.js';
 import type { Limits } from './backend.js';
 import { endpoint } from './http-connection.js';
+import type { HttpCounters } from './http-counters.js';
 import { Http2Exchange, type Http2Place } from './http2-exchange.js';
 
 /** What every client that speaks HTTP/2 sends first (RFC 9113 §3.4). */
@@ -32,6 +33,7 @@ export interface Http2Owner {
   readonly limits: Limits;
   readonly reporter: Reporter;
   readonly draining: boolean;
+  readonly counters: HttpCounters;
   /** It is complete, and has passed every check. */
   admitHttp2(exchange: Http2Exchange): void;
   exchangeEnded(exchange: Admitted): void;

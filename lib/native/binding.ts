@@ -64,6 +64,8 @@ export interface SharedMemory {
   readonly headers: ArrayBuffer;
   readonly commands: ArrayBuffer;
   readonly control: ArrayBuffer;
+  readonly ends: ArrayBuffer;
+  readonly endText: ArrayBuffer;
 }
 
 /** Counters of one server since its start, kept by the core. */
@@ -201,6 +203,15 @@ export interface CoreFunctions {
   ref(): void;
   unref(): void;
   stats(tag: number): NativeStats;
+  /** Of a server whose style says so: [status, count, status, count, …], how many durations each bucket of
+   *  `layout.DurationBoundsUs` has, and one more, their sum in microseconds, and how many requests were aborted. */
+  measures(
+    tag: number,
+  ):
+    | [statuses: readonly number[], durations: readonly number[], durationUs: number, aborted: number]
+    | undefined;
+  /** Puts the ends of requests that JavaScript was not told of into the shared memory. @returns How many. */
+  flushEnds(): number;
   /** Index, generation and age in milliseconds of every open exchange, in turn. */
   openExchanges(tag: number): readonly number[];
   /** The descriptor of a connection that changes its protocol, which is the caller's from here on, and the bytes that

@@ -44,6 +44,8 @@ export class NativeExchange extends RequestHead implements Exchange {
   watchFlush = false;
   /** It counts among those that run at once; see admission.ts. */
   admitted = false;
+  /** Of the response, where the log of requests shows them. */
+  responseFields: HeaderList | undefined;
   #headSent = false;
   #ended = false;
   #aborted = false;
@@ -140,6 +142,7 @@ export class NativeExchange extends RequestHead implements Exchange {
     if (this.watchFlush) flags |= wantFlushed;
     putResponse(opRespond, this.index, this.generation, status, statusText, headers, body, flags);
     this.#headSent = true;
+    if (this.server.log?.wantsFields === true) this.responseFields = headers;
     this.#finish();
   }
 
@@ -157,6 +160,7 @@ export class NativeExchange extends RequestHead implements Exchange {
     this.#checkFinal(status, flags);
     putResponse(opRespond, this.index, this.generation, status, statusText, headers, null, flags | streamed);
     this.#headSent = true;
+    if (this.server.log?.wantsFields === true) this.responseFields = headers;
   }
 
   /** node:http takes an informational status for the last one, and has checked it. */

@@ -74,6 +74,9 @@ export const tellDrops = number('TellDrops');
 export const tellTimeouts = number('TellTimeouts');
 export const keepsConnections = number('KeepsConnections');
 
+export const tellEnds = number('TellEnds');
+export const measured = number('Measured');
+
 export const problemContentLength = number('ProblemContentLength');
 export const problemResponseHead = number('ProblemResponseHead');
 export const problemAcceptPaused = number('ProblemAcceptPaused');
@@ -124,6 +127,23 @@ export const noLength = number('NoLength');
 export const noChunked = number('NoChunked');
 export const closeFlag = number('Close');
 
+// Words of the end of an exchange.
+export const endServer = number('EndServer');
+export const endIndex = number('EndIndex');
+export const endGeneration = number('EndGeneration');
+export const endConnection = number('EndConnection');
+export const endStatus = number('EndStatus');
+export const endFlags = number('EndFlags');
+export const endBytes = number('EndBytes');
+export const endDurationUs = number('EndDurationUs');
+export const endAgeMs = number('EndAgeMs');
+export const endTextOffset = number('EndTextOffset');
+export const endTextLength = number('EndTextLength');
+export const endWords = number('EndWords');
+export const endAborted = number('EndAborted');
+export const endRefused = number('EndRefused');
+
+export const controlEnds = number('ControlEnds');
 export const controlHandled = number('ControlHandled');
 export const controlCommandBytes = number('ControlCommandBytes');
 
@@ -145,6 +165,8 @@ export const memory = {
   headers: new ArrayBuffer(number('HeadersMax') * headerWords * word),
   commands: new ArrayBuffer(commandBytes),
   control: new ArrayBuffer(number('ControlWords') * word),
+  ends: new ArrayBuffer(number('EndsMax') * endWords * word),
+  endText: new ArrayBuffer(number('EndTextBytes')),
 };
 
 /** What Buffer's own methods are made of; they cross into C++ without looking at an encoding first. */
@@ -160,6 +182,8 @@ export const headerTable = new Uint32Array(memory.headers);
 export const commandWords = new Uint32Array(memory.commands);
 export const commandBytesView = Buffer.from(memory.commands) as FastBuffer;
 export const control = new Uint32Array(memory.control);
+export const ends = new Uint32Array(memory.ends);
+export const endText = Buffer.from(memory.endText) as FastBuffer;
 
 /** The names of the known header fields in lower case, by number; [0] is empty. */
 export const knownHeaders: readonly string[] =

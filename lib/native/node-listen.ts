@@ -1,11 +1,13 @@
 import type * as http from 'node:http';
 import { createRequire } from 'node:module';
 import type * as net from 'node:net';
-import type { BackendServer, BackendStats, Limits, ListeningSocket } from '../backends/backend.js';
+import type { BackendServer, BackendStats, Limits, ListeningSocket, Measures } from '../backends/backend.js';
+
 import type { Handler } from '../exchange.js';
 import type { TlsSettings } from '../tls/settings.js';
 import { type ListenRequest, readListenArguments } from './listen.js';
 import { type Answer, currentOffer, type Handshakes } from './offer.js';
+import { endedRequest, ResponseWatch } from './response-watch.js';
 import { nodeDefaults } from './server-options.js';
 import { TakenSockets } from './taken-sockets.js';
 
@@ -33,13 +35,13 @@ export function listenNode(server: http.Server, args: readonly unknown[], listen
     return;
   }
   if (request.callback !== undefined) server.once('listening', request.callback);
-  const serve = ({ sockets, limits, counted, isAlias, secure }: Answer): void => {
+  const serve = ({ sockets, limits, counted, watch, isAlias, secure }: Answer): void => {
     if (isAlias) {
       process.nextTick(() => server.emit('listening'));
       return;
     }
     applyLimits(server, limits);
-    const program = new NodeProgram(server, listen, counted, secure);
+    const program = new NodeProgram(server, listen, counted, secure, ResponseWatch.of(watch));
     server.once('listening', () => offer.serving(program));
     program.listen(sockets);
   };
@@ -84,6 +86,7 @@ export function closeForProgram(server: http.Server): void {
 class NodeProgram implements BackendServer {
   readonly #server: http.Server;
   readonly #listen: NetListen;
+  readonly #watch: ResponseWatch | undefined;
   readonly #acceptors: net.Server[] = [];
   readonly #open = new Set<http.ServerResponse>();
   readonly #taken = new TakenSockets(true);
@@ -102,8 +105,10 @@ class NodeProgram implements BackendServer {
     listen: NetListen,
     counted: (handler: Handler) => Handler,
     secure: Answer['secure'],
+    watch: ResponseWatch | undefined,
   ) {
     this.#server = server;
+    this.#watch = watch;
     this.#listen = listen;
     const follow = (socket: net.Socket): void => {
       this.#connections += 1;
@@ -114,7 +119,8 @@ class NodeProgram implements BackendServer {
     if (secure !== undefined) this.#secure(secure, follow);
     else server.on('connection', follow);
     const count = counted({ interface: 'node', handle() {} });
-    server.prependListener('request', (_req, res) => {
+    server.prependListener('request', (req, res) => {
+      watch?.follow(endedRequest(req), res);
       this.#follow(res);
       count.handle(undefined as never);
     });
@@ -208,6 +214,10 @@ class NodeProgram implements BackendServer {
 
   stats(): BackendStats {
     return { connections: this.#connections, inFlight: this.#open.size, requests: this.#requests };
+  }
+
+  measures(): Measures | undefined {
+    return this.#watch?.measures();
   }
 
   exchangeOf(): undefined {

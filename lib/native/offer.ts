@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { BackendServer, Limits, ListeningSocket } from '../backends/backend.js';
-import type { Handler } from '../exchange.js';
+import type { Handler, Reporter } from '../exchange.js';
 import type { TlsSettings } from '../tls/settings.js';
 
 // How the sockets of the command reach a program that makes its own server (docs/programs.md).
@@ -15,6 +15,8 @@ export interface Answer {
   readonly secure?: (begin: (socket: Socket) => void) => Handshakes;
   /** Count what a handler is given, for --max-requests. */
   readonly counted: (handler: Handler) => Handler;
+  /** Who wants to know of its requests. */
+  readonly watch: Pick<Reporter, 'requests' | 'measured'>;
   /** The server counts as listening, and the connections go to the one that listened first. */
   readonly isAlias: boolean;
 }

@@ -1,7 +1,7 @@
 import type * as http from 'node:http';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { BackendServer, Limits, ListeningSocket } from '../backends/backend.js';
+import type { BackendServer, ListeningSocket } from '../backends/backend.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
 import type { NativeTls } from './binding.js';
 import type { Server } from './create-server.js';
@@ -49,7 +49,7 @@ export class ServerState implements DropIn {
   #announced = false;
   #fd = -1;
   /** Under the command: its limits. */
-  #offered: Limits | undefined;
+  #offered: Pick<Answer, 'limits' | 'watch'> | undefined;
   /** And its certificates, in the place of the program's. */
   #hasOfferedTls = false;
 
@@ -226,10 +226,10 @@ export class ServerState implements DropIn {
     const asked = describeListen(request);
     const answer = offer?.answer({ server: this.server, port, asked, backend: 'native' });
     if (offer === undefined || answer === undefined) return false;
-    const serve = ({ sockets, limits, counted, isAlias, tls }: Answer): void => {
+    const serve = ({ sockets, limits, counted, watch, isAlias, tls }: Answer): void => {
       if (opening.cancelled) return;
       this.#opening = undefined;
-      this.#offered = limits;
+      this.#offered = { limits, watch };
       if (tls !== undefined) this.#tls = nativeTls(tls);
       this.#hasOfferedTls = tls !== undefined;
       const native = this.#start(sockets, counted(this.#handler()), isAlias);
@@ -252,6 +252,7 @@ export class ServerState implements DropIn {
       ...(this.#hasOfferedTls
         ? { setTls: (settings) => native.useTls(nativeTls(settings), NativeTlsSocket) }
         : {}),
+      measures: () => native.measures(),
     };
   }
 
@@ -271,8 +272,8 @@ export class ServerState implements DropIn {
     const native = new NativeServer(
       isAlias ? [] : sockets,
       handler,
-      limitsOf(this.settings, this.#offered),
-      reporter,
+      limitsOf(this.settings, this.#offered?.limits),
+      { ...reporter, ...this.#offered?.watch },
       createPairFactory(handler, this.settings),
       this,
     );
@@ -362,7 +363,7 @@ export class ServerState implements DropIn {
   /** The settings have changed; they hold for what begins from now on. */
   update(): void {
     this.#native?.setLimits(
-      limitsOf(this.settings, this.#offered),
+      limitsOf(this.settings, this.#offered?.limits),
       nodeLimits(this.settings, this.isOffered),
     );
     this.#native?.setStyle();

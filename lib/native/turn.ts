@@ -1,6 +1,6 @@
-import type { BackendServer, Limits, ListeningSocket, OpenRequest } from '../backends/backend.js';
+import type { BackendServer, Limits, ListeningSocket, Measures, OpenRequest } from '../backends/backend.js';
 import { ChaussetteError } from '../errors.js';
-import type { Handler, Reporter } from '../exchange.js';
+import type { Handler, Reporter, RequestLog } from '../exchange.js';
 import { unproxied } from '../proxies/ends.js';
 import type { Networks } from '../proxies/networks.js';
 import { Admission } from './admission.js';
@@ -9,11 +9,13 @@ import { bodyBlocks } from './body.js';
 import { slots } from './commands.js';
 import { type DropIn, onConnection } from './drop-in.js';
 import { remoteEnd } from './endpoints.js';
+import { flushEnds, follow, takeEnds } from './ends.js';
 import { exchanges, NativeExchange } from './exchange.js';
 import { TurnText } from './head.js';
 import {
   addon,
   control,
+  controlEnds,
   controlHandled,
   eventAbort,
   eventBody,
@@ -26,6 +28,7 @@ import {
   eventProblem,
   eventRequest,
   eventUnproxied,
+  measured,
   memory,
   recordCode,
   recordGeneration,
@@ -36,6 +39,7 @@ import {
   recordServer,
   records,
   recordWords,
+  tellEnds,
   writeWindowBytes,
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
@@ -62,6 +66,7 @@ export type PairFactory = (exchange: NativeExchange) => NativePair;
  *  Lifetime: from start() until its last connection has closed. */
 export class NativeServer implements BackendServer {
   readonly reporter: Reporter;
+  readonly log: RequestLog | undefined;
   readonly createPair: PairFactory;
   readonly handler: Handler;
   readonly admission: Admission | undefined;
@@ -96,6 +101,8 @@ export class NativeServer implements BackendServer {
     openCore();
     this.handler = handler;
     this.reporter = reporter;
+    this.log = reporter.requests;
+    this.log?.follow(() => flushEnds(servers));
     this.createPair = createPair;
     this.admission = limits.inFlightMax > 0 ? new Admission(limits.inFlightMax, limits.queuedMax) : undefined;
     this.#tag = addon.addServer(...nativeLimits(limits, noNodeLimits));
@@ -183,7 +190,11 @@ export class NativeServer implements BackendServer {
 
   /** What its listeners ask for has changed. */
   setStyle(): void {
-    if (this.dropIn !== undefined) addon.setStyle(this.#tag, this.dropIn.style);
+    const style =
+      (this.dropIn?.style ?? 0) |
+      (this.log === undefined ? 0 : tellEnds) |
+      (this.reporter.measured === true ? measured : 0);
+    if (style !== 0 || this.dropIn !== undefined) addon.setStyle(this.#tag, style);
   }
 
   /** Keep the process alive; the state at the start. */
@@ -201,6 +212,15 @@ export class NativeServer implements BackendServer {
 
   stats(): NativeStats {
     return addon.stats(this.#tag);
+  }
+
+  measures(): Measures | undefined {
+    const measures = addon.measures(this.#tag);
+    if (measures === undefined) return undefined;
+    const [pairs, durations, durationUs, aborted] = measures;
+    const statuses: Record<string, number> = {};
+    for (let i = 0; i < pairs.length; i += 2) statuses[String(pairs[i])] = pairs[i + 1] ?? 0;
+    return { statuses, durations, durationUs, aborted };
   }
 
   exchangeOf(asyncId: number): NativeExchange | undefined {
@@ -245,6 +265,7 @@ function openCore(): void {
 
 /** Handle records [first, first + count). */
 function onTurn(first: number, count: number): void {
+  if (control[controlEnds] !== 0) takeEnds(servers);
   let text: TurnText | undefined;
   const last = (first + count - 1) * recordWords;
   // A record alone needs no clock; the first look at it loads perf_hooks, too.
@@ -282,6 +303,7 @@ function onRequest(current: TurnText | undefined, r: number, last: number): Turn
   }
   const exchange = new NativeExchange(server, text, r);
   exchanges[exchange.index] = exchange;
+  if (server.log !== undefined) follow(exchange, server.log);
   if (server.admission === undefined) exchange.run();
   else server.admission.enter(exchange);
   return text;

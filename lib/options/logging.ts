@@ -16,6 +16,20 @@ export const loggingOptions = {
     default: '-',
     help: 'Append to this file; - is standard error. SIGHUP opens it again.',
   },
+  accessLog: {
+    kind: 'text',
+    group: 'Logging',
+    unit: 'FILE',
+    shown: 'none',
+    help: 'Append a line for each request to this file; - is standard output. SIGHUP opens it again.',
+  },
+  accessLogFormat: {
+    kind: 'text',
+    group: 'Logging',
+    unit: 'FORMAT',
+    default: 'combined',
+    help: "common, combined, json, or of gunicorn's atoms: '%(h)s %(r)s %(s)s %(D)s'.",
+  },
   logFormat: {
     kind: 'text',
     group: 'Logging',

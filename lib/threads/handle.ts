@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { BackendStats, ListeningSocket } from '../backends/backend.js';
+import type { BackendStats, ListeningSocket, Measures } from '../backends/backend.js';
 import { ChaussetteError } from '../errors.js';
 import { describeError } from '../log.js';
 import { type Loaded, type News, type Order, type Report, type ThreadData, unpackError } from './messages.js';
@@ -23,6 +23,7 @@ export class ThreadHandle {
   readonly ended: Promise<{ readonly cut: number }>;
   /** As of the last report. */
   stats: BackendStats = { connections: 0, inFlight: 0, requests: 0 };
+  measures: Measures | undefined;
   readonly #worker: Worker;
   readonly #events: ThreadEvents;
   readonly #reports: ((report: Report) => void)[] = [];
@@ -105,6 +106,7 @@ export class ThreadHandle {
         return this.terminate();
       case 'report':
         this.stats = news.stats;
+        this.measures = news.measures;
         return this.#reports.shift()?.(news);
     }
   }
@@ -124,6 +126,6 @@ export class ThreadHandle {
   }
 
   get #lastReport(): Report {
-    return { stats: this.stats, open: [] };
+    return { stats: this.stats, measures: this.measures, open: [] };
   }
 }

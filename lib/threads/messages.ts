@@ -1,4 +1,4 @@
-import type { BackendStats, ListeningSocket, OpenRequest } from '../backends/backend.js';
+import type { BackendStats, ListeningSocket, Measures, OpenRequest } from '../backends/backend.js';
 import { ChaussetteError, type ErrorCode } from '../errors.js';
 import type { Options } from '../options.js';
 
@@ -11,6 +11,7 @@ export interface ThreadData {
   readonly arguments: readonly string[];
   /** For session tickets that every thread can read; with TLS only. */
   readonly ticketSecret: Uint8Array | undefined;
+  readonly measured: boolean;
 }
 
 /** From the main thread. */
@@ -26,6 +27,7 @@ export type Order =
 
 export interface Report {
   readonly stats: BackendStats;
+  readonly measures: Measures | undefined;
   readonly open: readonly OpenRequest[];
 }
 

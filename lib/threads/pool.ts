@@ -1,4 +1,11 @@
-import type { BackendServer, BackendStats, ListeningSocket, OpenRequest } from '../backends/backend.js';
+import type {
+  BackendServer,
+  BackendStats,
+  ListeningSocket,
+  Measures,
+  OpenRequest,
+} from '../backends/backend.js';
+import { totalMeasures, totalStats } from '../backends/totals.js';
 import { ChaussetteError } from '../errors.js';
 import { describeError, type Log } from '../log.js';
 import { descriptors } from '../native/binding.js';
@@ -41,8 +48,11 @@ export class ThreadPool implements BackendServer {
   #sockets: readonly ListeningSocket[] = [];
   #closing: Promise<{ readonly cut: number }> | undefined;
   #cut = 0;
-  /** Answered by threads that are gone. */
-  #pastRequests = 0;
+  /** Of threads that are gone. */
+  #past: { readonly stats: BackendStats; readonly measures: Measures | undefined } = {
+    stats: { connections: 0, inFlight: 0, requests: 0 },
+    measures: undefined,
+  };
 
   /** @throws {ChaussetteError} CHAUSSETTE_ERR_BACKEND where the addon, and so a way to share sockets, is missing. */
   constructor({ options, application, arguments: args, log }: ThreadPoolSetup) {
@@ -58,7 +68,8 @@ export class ThreadPool implements BackendServer {
       status: undefined,
     };
     const ticketSecret = options.tlsCert === undefined ? undefined : randomSecret();
-    this.#data = { options: own, application, arguments: args, ticketSecret };
+    const measured = options.status !== undefined;
+    this.#data = { options: own, application, arguments: args, ticketSecret, measured };
     for (let number = 1; number <= options.threads; number++) this.#threads.set(number, this.#start(number));
   }
 
@@ -78,13 +89,11 @@ export class ThreadPool implements BackendServer {
 
   /** As of the last reports. */
   stats(): BackendStats {
-    const all = this.#all.map(({ stats }) => stats);
-    const sum = (of: keyof BackendStats): number => all.reduce((total, each) => total + each[of], 0);
-    return {
-      connections: sum('connections'),
-      inFlight: sum('inFlight'),
-      requests: sum('requests') + this.#pastRequests,
-    };
+    return totalStats([...this.#all.map(({ stats }) => stats), this.#past.stats]);
+  }
+
+  measures(): Measures | undefined {
+    return totalMeasures([...this.#all.map(({ measures }) => measures), this.#past.measures]);
   }
 
   async openRequests(): Promise<readonly OpenRequest[]> {
@@ -144,7 +153,10 @@ export class ThreadPool implements BackendServer {
     );
     thread.ended.then(({ cut }) => {
       this.#cut += cut;
-      this.#pastRequests += thread.stats.requests;
+      this.#past = {
+        stats: totalStats([this.#past.stats, { ...thread.stats, connections: 0, inFlight: 0 }]),
+        measures: totalMeasures([this.#past.measures, thread.measures]),
+      };
       this.#leaving.delete(thread);
       if (this.#threads.get(number) === thread) this.#threads.delete(number);
     });

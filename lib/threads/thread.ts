@@ -30,7 +30,7 @@ function main(port: MessagePort, data: ThreadData): void {
     if (order.type === 'serve') give?.(order.sockets);
     else if (order.type === 'reload') server.reload();
     else if (order.type === 'report') void report(server, tell);
-    else server.close({ drainMs: order.drainMs }).then(({ cut }) => tell({ type: 'closed', cut }));
+    else void close(server, order.drainMs, tell);
   });
   process.on('uncaughtException', (error) => reportUncaught(error, log, server.throwingExchange()));
   process.on('unhandledRejection', (reason) => reportUncaught(reason, log));
@@ -41,11 +41,17 @@ function main(port: MessagePort, data: ThreadData): void {
   );
 }
 
+async function close(server: Server, drainMs: number, tell: (news: News) => void): Promise<void> {
+  const { cut } = await server.close({ drainMs });
+  await report(server, tell); // Its last numbers.
+  tell({ type: 'closed', cut });
+}
+
 async function report(server: Server, tell: (news: News) => void): Promise<void> {
-  const { connections, inFlight, requests } = server.stats();
   tell({
     type: 'report',
-    stats: { connections, inFlight, requests },
+    stats: server.stats(),
+    measures: server.measures(),
     open: await server.openRequests(),
   });
 }

@@ -29,12 +29,16 @@ struct Exchange {
   uint32_t next = kNoIndex;   // behind it on the same connection
   uint32_t record_epoch = 0;  // where its newest record is, to add bytes to it
   uint32_t record = 0;
+  uint32_t request_epoch = 0;  // where the record of the request itself is
+  uint32_t request_record = 0;
   const char* body_start = nullptr;  // of the read whose bytes that record has
   uint32_t unconsumed_bytes = 0;     // of the body, with JavaScript
-  uint32_t started_ms = 0;           // by the clock of the core, modulo 2^32
+  uint64_t started_us = 0;           // by the clock of the core
   uint64_t body_bytes = 0;           // received so far
   uint64_t body_bytes_left = 0;      // announced and not received; chunked: unknown
   uint64_t response_left = 0;        // announced and not given by JavaScript
+  uint64_t body_sent = 0;            // bytes of the response body that were queued
+  uint16_t status = 0;               // of the response; 0: not answered
   OutQueue out;                      // while others are in front of it
   bool in_use = false;
   bool safe = false;
@@ -44,6 +48,7 @@ struct Exchange {
   bool chunked_request = false;
   bool expect_continue = false;  // asked for, and not answered yet
   bool upgrade = false;          // what follows may be another protocol
+  bool is_connect = false;       // ... because of CONNECT
   bool body_wanted = false;      // somebody reads the body
   bool body_dropped = false;     // somebody did, and has given it up
   bool request_complete = false;
@@ -58,6 +63,7 @@ struct Exchange {
   bool want_drain = false;
   bool want_flushed = false;
   bool last_allowed = false;  // requests_max is reached
+  bool silent = false;        // the application has no part in it: its end is told otherwise
 };
 
 // Bytes that were received and not handed on: an incomplete head, or requests
@@ -103,6 +109,8 @@ struct Connection {
   uint32_t first_exchange = kNoIndex;
   uint32_t last_exchange = kNoIndex;
   uint32_t in_flight = 0;
+  uint32_t first_end = kNoIndex;  // of the ends whose last bytes are in `out`
+  uint32_t last_end = kNoIndex;
   uint32_t deadline_tick = UINT32_MAX;
   uint32_t linger_bytes = 0;   // thrown away behind the last request
   uint32_t skipped_bytes = 0;  // empty lines since the last request

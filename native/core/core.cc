@@ -60,11 +60,20 @@ int Core::Open() {
   return error == 0 ? epoll_.get() : -errno;
 }
 
-// A coarse clock is exact to a few milliseconds and costs next to nothing.
+// The coarse clock is exact to a few milliseconds and costs next to nothing.
 void Core::UpdateNow() {
   timespec now;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  now_ms_ = static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1000000;
+  clock_gettime(exact_ ? CLOCK_MONOTONIC : CLOCK_MONOTONIC_COARSE, &now);
+  now_us_ = static_cast<uint64_t>(now.tv_sec) * 1000000 + static_cast<uint64_t>(now.tv_nsec) / 1000;
+  now_ms_ = now_us_ / 1000;
+}
+
+void Core::SetStyle(Server* server, uint32_t style) {
+  server->style = style;
+  if (server->is(kMeasured) && server->measures == nullptr) {
+    server->measures = std::make_unique<Measures>();
+  }
+  if (server->watched()) exact_ = true;
 }
 
 uint64_t Core::IdleMs(const Connection& c) {
@@ -159,7 +168,7 @@ void Core::Settle() {
     ResumeReading();
     if (table_.record_count() == 0) DestroyClosed();
   } while (!dead_ && (table_.record_count() != 0 || !events_.empty() || !touched_.empty() ||
-                      !resumed_.empty() || close_idle_));
+                      !resumed_.empty() || close_idle_ || ends_due_));
 }
 
 // Lets the event loop go round before the rest of a turn.
@@ -174,15 +183,17 @@ void Core::Dispatch() {
   if (dispatching_ || dead_) return;
   MoveEvents();
   const uint32_t count = table_.record_count();
-  if (count == 0) return;
-  batches_[std::bit_width(count) - 1]++;
+  if (count == 0 && !ends_due_) return;
+  if (count != 0) batches_[std::bit_width(count) - 1]++;
   dispatching_ = true;
   uint32_t first = 0;
+  if (count == 0 && !Tell(0, 0)) dead_ = true;
   while (first < count && !dead_) {
     memory_.control[kControlHandled] = 0;
-    if (!host_->Dispatch(first, count - first)) dead_ = true;
+    if (!Tell(first, count - first)) dead_ = true;
     const uint32_t handled = memory_.control[kControlHandled];
     first += handled == 0 ? 1 : handled;
+    dispatched_ = first;
     UpdateNow();
     RunCommands();
     if (first < count) WriteTouched();
@@ -193,7 +204,21 @@ void Core::Dispatch() {
     if (record[kRecordKind] == kEventDropped) close(static_cast<int>(record[kRecordCode]));
   }
   table_.Reset();
+  dispatched_ = 0;
+  ends_.TellEarly();
   body_blocks_.Reset();
+}
+
+// Calls JavaScript. The ends of exchanges come before the records of new ones, which
+// may have their indices.
+bool Core::Tell(uint32_t first, uint32_t count) {
+  ends_due_ = false;
+  while (ends_.waiting()) {
+    ends_.HandOver();
+    if (!ends_.waiting()) break;
+    if (!host_->Dispatch(first, 0)) return false;
+  }
+  return host_->Dispatch(first, count);
 }
 
 void Core::MoveEvents() {
@@ -210,7 +235,8 @@ void Core::MoveEvents() {
 void Core::Flush() {
   if (dispatching_ || dead_) return;
   if (memory_.control[kControlCommandBytes] == 0 && touched_.empty() && events_.empty() &&
-      closed_.empty() && resumed_.empty() && !close_idle_ && table_.record_count() == 0) {
+      closed_.empty() && resumed_.empty() && !close_idle_ && !ends_due_ &&
+      table_.record_count() == 0) {
     return;
   }
   UpdateNow();
@@ -283,7 +309,7 @@ Exchange* Core::AddExchange(Connection* c) {
   Exchange* e = exchanges_.Take(&index);
   e->index = index;
   e->connection = c->index;
-  e->started_ms = static_cast<uint32_t>(now_ms_);
+  e->started_us = now_us_;
   if (c->last_exchange == kNoIndex) {
     c->first_exchange = index;
   } else {
@@ -297,6 +323,7 @@ Exchange* Core::AddExchange(Connection* c) {
 
 void Core::FreeExchange(Exchange* e) {
   Connection* c = ConnectionOf(*e);
+  if (c->server->watched()) ends_.Note(c, *e);
   c->in_flight--;
   c->server->in_flight--;
   e->out.Clear(&blocks_);

@@ -8,6 +8,7 @@
 
 #include "core/body_blocks.h"
 #include "core/connection.h"
+#include "core/ends.h"
 #include "core/layout.h"
 #include "core/llhttp.h"
 #include "core/out_queue.h"
@@ -64,6 +65,8 @@ struct SharedMemory {
   uint32_t* headers;  // kHeadersMax * kHeaderWords
   char* commands;     // kCommandBytes
   uint32_t* control;  // kControlWords
+  uint32_t* ends;     // kEndsMax * kEndWords
+  char* end_text;     // kEndTextBytes
 };
 
 // Everything of one environment: the epoll instance, the connections, the
@@ -135,6 +138,16 @@ class Core {
   void Tick();
 
   uint64_t now_ms() const { return now_ms_; }
+  // Exact while a server is measured or its ends are told, else as now_ms.
+  uint64_t now_us() const { return now_us_; }
+  // Tell of the ends so far in this turn, while their connections are there.
+  void TellEnds() { ends_due_ = true; }
+  // Whether JavaScript has been handed the request with that record.
+  bool IsKnown(uint32_t epoch, uint32_t record) const {
+    return epoch != table_.epoch() || record < dispatched_;
+  }
+  // Bits of ServerStyle.
+  void SetStyle(Server* server, uint32_t style);
   // Since bytes last came or went on it.
   uint64_t IdleMs(const Connection& connection);
   // Whether anything needs Tick.
@@ -142,7 +155,7 @@ class Core {
   uint64_t turns() const { return turns_; }
   // Since the head of an exchange was complete; as old as the last turn.
   uint32_t AgeMs(const Exchange& exchange) const {
-    return static_cast<uint32_t>(now_ms_) - exchange.started_ms;
+    return static_cast<uint32_t>((now_us_ - exchange.started_us) / 1000);
   }
   // How many calls of JavaScript carried 1, 2 to 3, 4 to 7, … records.
   const uint64_t* batches() const { return batches_; }
@@ -156,6 +169,7 @@ class Core {
   Host* host() { return host_; }
   ResponseWriter& writer() { return *writer_; }
   RequestReader& reader() { return *reader_; }
+  Ends& ends() { return ends_; }
   const SharedMemory& memory() const { return memory_; }
   Connection* ConnectionOf(const Exchange& exchange) {
     return connections_.at(exchange.connection);
@@ -226,6 +240,7 @@ class Core {
   uint32_t Left(uint64_t from, uint32_t ms) const;
   uint32_t UntilLook(const Server& server, uint32_t ms) const;
   void CloseIdle();
+  bool Tell(uint32_t first, uint32_t count);
   bool HasReadRoom(const Connection& connection);
   void UpdateNow();
 
@@ -255,9 +270,12 @@ class Core {
   std::vector<uint64_t> unread_;  // epoll data of connections for ReadAgain
   std::unique_ptr<RequestReader> reader_;
   std::unique_ptr<ResponseWriter> writer_;
+  Ends ends_{this};
   uint64_t now_ms_ = 0;
+  uint64_t now_us_ = 0;
   uint64_t turns_ = 0;
   uint64_t batches_[kBatchBuckets] = {};
+  uint32_t dispatched_ = 0;  // records of the table that JavaScript was handed
   uint32_t connection_count_ = 0;
   uint32_t connection_serial_ = 0;
   uint32_t recent_[kRecentConnections] = {};  // indices, by serial
@@ -266,6 +284,8 @@ class Core {
   bool paused_ = false;      // a listener waits for descriptors
   bool close_idle_ = false;  // a server has begun to drain
   bool woken_ = false;       // wake_ is readable
+  bool exact_ = false;       // somebody measures
+  bool ends_due_ = false;    // to be told, even if nothing else is
 };
 
 }  // namespace chaussette

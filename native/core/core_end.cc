@@ -118,6 +118,7 @@ void Core::Kill(Connection* c) {
 
 void Core::Close(Connection* c) {
   c->state = ConnectionState::kClosed;
+  if (c->first_end != kNoIndex) ends_.Closed(c);
   if (c->end_wanted) {
     PushEvent(kEventClosed, nullptr, c->server->tag, c->serial);
   }

@@ -24,6 +24,7 @@ bool Core::TakeOver(Exchange* e, int* fd, std::string* head) {
   if (c->transport != &plain_ || !CanTakeOver(e)) return false;
   if (c->spill != nullptr) *head = std::move(c->spill->bytes);
   c->first_exchange = c->last_exchange = kNoIndex;
+  e->response_complete = true;  // the rest is the taker's
   FreeExchange(e);
   *fd = Detach(c);
   return true;

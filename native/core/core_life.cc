@@ -230,6 +230,7 @@ void Core::DestroyClosed() {
     connections_.Give(c->index);
     connection_count_--;
     server->connections--;
+    if (connection_count_ == 0 && ends_.waiting()) ends_due_ = true;  // no tick follows
     ReportIdle(server);
     for (const auto& listener : server->listeners) {
       if (listener->paused_until_ms == 0) {
@@ -314,6 +315,7 @@ void Core::Tick() {
   uint32_t turns = connection_count_ / kEventsPerTurnMax + 1;
   while (Turn() && turns-- > 0) {
   }
+  if (ends_.waiting()) ends_due_ = true;
   due_.clear();
   wheel_.Advance(tick, &due_);
   for (uint32_t index : due_) JudgeDeadline(connections_.at(index), tick);

@@ -129,10 +129,34 @@ enum CommandFlag : uint32_t {
   kClose = 2048,  // the connection ends with this response
 };
 
+// How an exchange has ended, for who watches.
+enum EndWord : uint32_t {
+  kEndServer,
+  kEndIndex,  // of the exchange, which JavaScript knows; none with kEndRefused
+  kEndGeneration,
+  kEndConnection,
+  kEndStatus,  // 499: the client left before an answer; 444: we closed without one
+  kEndFlags,
+  kEndBytes,  // of the body, on their way to the client
+  kEndBytesHigh,
+  kEndDurationUs,
+  kEndDurationUsHigh,
+  kEndAgeMs,       // since then
+  kEndTextOffset,  // with kEndRefused: what was received of the request line
+  kEndTextLength,
+  kEndWords = 16,
+};
+
+enum EndFlag : uint32_t {
+  kEndAborted = 1,  // not all of the response has left
+  kEndRefused = 2,  // the core answered what is no request
+};
+
 // Words of the control block.
 enum ControlWord : uint32_t {
   kControlHandled,       // JavaScript: records handled in this call
   kControlCommandBytes,  // both: bytes of commands that wait
+  kControlEnds,          // both: ends of exchanges that wait
   kControlWords = 8,
 };
 

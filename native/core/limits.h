@@ -132,10 +132,17 @@ constexpr uint32_t kSendBytesPerTurnMax = 4 * 1024 * 1024;
 constexpr uint32_t kTickMs = 250;
 constexpr uint32_t kWheelSlots = 256;
 
+// Ends of exchanges that one call of JavaScript may carry, what is kept of a request
+// line that was refused, and the room for such lines.
+constexpr uint32_t kEndsMax = 1024;
+constexpr uint32_t kRefusedLineBytesMax = 1024;
+constexpr uint32_t kEndTextBytes = 16 * 1024;
+
 // Powers of two that a batch may reach, for the histogram of batch sizes.
 constexpr uint32_t kBatchBuckets = 13;
 
 static_assert((1u << (kBatchBuckets - 1)) >= kRecordsMax);
+static_assert(kEndTextBytes >= kRefusedLineBytesMax);
 static_assert(kBodyBlockBytes >= kReadBytesMax);
 static_assert(kArenaBytes >= kHeadBytesCap + kReadBytesMax + kBodyBlockBytes + kTrailerBytesMax);
 static_assert(kHeadersMax >= 2 * (kHeadersPerRequestMax + kTrailersPerRequestMax));

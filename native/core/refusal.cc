@@ -1,6 +1,7 @@
 #include "core/refusal.h"
 
 #include <cstddef>
+#include <cstring>
 
 namespace chaussette {
 namespace {
@@ -97,6 +98,10 @@ static_assert(sizeof(kTable) / sizeof(kTable[0]) == static_cast<size_t>(Refusal:
 
 const RefusalEntry& RefusalOf(Refusal refusal) {
   return kTable[static_cast<size_t>(refusal)];
+}
+
+uint32_t RefusalBodyBytes(bool node_style, const RefusalEntry& entry) {
+  return node_style ? 0 : static_cast<uint32_t>(strlen(entry.text)) + 1;
 }
 
 }  // namespace chaussette

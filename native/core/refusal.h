@@ -49,6 +49,9 @@ struct RefusalEntry {
 
 const RefusalEntry& RefusalOf(Refusal refusal);
 
+// What is sent in the body of the answer.
+uint32_t RefusalBodyBytes(bool node_style, const RefusalEntry& entry);
+
 }  // namespace chaussette
 
 #endif  // NATIVE_CORE_REFUSAL_H_

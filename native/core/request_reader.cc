@@ -170,6 +170,7 @@ void RequestReader::Parse(
       if (!BeginMessage(c, p, end)) break;
       base = p;
     }
+    message_ = base;
     const RequestParser::Outcome outcome = c->parser->Execute(this, base, p, end, &p);
     if (outcome == RequestParser::Outcome::kRefused) {
       Refuse(c, c->parser->refusal());
@@ -307,6 +308,7 @@ Refusal RequestReader::OnHead(const Head& head) {
   e->is_head = head.is_head;
   // An Upgrade field of HTTP/1.0 is ignored (RFC 9110 §7.8).
   e->upgrade = (head.upgrade && head.minor == 1) || head.is_connect;
+  e->is_connect = head.is_connect;
   e->http10 = head.minor == 0;
   e->keep_alive = head.keep_alive && !head.is_connect;
   e->chunked_request = head.chunked;
@@ -321,6 +323,8 @@ Refusal RequestReader::OnHead(const Head& head) {
   RequestTable& table = core_->table();
   e->record = table.record_count();
   e->record_epoch = table.epoch();
+  e->request_record = e->record;
+  e->request_epoch = e->record_epoch;
   uint32_t* record = table.AddRecord(kEventRequest, e->index, e->generation, server->tag);
   record[kRecordFlags] = FlagIf(e->keep_alive, kFlagKeepAlive) | FlagIf(e->http10, kFlagHttp10) |
                          FlagIf(head.has_body, kFlagHasBody) | FlagIf(e->upgrade, kFlagUpgrade) |

@@ -66,6 +66,7 @@ class RequestReader final : public RequestSink {
                    const char* code,
                    const char* reason,
                    const char* stopped);
+  void NoteRefusal(Connection* connection, const RefusalEntry& entry);
   void Keep(const char* end);
   void KeepRead();
   uint32_t KeepHead(const Head& head);
@@ -86,6 +87,7 @@ class RequestReader final : public RequestSink {
   bool in_block_ = false;          // they are in a body block, not in the arena
   const char* packet_ = nullptr;   // what was received last
   const char* packet_end_ = nullptr;
+  const char* message_ = nullptr;  // where the one that is being parsed starts
 };
 
 }  // namespace chaussette

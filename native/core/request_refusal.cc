@@ -42,6 +42,7 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
                                 : strchr(entry.node_error, ' ') != nullptr ? nullptr
                                                                            : entry.text,
                                 c->in_message() ? c->parser->error_at() : nullptr);
+  if (c->server->watched() && broken == nullptr) NoteRefusal(c, entry);
   ReleaseParser(c);
   c->spill.reset();
   c->no_more_requests = true;
@@ -52,6 +53,18 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
     return core_->UpdateDeadline(c);
   }
   core_->writer().SendRefusal(c, broken, refusal);
+}
+
+void RequestReader::NoteRefusal(Connection* c, const RefusalEntry& entry) {
+  const bool node = c->server->is(kNodeStyle);
+  std::string_view received;
+  if (current_ == c && c->in_message()) {
+    received = {message_, static_cast<size_t>(packet_end_ - message_)};
+  } else if (c->spill != nullptr) {
+    received = c->spill->bytes;
+  }
+  core_->ends().NoteRefusal(
+      c, node ? entry.node_status : entry.status, RefusalBodyBytes(node, entry), received);
 }
 
 // Leaves the answer to the application. False when there is no room to tell.

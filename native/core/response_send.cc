@@ -95,6 +95,7 @@ bool ResponseWriter::Send(Connection* c) {
   c->server->bytes_out += sent;
   c->bytes_out += sent;
   if (sent != 0) c->active_ms = core_->now_ms();
+  if (c->first_end != kNoIndex) core_->ends().Sent(c);
   return true;
 }
 

@@ -101,6 +101,7 @@ void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
   const HeadFraming framing = DecideFraming(e, head, findings, flags, body_bytes);
   OutQueue* out = QueueOf(e);
   AppendHead(out, &core_->blocks(), head, findings, framing);
+  e->status = static_cast<uint16_t>(head.status);
   c->server->responses[head.status / 100 <= 5 ? head.status / 100 : 5]++;
   if ((flags & kWantFlushed) != 0) e->want_flushed = true;
   if ((flags & kStreamed) != 0) return core_->Touch(c);
@@ -217,6 +218,7 @@ bool ResponseWriter::BeginBody(Exchange* e, uint64_t* length) {
     }
     e->response_left -= *length;
   }
+  e->body_sent += *length;
   if (*length == 0) return false;  // a chunk of no bytes would be the last one
   if (e->response_chunked) {
     char size[20];
@@ -322,6 +324,7 @@ void ResponseWriter::SendRefusal(Connection* c, Exchange* broken, Refusal refusa
     }
   } else {
     e = core_->AddExchange(c);
+    e->silent = true;
   }
   e->response_started = e->response_complete = e->request_complete = true;
   e->close = true;
@@ -330,6 +333,8 @@ void ResponseWriter::SendRefusal(Connection* c, Exchange* broken, Refusal refusa
     date_.Refresh();
     const RefusalEntry& entry = RefusalOf(refusal);
     c->server->responses[entry.status / 100]++;
+    e->status = c->server->is(kNodeStyle) ? entry.node_status : entry.status;
+    e->body_sent = RefusalBodyBytes(c->server->is(kNodeStyle), entry);
     if (c->server->is(kNodeStyle)) {
       AppendBareRefusal(
           QueueOf(e), &core_->blocks(), entry.node_status, refusal == Refusal::kHostMissing);

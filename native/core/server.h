@@ -8,6 +8,7 @@
 
 #include "core/limits.h"
 #include "core/peers.h"
+#include "core/measures.h"
 #include "core/refusal.h"
 #include "core/tls_context.h"
 #include "core/unique_fd.h"
@@ -46,6 +47,8 @@ enum ServerStyle : uint32_t {
   kTellTimeouts = 64,    // kEventTimeout, in place of closing what is idle
   // Who has connected before the server was closed may go on, up to the limits.
   kKeepsConnections = 128,
+  kTellEnds = 256,  // how every exchange ended
+  kMeasured = 512,  // Server::measures
 };
 
 // A listening socket that parent and siblings may share.
@@ -89,8 +92,12 @@ struct Server {
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint64_t responses[6] = {};  // by class of the status; [0] is not used
+  std::unique_ptr<Measures> measures;
 
   bool is(ServerStyle bit) const { return (style & bit) != 0; }
+
+  // Somebody wants to know how exchanges end.
+  bool watched() const { return (style & (kTellEnds | kMeasured)) != 0; }
 
   // For what begins from now on.
   void SetLimits(const ServerLimits& given) {

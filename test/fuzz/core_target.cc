@@ -100,6 +100,7 @@ class Session {
     if ((data[kDecisions] & 0x20) != 0) server_->style |= kTellConnections | kTellRefusals;
     if ((data[kDecisions] & 0x40) != 0) server_->style |= kTellConnections | kTellTimeouts | kTellDrops;
     if ((data[kDecisions] & 0x80) != 0) server_->style |= kHalfOpen | kHostOptional;
+    core_->SetStyle(server_, server_->style | kTellEnds | kMeasured);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     address_.sun_family = AF_UNIX;
     if (bind(fd, Address(), sizeof(sa_family_t)) != 0 || listen(fd, 16) != 0) Fail("no listener");
@@ -254,6 +255,7 @@ void Session::Finish() {
     one.Close();
   }
   if (core_->has_connections() && server_->listeners.empty() && server_->connections != 0) Fail("a connection is left");
+  application_.CheckEnds();
   core_.reset();
   application_.CheckEnd();
 }

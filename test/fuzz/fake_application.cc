@@ -40,12 +40,22 @@ FakeApplication::FakeApplication(const uint8_t* decisions, size_t count)
       headers_(new uint32_t[kHeadersMax * kHeaderWords]),
       commands_(new char[kCommandBytes]),
       control_(new uint32_t[kControlWords]()),
-      memory_{arena_.get(), records_.get(), headers_.get(), commands_.get(), control_.get()},
+      ends_(new uint32_t[kEndsMax * kEndWords]),
+      end_text_(new char[kEndTextBytes]),
+      memory_{arena_.get(),
+              records_.get(),
+              headers_.get(),
+              commands_.get(),
+              control_.get(),
+              ends_.get(),
+              end_text_.get()},
       decisions_(decisions),
       decision_count_(count) {}
 
 bool FakeApplication::Dispatch(uint32_t first, uint32_t count) {
-  if (count == 0 || first + count > kRecordsMax) Fail("a dispatch of no records, or of too many");
+  if (count == 0 && memory_.control[kControlEnds] == 0) Fail("a dispatch of nothing");
+  if (first + count > kRecordsMax) Fail("a dispatch of too many records");
+  TakeEnds();
   CheckArena(first, count);
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t* record = memory_.records + (first + i) * kRecordWords;
@@ -62,8 +72,32 @@ bool FakeApplication::Dispatch(uint32_t first, uint32_t count) {
   return true;
 }
 
+// Every request ends once, after JavaScript was handed it.
+void FakeApplication::TakeEnds() {
+  const uint32_t count = memory_.control[kControlEnds];
+  memory_.control[kControlEnds] = 0;
+  if (count > kEndsMax) Fail("too many ends");
+  for (uint32_t i = 0; i < count; i++) {
+    const uint32_t* end = memory_.ends + i * kEndWords;
+    if (end[kEndStatus] < 100 || end[kEndStatus] > 999) Fail("an end without a status");
+    if (end[kEndTextOffset] + end[kEndTextLength] > kEndTextBytes) Fail("a line elsewhere");
+    if ((end[kEndFlags] & kEndRefused) != 0) continue;
+    if (unended_.erase({end[kEndIndex], end[kEndGeneration]}) != 1) Fail("an end of no request");
+  }
+}
+
+void FakeApplication::CheckEnds() {
+  do {
+    core_->ends().HandOver();
+    if (memory_.control[kControlEnds] == 0) break;
+    TakeEnds();
+  } while (true);
+  if (!unended_.empty()) Fail("a request has not ended");
+}
+
 void FakeApplication::OnRequest(const uint32_t* record) {
   const uint32_t index = record[kRecordIndex];
+  unended_.emplace(index, record[kRecordGeneration]);
   requests_++;
   const uint64_t head_end = uint64_t{record[kRecordHeadOffset]} + record[kRecordHeadLength];
   if (head_end > kArenaBytes) Fail("a head outside of the arena");

@@ -39,6 +39,8 @@ class FakeApplication final : public Host {
   void ActOn(uint32_t which);
   // Answers every open exchange, and ends what was left to it.
   void FinishAll();
+  // Every request has ended, and the core has told so.
+  void CheckEnds();
   // Nothing may be left.
   void CheckEnd() const;
   bool idle() const { return idle_; }
@@ -89,6 +91,7 @@ class FakeApplication final : public Host {
   void CheckArena(uint32_t first, uint32_t count) const;
   void Put(uint32_t op, const Entry& entry, const uint32_t (&arguments)[4], const std::string& behind);
   void Forget(Entry* entry);
+  void TakeEnds();
   uint8_t Decide() { return decisions_[next_decision_++ % decision_count_]; }
   uint32_t Slot(size_t bytes);
 
@@ -98,12 +101,15 @@ class FakeApplication final : public Host {
   std::unique_ptr<uint32_t[]> headers_;
   std::unique_ptr<char[]> commands_;
   std::unique_ptr<uint32_t[]> control_;
+  std::unique_ptr<uint32_t[]> ends_;
+  std::unique_ptr<char[]> end_text_;
   SharedMemory memory_;
   Core* core_ = nullptr;
   const uint8_t* decisions_;
   size_t decision_count_;
   size_t next_decision_ = 0;
   std::vector<Entry> entries_;                // by index
+  std::set<std::pair<uint32_t, uint32_t>> unended_;  // index and generation
   std::map<uint64_t, uint32_t> next_ids_;     // by connection and its generation
   std::vector<std::unique_ptr<std::string>> slots_;
   std::unique_ptr<char[]> blocks_[kBodyBlocksMax];

@@ -1,0 +1,7 @@
+/** Upper bounds of the buckets in which durations are counted, in microseconds; the same as in native/core/measures.h:
+ *  10 us to 100 s in six steps a decade, so that a percentile is exact to a third or better. */
+export const durationBoundsUs: readonly number[] = [
+  10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000, 3000, 5000, 7000, 10000, 15000,
+  20000, 30000, 50000, 70000, 100000, 150000, 200000, 300000, 500000, 700000, 1000000, 1500000, 2000000,
+  3000000, 5000000, 7000000, 10000000, 15000000, 20000000, 30000000, 50000000, 70000000, 100000000,
+];
