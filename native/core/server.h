@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/limits.h"
-#include "core/peers.h"
 #include "core/measures.h"
+#include "core/peers.h"
 #include "core/refusal.h"
 #include "core/tls_context.h"
 #include "core/unique_fd.h"

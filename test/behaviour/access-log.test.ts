@@ -184,6 +184,15 @@ for (const backend of testedBackends) {
       assert.equal(readFileSync(path, 'utf8'), `200 chunks for 127.0.0.1:${port}\n`);
     });
 
+    test('the client behind a proxy that is believed', async (t) => {
+      const { port, lines } = await serve(t, ['--backend', backend, '--forwarded-allow', '127.0.0.1']);
+      await ask({ port, path: '/', headers: { 'x-forwarded-for': '192.0.2.7' } });
+      assert.deepEqual(
+        (await lines()).map(({ remote }) => remote),
+        ['192.0.2.7'],
+      );
+    });
+
     test('SIGHUP opens the file again, and no line is lost', async (t) => {
       const { command, port, path } = await serve(t, ['--backend', backend]);
       await ask({ port, path: '/before' });
