@@ -4,7 +4,7 @@ import type { Options } from '../options.js';
 import { type LineFormat, lineFormat } from './format.js';
 import { LineOutput } from './output.js';
 
-type ClientOf = (request: EndedRequest) => Endpoint | undefined;
+type ClientOf = (request: EndedRequest) => Endpoint;
 
 /** `--access-log`: a line for every request, when it has ended.
  *
@@ -40,17 +40,10 @@ export class AccessLog implements RequestLog {
   }
 
   ended(request: EndedRequest, end: RequestEnd): void {
-    this.#format.put(
-      this.#output.lines,
-      this.#clientOf === undefined ? request : this.#behindProxies(request),
-      end,
-    );
+    const { remote } = request;
+    const client = this.#clientOf?.(request) ?? remote;
+    this.#format.put(this.#output.lines, client === remote ? request : withRemote(request, client), end);
     this.#output.added();
-  }
-
-  #behindProxies(request: EndedRequest): EndedRequest {
-    const client = this.#clientOf?.(request);
-    return client === undefined ? request : withRemote(request, client);
   }
 
   follow(flush: () => void): void {
@@ -75,13 +68,13 @@ export class AccessLog implements RequestLog {
 
 async function clientsOf({ forwardedAllow }: Options): Promise<ClientOf | undefined> {
   if (forwardedAllow.length === 0) return undefined;
-  const [{ chainOf }, { parseNetworks }, { Peers }] = await Promise.all([
+  const [{ clientOf }, { parseNetworks }, { Peers }] = await Promise.all([
     import('../proxies/forwarded.js'),
     import('../proxies/networks.js'),
     import('../proxies/peers.js'),
   ]);
   const trusted = new Peers(parseNetworks(forwardedAllow, '--forwarded-allow'));
-  return (request) => chainOf(request, trusted)?.client;
+  return (request) => clientOf(request, trusted);
 }
 
 function withRemote(request: EndedRequest, remote: Endpoint): EndedRequest {
