@@ -1,19 +1,23 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
   realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { cleanEnvironment, eventually, freePort, root } from '../helpers/processes.js';
+import { cleanEnvironment, eventually, root } from '../helpers/processes.js';
 import type { Page } from './markdown.js';
 
 /** Ports as the pages write them; each becomes one that is free. */
@@ -65,7 +69,7 @@ export class Session {
   }
 
   async #addPort(port: string): Promise<void> {
-    if (!this.#ports.has(port)) this.#ports.set(port, String(await freePort()));
+    if (!this.#ports.has(port)) this.#ports.set(port, String(await lastingPort()));
   }
 
   /** @param empty Whether the page begins with an empty folder, and installs the package itself. */
@@ -131,12 +135,12 @@ export class Session {
     if (serverCommand.test(command) && !/--(?:check|help|version|list-backends|completion)\b/.test(command)) {
       await this.interrupt();
     }
-    const before = this.#listening();
     const inherits = /--fd 3|fd:\/\/3/.test(command);
     const logs = inherits || (/^(npx )?chaussette /.test(command) && !command.includes('--log-output'));
+    const before = logs ? undefined : this.#listening();
     const parent = inherits ? ['python3', join(root, 'test/docs/inherit.py'), this.here('8000')] : [];
     const shell = new Shell(this.here(command), parent, this.#cwd, this.#environment);
-    const status = await this.#endOrService(shell, logs ? undefined : before, complete);
+    const status = await this.#endOrService(shell, before, complete);
     if (status === 'neither') {
       const processes = shell.processes();
       shell.kill('SIGKILL');
@@ -179,11 +183,7 @@ export class Session {
     const ours = new Set(this.#ports.values());
     const open = new Set<string>();
     for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-      for (const line of readFileSync(table, 'utf8').split('\n').slice(1)) {
-        const [, local = '', , state] = line.trim().split(/\s+/);
-        const port = String(Number.parseInt(local.split(':')[1] ?? '', 16));
-        if (state === '0A' && ours.has(port)) open.add(port);
-      }
+      for (const port of listenersOf(table)) if (ours.has(port)) open.add(port);
     }
     return open;
   }
@@ -217,6 +217,41 @@ export class Session {
       this.#server?.kill('SIGKILL');
       rmSync(this.#home, { recursive: true, force: true });
     }
+  }
+}
+
+/** The ports of /proc/net/tcp that are listened on. They stand in front of the connections, of which there may be many
+ *  thousands, so the rest is not read. */
+function listenersOf(table: string): string[] {
+  const ports: string[] = [];
+  const buffer = Buffer.alloc(4096);
+  const file = openSync(table, 'r');
+  let rest = '';
+  try {
+    for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
+      const lines = (rest + buffer.toString('latin1', 0, size)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const [, local = '', , state] = line.trim().split(/\s+/);
+        if (state === '0A') ports.push(String(Number.parseInt(local.split(':')[1] ?? '', 16)));
+        else if (local.includes(':')) return ports;
+      }
+    }
+    return ports;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A free port that stays free until it is used: below those that the kernel gives to clients. */
+async function lastingPort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.on('error', () => resolve(false)).listen(port, () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
   }
 }
 
