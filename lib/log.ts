@@ -57,6 +57,17 @@ export class Log {
     this.#log('error', message);
   }
 
+  /** What went wrong, with its stack. @param what `GET /path`, mostly. @param fields Further ones, in JSON. */
+  failure(what: string, error: unknown, fields: Readonly<Record<string, string>> = {}): void {
+    if (!this.#json) {
+      this.#log('error', `${what}: ${describeError(error)}`);
+      return;
+    }
+    const isError = error instanceof Error;
+    const message = `${what}: ${isError ? `${error.name}: ${error.message}` : inspect(error)}`;
+    this.#log('error', message, { ...fields, ...(isError ? { stack: inspect(error) } : {}) });
+  }
+
   critical(message: string): void {
     this.#log('critical', message);
   }
@@ -74,10 +85,12 @@ export class Log {
     }
   }
 
-  #log(level: LogLevel, message: string): void {
+  #log(level: LogLevel, message: string, fields: Readonly<Record<string, string>> = {}): void {
     if (this.#broken || levels.indexOf(level) < this.#threshold) return;
     const now = new Date();
-    const line = (this.#json ? jsonLine : textLine)(now, level, message, this.thread);
+    const line = this.#json
+      ? jsonLine(now, level, message, this.thread, fields)
+      : textLine(now, level, message, this.thread);
     this.#write(Buffer.from(line));
   }
 
@@ -101,8 +114,15 @@ function textLine(now: Date, level: LogLevel, message: string, thread: number | 
   return `${localTime(now)} [${who}] [${level.toUpperCase()}] ${message}\n`;
 }
 
-function jsonLine(now: Date, level: LogLevel, message: string, thread: number | undefined): string {
-  return `${JSON.stringify({ time: now.toISOString(), pid: process.pid, thread, level, message })}\n`;
+function jsonLine(
+  now: Date,
+  level: LogLevel,
+  message: string,
+  thread: number | undefined,
+  fields: Readonly<Record<string, string>>,
+): string {
+  const entry = { time: now.toISOString(), pid: process.pid, thread, level, message, ...fields };
+  return `${JSON.stringify(entry)}\n`;
 }
 
 /** `2026-11-20 17:01:42`, in local time. */

@@ -9,7 +9,7 @@ import {
 } from './backends/backend.js';
 import { ChaussetteError } from './errors.js';
 import type { Exchange, Handler, Reporter } from './exchange.js';
-import { describeError, type Log } from './log.js';
+import type { Log } from './log.js';
 import type { Options } from './options.js';
 import { printable } from './snapshot.js';
 
@@ -25,7 +25,8 @@ export async function openAccessLog(options: Options, log: Log): Promise<AccessL
 function reporterTo(log: Log): Reporter {
   return {
     applicationError(error: unknown, exchange: Exchange): void {
-      log.error(`${printable(exchange.method)} ${printable(exchange.target)}: ${describeError(error)}`);
+      const [method, target] = [printable(exchange.method), printable(exchange.target)];
+      log.failure(`${method} ${target}`, error, { method, target });
     },
     warn(message: string): void {
       log.warning(message);

@@ -10,7 +10,6 @@ import type {
   BackendServer,
   BackendStats,
   ListeningSocket,
-  Measures,
   OpenRequest,
 } from './backends/backend.js';
 import { pasteLayers, readOptions } from './config.js';
@@ -116,9 +115,9 @@ export class Server {
     return this.#backend?.stats() ?? noStats;
   }
 
-  /** What is counted of requests that have ended; with `--status`. */
-  measures(): Measures | undefined {
-    return this.#backend?.measures?.();
+  /** @internal What serves, when it does. */
+  get backend(): BackendServer | undefined {
+    return this.#backend;
   }
 
   /** What is in flight now, of every thread. */
@@ -392,6 +391,6 @@ export async function serve(options: ServeOptions = {}): Promise<Server> {
  *  @param exchange Whose handler threw, when that is known: its client gets 500, or a closed connection. */
 export function reportUncaught(error: unknown, log: Log, exchange?: Exchange): void {
   if (error instanceof Error && 'code' in error && error.code === 'EPIPE') return;
-  if (exchange === undefined) log.error(`Uncaught: ${describeError(error)}`);
+  if (exchange === undefined) log.failure('Uncaught', error);
   else exchange.fail(error);
 }

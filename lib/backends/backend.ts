@@ -82,6 +82,13 @@ export interface Measures {
   readonly aborted: number;
 }
 
+/** One worker thread. */
+export interface ThreadStats extends BackendStats {
+  readonly number: number;
+  /** Part of its time that its event loop was busy. */
+  readonly utilization: number;
+}
+
 /** A request that is not answered yet. */
 export interface OpenRequest {
   readonly method: string;
@@ -103,6 +110,8 @@ export interface BackendServer {
   stats(): BackendStats;
   /** Where a reporter said that it is measured. */
   measures?(): Measures | undefined;
+  /** Where it has several. */
+  threads?(): readonly ThreadStats[];
   /** The open exchange whose handler runs as, or has started, the async resource of that id (node:async_hooks). */
   exchangeOf(asyncId: number): Exchange | undefined;
   /** What is in flight now, for a snapshot; left out where nobody knows. */

@@ -5,6 +5,6 @@ export const observingOptions = {
     kind: 'text',
     group: 'Observing',
     unit: 'ADDR',
-    help: 'Answer /health there, beside the application; ADDR as with --bind. Each process needs its own: port 0, or unix:.',
+    help: 'Answer /health, /metrics and a status page there; ADDR as with --bind. Each process needs its own: port 0, or unix:.',
   },
 } as const satisfies Record<string, Option>;

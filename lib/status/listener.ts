@@ -9,7 +9,9 @@ import type { Options } from '../options.js';
 import { BoundSockets } from '../sockets/bind.js';
 import { adoptAll, statusPlaces } from '../sockets/places.js';
 import type { Activation } from '../sockets/systemd.js';
-import { answer, type Observed } from './answer.js';
+import { answer } from './answer.js';
+import { ProcessWatch } from './metrics.js';
+import type { Observed } from './observe.js';
 
 /** What looks at a server asks often, and not for much. */
 const keepAliveMs = 60_000;
@@ -23,6 +25,7 @@ export class StatusListener {
   readonly #bound = new BoundSockets();
   readonly #http: HttpServer;
   readonly #log: Log;
+  readonly #watch = new ProcessWatch();
   readonly #stops: Stop[] = [];
 
   constructor(about: Observed, log: Log) {
@@ -30,7 +33,8 @@ export class StatusListener {
     const { Server } = createRequire(import.meta.url)('node:http') as typeof import('node:http');
     // A patched one would serve on the core, and count itself.
     const Original = originalServer(Server);
-    const listener = (req: IncomingMessage, res: ServerResponse): void => void answer(req, res, about);
+    const listener = (req: IncomingMessage, res: ServerResponse): void =>
+      void answer(req, res, about, this.#watch);
     const options = { keepAliveTimeout: keepAliveMs, headersTimeout: headMs, requestTimeout: headMs };
     this.#http = new Original(options, listener);
     this.#http.emit('listening'); // It never listens: from here on it looks after its deadlines.
@@ -64,6 +68,7 @@ export class StatusListener {
     for (const stop of this.#stops.splice(0)) void stop(false);
     this.#http.close();
     this.#http.closeAllConnections();
+    this.#watch.stop();
   }
 }
 

@@ -58,6 +58,11 @@ export class ThreadHandle {
     this.#worker.on('exit', (code) => this.#onExit(code));
   }
 
+  /** Part of the time since its start that its event loop was busy. */
+  get utilization(): number {
+    return this.#gone ? 0 : this.#worker.performance.eventLoopUtilization().utilization;
+  }
+
   serve(sockets: readonly ListeningSocket[]): Promise<void> {
     this.#order({ type: 'serve', sockets });
     return this.serving;

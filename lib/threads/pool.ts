@@ -4,6 +4,7 @@ import type {
   ListeningSocket,
   Measures,
   OpenRequest,
+  ThreadStats,
 } from '../backends/backend.js';
 import { totalMeasures, totalStats } from '../backends/totals.js';
 import { ChaussetteError } from '../errors.js';
@@ -94,6 +95,10 @@ export class ThreadPool implements BackendServer {
 
   measures(): Measures | undefined {
     return totalMeasures([...this.#all.map(({ measures }) => measures), this.#past.measures]);
+  }
+
+  threads(): readonly ThreadStats[] {
+    return this.#all.map(({ number, stats, utilization }) => ({ ...stats, number, utilization }));
   }
 
   async openRequests(): Promise<readonly OpenRequest[]> {

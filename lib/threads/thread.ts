@@ -51,7 +51,7 @@ async function report(server: Server, tell: (news: News) => void): Promise<void>
   tell({
     type: 'report',
     stats: server.stats(),
-    measures: server.measures(),
+    measures: server.backend?.measures?.(),
     open: await server.openRequests(),
   });
 }

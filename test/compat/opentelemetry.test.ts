@@ -117,6 +117,19 @@ describe('OpenTelemetry', () => {
     assert.deepEqual(await underChaussette(t, ['--backend', 'http', './server.cjs:app'], text), expected);
   });
 
+  for (const backend of ['native', 'http']) {
+    test(`examples/opentelemetry.mjs, backend ${backend}`, async (t) => {
+      const env = { NODE_OPTIONS: '--import ./examples/opentelemetry.mjs' };
+      const args = ['examples.express:app', '--bind', '127.0.0.1:0', '--backend', backend];
+      const command = new Command(t, args, { env });
+      const [place = ''] = await command.serving();
+      const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01` };
+      assert.equal((await ask({ port: Number(place.split(':')[1]), path: '/', headers })).status, 200);
+      await command.line(new RegExp(`traceId: '${traceId}'`));
+      await command.line(/'http\.(?:response\.)?status_code': 200/);
+    });
+  }
+
   test('under chaussette, a program', async (t) => {
     assert.deepEqual(await underChaussette(t, ['./server.cjs'], program), expected);
   });

@@ -39,3 +39,26 @@ test('a file that cannot be opened is a usage error', () => {
   const options = { logLevel: 'info', logOutput: '/nonexistent/x', logFormat: 'text' } as const;
   assert.throws(() => new Log(options), { code: 'CHAUSSETTE_ERR_USAGE' });
 });
+
+test('a failure in JSON has its stack and its request in fields of their own', (t) => {
+  const file = join(temporaryDirectory(t), 'log');
+  const log = new Log({ logLevel: 'info', logOutput: file, logFormat: 'json' });
+  log.failure('GET /a', new TypeError('no', { cause: new Error('why') }), { method: 'GET', target: '/a' });
+  log.failure('Uncaught', 'a string');
+  const [first, second] = readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const { time, stack, ...rest } = first;
+  assert.match(time, /^\d{4}-\d\d-\d\dT/);
+  assert.match(stack, /^TypeError: no\n {4}at [\s\S]*\[cause\]: Error: why/);
+  assert.deepEqual(rest, {
+    pid: process.pid,
+    level: 'error',
+    message: 'GET /a: TypeError: no',
+    method: 'GET',
+    target: '/a',
+  });
+  assert.equal(second.message, "Uncaught: 'a string'");
+  assert.equal('stack' in second, false);
+});
