@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "core/check.h"
+#include "core/shared_listener.h"
 #include "core/unique_fd.h"
 
 namespace chaussette {
@@ -57,7 +58,10 @@ class Acceptor {
   // A connection, or a negated errno.
   [[nodiscard]] int Accept() {
     const int fd = accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    return fd >= 0 ? fd : -errno;
+    if (fd >= 0) return fd;
+    const int error = errno;
+    if (error == EAGAIN) KeepNonBlocking(fd_.get());
+    return -error;
   }
 
   // The object is gone some time after it.

@@ -11,6 +11,7 @@
 #include "core/core.h"
 #include "core/request_reader.h"
 #include "core/response_writer.h"
+#include "core/shared_listener.h"
 
 namespace chaussette {
 namespace {
@@ -90,6 +91,10 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
       WatchListener(listener, server, false);
       listener->paused_until_ms = UINT64_MAX;
       PushEvent(kEventProblem, nullptr, server->tag, kProblemListenerLost);
+      return false;
+    }
+    if (errno == EAGAIN) {
+      KeepNonBlocking(listener->fd.get());
       return false;
     }
     // A connection that is gone already is no reason to stop (accept(2)).

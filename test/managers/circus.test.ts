@@ -116,6 +116,30 @@ for (const backend of testedBackends) {
       }
     }
 
+    for (const [name, socket] of [
+      ['TCP', ''],
+      ['Unix', 'unix'],
+    ] as const) {
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+        test(`${name}: ${signal} to one worker after another, each started again by the parent, loses nothing`, async (t) => {
+          const { parent, target } = await start(t, { backend, socket });
+          const load = new Load(t, target, { keepAlive: 8, fresh: 8, path: '/busy?ms=0.5' });
+          await load.until('every worker to answer', () => load.byPid.size === workers);
+          const before = parent.workers;
+          for (const [n, pid] of before.entries()) {
+            process.kill(pid, signal);
+            assert.equal(await parent.status(pid), 0, parent.output);
+            await load.until('the successor to answer', () => load.byPid.size === workers + n + 1);
+          }
+          await load.more(200);
+          await load.stop();
+          assert.deepEqual(load.failures, [], load.summary);
+          t.diagnostic(`circus stand-in, ${backend}, ${name}, ${signal} in turn: ${load.numbers}`);
+          await parent.quit();
+        });
+      }
+    }
+
     test('reload with send_hup: the workers open their logs again, and go on', async (t) => {
       const { parent, target } = await start(t, { backend, watcher: 'send_hup = True' });
       const load = new Load(t, target, { keepAlive: 4, fresh: 4, path: '/busy?ms=0.5' });
