@@ -7,6 +7,7 @@ export type {
   Capability,
   Limits,
   ListeningSocket,
+  Measures,
   OpenRequest,
 } from './backends/backend.js';
 export {
@@ -20,6 +21,7 @@ export { createServer } from './create-server.js';
 export { ChaussetteError, type ErrorCode } from './errors.js';
 export type {
   BodySink,
+  EndedRequest,
   Endpoint,
   Exchange,
   Handler,
@@ -28,6 +30,8 @@ export type {
   InterfaceName,
   NodePair,
   Reporter,
+  RequestEnd,
+  RequestLog,
 } from './exchange.js';
 export type {
   Environ,
