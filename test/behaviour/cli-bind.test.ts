@@ -59,6 +59,28 @@ describe('Unix sockets that we bind', () => {
     assert.notEqual((await ask({ socketPath: path })).text, '117');
   });
 
+  test('--unix-owner takes names and numbers', async (t) => {
+    const isRoot = process.getuid?.() === 0;
+    const own = `${process.getuid?.()}:${process.getgid?.()}`;
+    for (const owner of isRoot ? ['nobody:nogroup', '65534:65534'] : [own]) {
+      const path = join(temporaryDirectory(t), 'web.sock');
+      const command = new Command(t, ['--bind', `unix:${path}`, '--unix-owner', owner]);
+      await command.serving();
+      const { uid, gid } = statSync(path);
+      assert.equal(`${uid}:${gid}`, isRoot ? '65534:65534' : own);
+      command.signal('SIGTERM');
+      assert.equal(await command.end(), 0);
+    }
+  });
+
+  test('an owner that there is not: status 2, and nothing is left', async (t) => {
+    const path = join(temporaryDirectory(t), 'web.sock');
+    const command = new Command(t, ['--bind', `unix:${path}`, '--unix-owner', 'no-such-user']);
+    assert.equal(await command.end(), 2, command.stderr);
+    assert.match(command.stderr, /no-such-user/);
+    assert.equal(existsSync(path), false);
+  });
+
   test('a socket that nobody answers on is replaced', async (t) => {
     const path = join(temporaryDirectory(t), 'web.sock');
     const first = new Command(t, ['--bind', `unix:${path}`]);

@@ -164,6 +164,23 @@ describe('the life of the command', () => {
     assert.equal(existsSync(path), false);
   });
 
+  for (const [what, args, status, says] of [
+    ['an application', ['./none.js:app'], 3, /none\.js/],
+    ['a backend', ['--backend', 'none'], 5, /none/],
+    ['a descriptor', ['--fd', '77'], 4, /fd 77 is not open/],
+    ['a hook', ['--pre-hook', './none.js:hook'], 6, /--pre-hook/],
+    ['a certificate', ['--tls-cert', './none.pem'], 2, /none\.pem/],
+    ['a paste file', ['paste:none.ini'], 3, /none\.ini/],
+    ['a configuration file', ['--config', 'none.json'], 2, /none\.json/],
+  ] as const) {
+    test(`--check: ${what} that there is not is status ${status}`, async (t) => {
+      const command = new Command(t, ['--check', ...args], { cwd: temporaryDirectory(t) });
+      assert.equal(await command.end(), status, command.stderr);
+      assert.match(command.stderr, says);
+      assert.equal(command.stdout, '');
+    });
+  }
+
   test('--help fits 80 columns and lists every exit code', async (t) => {
     const command = new Command(t, ['--help']);
     assert.equal(await command.end(), 0);
