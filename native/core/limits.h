@@ -119,6 +119,10 @@ constexpr uint32_t kOutBlockBytes = 8 * 1024;
 constexpr uint32_t kCopyBytesMax = 16 * 1024;
 constexpr uint32_t kOutBlocksPooledMax = 512;
 
+// The last response head is kept up to this size, as it was given and as it was
+// written.
+constexpr uint32_t kKeptHeadBytesMax = 1024;
+
 // Unsent bytes above which write() returns false, and the most iovecs of one
 // writev(2).
 constexpr uint32_t kWriteWindowBytes = 64 * 1024;

@@ -75,6 +75,13 @@ class OutQueue {
   }
   void AppendReference(BlockPool* pool, const char* data, size_t length, void* reference);
 
+  // The `length` bytes that were appended last, or nullptr when they are not
+  // together in one block.
+  const char* LastBytes(size_t length) const {
+    const bool together = tail_ != nullptr && tail_->storage_block() && tail_->length >= length;
+    return together ? tail_->data + tail_->length - length : nullptr;
+  }
+
   // Takes the descriptor.
   void AppendFile(BlockPool* pool, int file, off_t offset, size_t length);
 

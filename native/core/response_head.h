@@ -59,6 +59,8 @@ struct HeadFraming {
   uint64_t length = 0;
   uint32_t keep_alive_seconds = 0;
   uint32_t requests_max = 0;
+
+  bool operator==(const HeadFraming&) const = default;
 };
 
 // Reads the fields once: validates them (RFC 9110 §5.5, §5.6.2) and finds those

@@ -86,7 +86,8 @@ void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
   uint64_t body_bytes = words[kCommandC];
   GivenHead head = ReadGivenHead(words, true);
   const char* body = BehindFields(head);
-  HeadFindings findings = Examine(head);
+  bool known = heads_.Knows(head, body);
+  HeadFindings findings = known ? heads_.findings() : Examine(head);
   // node:http takes an informational status for the last one: who answers 101
   // goes on in another protocol.
   const uint32_t least = (flags & kNodeHead) != 0 ? 100 : 200;
@@ -94,13 +95,14 @@ void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
     core_->PushEvent(kEventProblem, e, c->server->tag, kProblemResponseHead);
     head = GivenHead{500, nullptr, 0, nullptr, 0, nullptr};
     findings = HeadFindings{};
+    known = false;
     findings.says_close = true;
     body_bytes = 0;
     flags &= ~static_cast<uint32_t>(kStreamed | kWithReference | kHasBody);
   }
   const HeadFraming framing = DecideFraming(e, head, findings, flags, body_bytes);
   OutQueue* out = QueueOf(e);
-  AppendHead(out, &core_->blocks(), head, findings, framing);
+  AppendGivenHead(out, known, head, body, findings, framing);
   e->status = static_cast<uint16_t>(head.status);
   c->server->responses[head.status / 100 <= 5 ? head.status / 100 : 5]++;
   if ((flags & kWantFlushed) != 0) e->want_flushed = true;
@@ -108,6 +110,20 @@ void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
   if (body_bytes > 0) AppendBody(words, e, body, body_bytes);
   if (e->response_chunked) out->Append(&core_->blocks(), "0\r\n\r\n", 5);
   Complete(e);
+}
+
+// `known`: HeadCache has these fields. `end`: of what JavaScript gave.
+void ResponseWriter::AppendGivenHead(OutQueue* out,
+                                     bool known,
+                                     const GivenHead& head,
+                                     const char* end,
+                                     const HeadFindings& findings,
+                                     const HeadFraming& framing) {
+  if (known && heads_.Append(out, &core_->blocks(), head, framing)) return;
+  const uint64_t before = out->bytes();
+  AppendHead(out, &core_->blocks(), head, findings, framing);
+  const bool given = head.lengths != nullptr;  // not a 500 of ours in its place
+  if (given) heads_.Keep(head, end, findings, framing, *out, out->bytes() - before);
 }
 
 bool ResponseWriter::DecideKeep(const Exchange& e, const HeadFindings& findings) {

@@ -2,6 +2,7 @@
 #define NATIVE_CORE_RESPONSE_WRITER_H_
 
 #include "core/connection.h"
+#include "core/head_cache.h"
 #include "core/refusal.h"
 #include "core/response_head.h"
 
@@ -44,6 +45,12 @@ class ResponseWriter {
                             const HeadFindings& findings,
                             uint32_t flags,
                             uint64_t body_bytes);
+  void AppendGivenHead(OutQueue* out,
+                       bool known,
+                       const GivenHead& head,
+                       const char* end,
+                       const HeadFindings& findings,
+                       const HeadFraming& framing);
   bool DecideKeep(const Exchange& exchange, const HeadFindings& findings);
   void AppendBody(const uint32_t* words, Exchange* exchange, const char* copied, uint64_t length);
   bool BeginBody(Exchange* exchange, uint64_t* length);
@@ -57,6 +64,7 @@ class ResponseWriter {
 
   Core* core_;
   DateCache date_;
+  HeadCache heads_;
 };
 
 }  // namespace chaussette
