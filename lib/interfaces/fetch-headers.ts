@@ -26,12 +26,25 @@ export function normalizeValue(name: string, value: unknown): string {
   const first = text.charCodeAt(0);
   const last = text.charCodeAt(text.length - 1);
   if (first <= 32 || last <= 32) text = text.replace(/^[\t\r\n ]+|[\t\r\n ]+$/g, '');
-  if (!fieldValue.test(text)) {
+  if (!isFieldValue(text)) {
     throw new TypeError(
       `the value of ${name} has characters that HTTP does not allow: ${JSON.stringify(text)}`,
     );
   }
   return text;
+}
+
+/** Most values are short: a call of the regular expression costs more than to look at each character. */
+function isFieldValue(text: string): boolean {
+  const { length } = text;
+  if (length > 48) return fieldValue.test(text);
+  for (let i = 0; i < length; i++) {
+    const c = text.charCodeAt(i);
+    if (c < 32 || c > 126) {
+      if ((c < 32 && c !== 9) || c === 127 || c > 255) return false;
+    }
+  }
+  return true;
 }
 
 /** What `new Headers`, `new Response` and `new Request` take for headers, as a list of our own.
@@ -40,7 +53,8 @@ export function toHeaderList(init: unknown): string[] {
   if (init === undefined || init === null) return [];
   if (typeof init !== 'object' && typeof init !== 'function')
     throw new TypeError('headers are an object or pairs');
-  if (isLight(init)) return listOf(init).slice();
+  // `#list in init` is a call; most of the time a look at the prototype says no.
+  if (Object.getPrototypeOf(init) !== Object.prototype && isLight(init)) return listOf(init).slice();
   const list: string[] = [];
   if (typeof (init as Iterable<unknown>)[Symbol.iterator] === 'function') {
     for (const pair of init as Iterable<unknown>) {
@@ -52,13 +66,20 @@ export function toHeaderList(init: unknown): string[] {
     }
     return list;
   }
-  const record = init as Record<string, unknown>;
+  return fromRecord(init as Record<string, unknown>);
+}
+
+function fromRecord(record: Record<string, unknown>): string[] {
+  let list: string[] | undefined;
   for (const name in record) {
     if (!Object.hasOwn(record, name)) continue;
     const lower = normalizeName(name);
-    list.push(lower, normalizeValue(lower, record[name]));
+    const value = normalizeValue(lower, record[name]);
+    // The first push would make room for sixteen more.
+    if (list === undefined) list = [lower, value];
+    else list.push(lower, value);
   }
-  return list;
+  return list ?? [];
 }
 
 let listOf: (headers: LightHeaders) => string[];

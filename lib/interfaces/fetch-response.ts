@@ -45,7 +45,9 @@ export class LightResponse {
       exchange.respond(response.#status, response.#statusText, list, body);
       return true;
     };
-    isLight = (value): value is LightResponse => #status in value;
+    // Its prototype says so of most; `#status in value` is a call.
+    isLight = (value): value is LightResponse =>
+      Object.getPrototypeOf(value) === LightResponse.prototype || #status in value;
   }
 
   constructor(body?: unknown, init?: ResponseInit | null) {

@@ -71,12 +71,12 @@ export class NativeExchange extends RequestHead implements Exchange {
 
   /** Hand it to the application, in an async context of its own. */
   run(): void {
-    this.runInAsyncScope(runHandler, undefined, this);
+    this.resource.runInAsyncScope(runHandler, undefined, this);
   }
 
   /** The async context of what comes later: that in which the handler has returned. */
   get scope(): AsyncResource {
-    return this.#scope ?? this;
+    return this.#scope ?? this.resource;
   }
 
   /** @internal The handler has returned; the core has more to tell. */
@@ -300,7 +300,7 @@ export class NativeExchange extends RequestHead implements Exchange {
   #gone(): void {
     exchanges[this.index] = undefined;
     this.#scope?.emitDestroy();
-    this.emitDestroy();
+    this.resource.emitDestroy();
   }
 
   // What the core tells, one record each.

@@ -237,7 +237,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
       exchange.watchFlush = true;
       // As with node:http, 'finish' comes in the async context of the end; only who listens pays for it.
       this[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', {
-        triggerAsyncId: exchange.asyncId(),
+        triggerAsyncId: exchange.resource.asyncId(),
         requireManualDestroy: true,
       });
     }
@@ -356,7 +356,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   flushed(): void {
     if (this[kState] !== ended || this.destroyed) return;
     this[kState] = finished;
-    (this[kEndContext] ?? this[kExchange]).runInAsyncScope(emitFinish, undefined, this);
+    (this[kEndContext] ?? this[kExchange].resource).runInAsyncScope(emitFinish, undefined, this);
     this[kEndContext]?.emitDestroy();
   }
 
