@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Row, ServerSpec } from './rows.js';
+import { type RateSample, runRate } from './rate.js';
+import type { Row } from './rows.js';
 import { BenchServer } from './server.js';
+import type { ServerSpec } from './specs.js';
 import { type LoadSample, runWrk } from './wrk.js';
 
 /** How long and how often. */
@@ -29,10 +31,20 @@ export const quickPace: Pace = {
   idleConnections: 2000,
 };
 
+/** Of the report, so that all of its rows take some twelve minutes. */
+export const reportPace: Pace = {
+  warmUpSeconds: 1,
+  runSeconds: 2,
+  rounds: 3,
+  starts: 5,
+  idleConnections: 2000,
+};
+
 /** The values of one server, by round; a measure that the row does not take is absent. */
 export interface ServerResult {
   readonly name: string;
   readonly load?: readonly LoadSample[];
+  readonly rate?: readonly RateSample[];
   readonly startMs?: readonly number[];
   readonly bytesPerConnection?: readonly number[];
 }
@@ -43,6 +55,8 @@ export function measure(row: Row, pace: Pace): Promise<ServerResult[]> {
   switch (row.method) {
     case 'load':
       return measureLoad(row, pace);
+    case 'rate':
+      return measureRate(row, pace);
     case 'start':
       return measureStart(row, pace);
     case 'memory':
@@ -51,8 +65,19 @@ export function measure(row: Row, pace: Pace): Promise<ServerResult[]> {
 }
 
 async function measureLoad(row: Row, pace: Pace): Promise<ServerResult[]> {
+  const samples = await interleave(row, pace, (server) => runWrk(server, row, pace.runSeconds));
+  return row.servers.map((spec) => ({ name: spec.name, load: samples.get(spec) ?? [] }));
+}
+
+async function measureRate(row: Row, pace: Pace): Promise<ServerResult[]> {
+  const { perSecond = 1000 } = row;
+  const samples = await interleave(row, pace, (server) => runRate(server, row, perSecond, pace.runSeconds));
+  return row.servers.map((spec) => ({ name: spec.name, rate: samples.get(spec) ?? [] }));
+}
+
+async function interleave<T>(row: Row, pace: Pace, run: (server: BenchServer) => Promise<T>) {
   const servers: BenchServer[] = [];
-  const samples = new Map<BenchServer, LoadSample[]>();
+  const samples = new Map<ServerSpec, T[]>();
   try {
     for (const spec of row.servers) servers.push(await BenchServer.start(spec, row));
     for (const server of servers) {
@@ -61,14 +86,14 @@ async function measureLoad(row: Row, pace: Pace): Promise<ServerResult[]> {
     }
     for (let round = 0; round < pace.rounds; round += 1) {
       for (const server of servers) {
-        const sample = await runWrk(server, row, pace.runSeconds);
-        samples.set(server, [...(samples.get(server) ?? []), sample]);
+        const sample = await run(server);
+        samples.set(server.spec, [...(samples.get(server.spec) ?? []), sample]);
       }
     }
   } finally {
     for (const server of servers) await server.stop();
   }
-  return servers.map((server) => ({ name: server.spec.name, load: samples.get(server) ?? [] }));
+  return samples;
 }
 
 async function measureStart(row: Row, pace: Pace): Promise<ServerResult[]> {

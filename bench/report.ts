@@ -30,7 +30,7 @@ export function valuesOf(result: ServerResult, measure: Measure): readonly numbe
       return load.map((sample) => sample[measure]);
     case 'p50':
     case 'p99':
-      return load.map((sample) => sample[measure] / 1000);
+      return (result.rate ?? load).map((sample) => sample[measure] / 1000);
     case 'start':
       return result.startMs ?? [];
     case 'memory':
@@ -59,7 +59,7 @@ function middle(result: ServerResult | undefined, measure: Measure): number {
 
 /** The lines of one row: its servers with medians and spread, then its budgets. */
 export function lines(row: Row, results: readonly ServerResult[], verdicts: readonly Verdict[]): string[] {
-  const measures = row.method === 'load' ? loadMeasures(row) : [row.method];
+  const measures = measuresOf(row);
   const width = Math.max(...results.map((result) => result.name.length));
   const own = results[0];
   const servers = results.map((result) => {
@@ -72,7 +72,9 @@ export function lines(row: Row, results: readonly ServerResult[], verdicts: read
   return [`${row.name}: ${row.title}`, ...servers, ...verdicts.map((verdict) => `  ${sentence(verdict)}`)];
 }
 
-function loadMeasures(row: Row): Measure[] {
+function measuresOf(row: Row): Measure[] {
+  if (row.method === 'rate') return ['p50', 'p99'];
+  if (row.method !== 'load') return [row.method];
   const latencies = row.budgets.filter(({ measure }) => measure === 'p50' || measure === 'p99');
   return latencies.length > 0 ? ['p50', 'p99'] : ['cpu'];
 }

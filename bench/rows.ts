@@ -1,16 +1,5 @@
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { certificate } from './certificate.js';
-
-export const root = fileURLToPath(new URL('..', import.meta.url));
-
-/** A server that a row measures. */
-export interface ServerSpec {
-  readonly name: string;
-  /** Program and arguments that serve on 127.0.0.1:port. */
-  command(port: number): readonly string[];
-}
+import { found } from './peers.js';
+import { node, ours, overTls, plain, type ServerSpec } from './specs.js';
 
 /** What a budget compares: CPU time (user + system) per request, a latency, milliseconds to the first answer, or bytes
  *  per connection. */
@@ -25,8 +14,8 @@ export interface Budget {
   readonly than?: string;
 }
 
-/** How a row is measured: under wrk, by starting over and over, or by holding idle connections. */
-export type Method = 'load' | 'start' | 'memory';
+/** How a row is measured: under wrk, at a fixed rate, by starting over and over, or by holding idle connections. */
+export type Method = 'load' | 'rate' | 'start' | 'memory';
 
 export interface Row {
   readonly name: string;
@@ -36,77 +25,13 @@ export interface Row {
   readonly check: { readonly method: 'GET' | 'POST'; readonly body?: string; readonly answer: string };
   /** A file of bench/wrk and its arguments. */
   readonly script?: readonly string[];
+  /** Requests per second of the method `rate`. */
+  readonly perSecond?: number;
   /** Over TLS, with bench/certificate.ts. */
   readonly secure?: boolean;
   readonly budgets: readonly Budget[];
   /** The first is ours, on the native backend. */
   readonly servers: readonly ServerSpec[];
-}
-
-const node = process.execPath;
-
-/** Our command on one backend. */
-function ours(backend: 'native' | 'http', application: string, flags: readonly string[] = []): ServerSpec {
-  return {
-    name: backend,
-    command: (port) => [
-      node,
-      ...flags,
-      join(root, 'bin/chaussette.js'),
-      ...['--backend', backend, '--host', '127.0.0.1', '--port', String(port)],
-      ...(application === 'wsgi' ? ['--interface', 'wsgi'] : []),
-      ...['--log-level', 'warning', `bench/apps/${application}.js:app`],
-    ],
-  };
-}
-
-/** The same over TLS: options of ours, variables for `plain`. */
-function overTls(spec: ServerSpec): ServerSpec {
-  return {
-    name: spec.name === 'node:http' ? 'node:https' : spec.name,
-    command: (port) => {
-      const { cert, key } = certificate();
-      const command = spec.command(port);
-      return spec.name === 'node:http'
-        ? [...command, cert, key]
-        : [...command, '--tls-cert', cert, '--tls-key', key];
-    },
-  };
-}
-
-/** The same application without us. */
-function plain(name: string, application: string, flags: readonly string[] = []): ServerSpec {
-  return {
-    name,
-    command: (port) => [node, ...flags, join(root, 'bench/apps/plain.js'), application, String(port)],
-  };
-}
-
-/** Bun and Deno, when they are installed here (npm install --no-save bun deno) or on the PATH. */
-function peers(): ServerSpec[] {
-  const bun = find('bun');
-  const deno = find('deno');
-  const found: ServerSpec[] = [];
-  if (bun) found.push({ name: 'bun', command: (port) => [bun, 'bench/apps/bun.js', String(port)] });
-  if (deno) {
-    const flags = ['run', '--no-config', '--allow-net'];
-    found.push({ name: 'deno', command: (port) => [deno, ...flags, 'bench/apps/deno.js', String(port)] });
-  }
-  return found;
-}
-
-/** A script that starts the real program would be measured in its place, so only a binary counts. */
-function find(program: string): string | undefined {
-  const folders = [join(root, 'node_modules/.bin'), ...(process.env['PATH'] ?? '').split(delimiter)];
-  return folders.map((folder) => join(folder, program)).find((path) => existsSync(path) && isElf(path));
-}
-
-function isElf(path: string): boolean {
-  const magic = Buffer.alloc(4);
-  const file = openSync(path, 'r');
-  readSync(file, magic);
-  closeSync(file);
-  return magic.equals(Buffer.from('\x7fELF', 'latin1'));
 }
 
 const major = Number(process.versions.node.split('.')[0]);
@@ -118,7 +43,7 @@ type Partial = Omit<Row, 'method' | 'path' | 'check'> & {
   readonly check?: Row['check'];
 };
 
-function load(row: Partial): Row {
+export function load(row: Partial): Row {
   return { method: 'load', path: '/', check: hello, ...row };
 }
 
@@ -155,7 +80,7 @@ function hellos(): Row[] {
         ours('native', kind),
         ours('http', kind),
         plain('node:http', 'node'),
-        ...(kind === 'fetch' ? peers() : []),
+        ...(kind === 'fetch' ? found() : []),
       ],
     }),
   );

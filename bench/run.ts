@@ -1,23 +1,23 @@
 // The benchmark: CPU time of the server per request, as docs/benchmarks.md describes it.
 //
 //   npm run bench -- [--quick] [--only NAME]… [--list] [--rounds N]
+//   npm run bench -- --report [--rows NAME]… [--redraw]     docs/performance.md and its plots
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import { describeMachine } from './machine.js';
+import { makeReport } from './make-report.js';
 import { fullPace, measure, type Pace, quickPace, type ServerResult } from './measure.js';
 import { judge, lines, table, type Verdict } from './report.js';
-import { type Row, root, rows } from './rows.js';
+import { type Row, rows } from './rows.js';
+import { root } from './specs.js';
 
 interface Entry {
   readonly row: Row;
   readonly results: readonly ServerResult[];
   readonly verdicts: readonly Verdict[];
-}
-
-function output(command: string, args: readonly string[]): string {
-  return spawnSync(command, args, { cwd: root, encoding: 'utf8' }).stdout?.trim() ?? '';
 }
 
 /** @returns Why nothing can be measured here, or undefined. */
@@ -33,20 +33,6 @@ function obstacle(): string | undefined {
   return undefined;
 }
 
-function machine() {
-  return {
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
-    memoryBytes: totalmem(),
-    kernel: release(),
-    node: process.version,
-    v8: process.versions.v8,
-    wrk: /wrk \S+/.exec(spawnSync('wrk', ['--version'], { encoding: 'utf8' }).stdout)?.[0] ?? 'wrk',
-    commit: output('git', ['rev-parse', 'HEAD']),
-    changed: output('git', ['status', '--porcelain', '--untracked-files=no']) !== '',
-  };
-}
-
 function save(pace: Pace, entries: readonly Entry[]): string {
   const directory = join(root, 'bench/results');
   mkdirSync(directory, { recursive: true });
@@ -58,7 +44,10 @@ function save(pace: Pace, entries: readonly Entry[]): string {
     verdicts,
     servers: results,
   }));
-  writeFileSync(file, `${JSON.stringify({ date, machine: machine(), pace, rows: measured }, null, 2)}\n`);
+  writeFileSync(
+    file,
+    `${JSON.stringify({ date, machine: describeMachine(), pace, rows: measured }, null, 2)}\n`,
+  );
   return relative(root, file);
 }
 
@@ -69,8 +58,12 @@ async function main(): Promise<number> {
       list: { type: 'boolean' },
       only: { type: 'string', multiple: true },
       rounds: { type: 'string' },
+      report: { type: 'boolean' },
+      rows: { type: 'string', multiple: true },
+      redraw: { type: 'boolean' },
     },
   });
+  if (values.report) return makeReport(values.rows, values.redraw === true, obstacle());
   const all = rows();
   if (values.list) {
     for (const row of all) console.log(`${row.name.padEnd(16)}${row.title}`);
@@ -88,7 +81,7 @@ async function main(): Promise<number> {
   }
   const base = values.quick ? quickPace : fullPace;
   const pace = { ...base, rounds: Number(values.rounds ?? base.rounds) };
-  const about = machine();
+  const about = describeMachine();
   console.log(`${about.cpu}, ${about.cores} cores, Linux ${about.kernel}, Node ${about.node}, ${about.wrk}`);
   console.log(
     `commit ${about.commit.slice(0, 12)}${about.changed ? ' with changes' : ''}; ${describe(pace)}\n`,

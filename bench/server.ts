@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { createServer } from 'node:net';
-import { type Row, root, type ServerSpec } from './rows.js';
+import type { Row } from './rows.js';
+import { root, type ServerSpec } from './specs.js';
 
 /** The cores: the server has one for itself; wrk and this process share the other. */
 export const serverCore = 0;
@@ -35,7 +36,7 @@ export class BenchServer {
     this.secure = secure;
     this.spec = spec;
     this.port = port;
-    const pinned = ['-c', String(serverCore), ...spec.command(port)];
+    const pinned = ['-c', spec.cores ?? String(serverCore), ...spec.command(port)];
     const env = { ...process.env, NODE_ENV: 'production' };
     this.child = spawn('taskset', pinned, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.child.stdout, this.child.stderr]) {

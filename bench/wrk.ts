@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { type Row, root } from './rows.js';
+import type { Row } from './rows.js';
 import { type BenchServer, loadCore } from './server.js';
+import { root } from './specs.js';
 
 const execute = promisify(execFile);
 
