@@ -53,7 +53,7 @@ function versionOf(program: string, flag: string): string {
   return /\d+\.\d+\.\d+\S*/.exec(`${stdout}${stderr}`)?.[0] ?? 'of unknown version';
 }
 
-function packages(secure: boolean): readonly string[] {
+function keyFiles(secure: boolean): readonly string[] {
   if (!secure) return [];
   const { cert, key } = certificate();
   return [cert, key];
@@ -64,7 +64,7 @@ function bun(job: Job, secure: boolean): Peer {
   const program = find('bun');
   if (program === undefined)
     return { name, reason: 'not installed (npm install --prefix .cache/peers @oven/bun-linux-x64)' };
-  const command = (port: number) => [program, 'bench/apps/bun.js', String(port), job, ...packages(secure)];
+  const command = (port: number) => [program, 'bench/apps/bun.js', String(port), job, ...keyFiles(secure)];
   return { name, spec: { name, version: versionOf(program, '--version'), command } };
 }
 
@@ -80,7 +80,7 @@ function deno(job: Job, secure: boolean): Peer {
     'bench/apps/deno.js',
     String(port),
     job,
-    ...packages(secure),
+    ...keyFiles(secure),
   ];
   return { name, spec: { name, version: versionOf(program, '--version'), command } };
 }
@@ -104,7 +104,7 @@ function configuration(port: number, secure: boolean): string {
     writeFileSync(join(made, 'root/file'), Buffer.alloc(1024 * 1024, 'chaussette '));
     directory = made;
   }
-  const [cert, key] = packages(secure);
+  const [cert, key] = keyFiles(secure);
   const tls = secure ? `ssl_certificate ${cert}; ssl_certificate_key ${key}; ssl_protocols TLSv1.3;` : '';
   const file = join(directory, `${port}.conf`);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];

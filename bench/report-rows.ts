@@ -48,10 +48,10 @@ function everybody(): (ServerSpec | Peer)[] {
 
 function frameworks(): ReportRow[] {
   return (['express', 'koa', 'fastify', 'hono'] as const).map((name) => {
-    const title = `${name[0]?.toUpperCase()}${name.slice(1)}, one route`;
+    const title = `${name[0]?.toUpperCase()}${name.slice(1)} ${packageVersion(name)}, one route`;
     const than = name === 'hono' ? 'its own node server' : 'node:http';
     return row({ name: `framework-${name}`, title }, [
-      named('Chaussette', ours('native', name), packageVersion(name)),
+      named('Chaussette', ours('native', name)),
       named(than, plain(than, name)),
     ]);
   });
