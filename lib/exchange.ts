@@ -173,6 +173,7 @@ export interface RequestLog {
   readonly wantsFields: boolean;
   /** Look the client's address up while it is connected. */
   readonly wantsAddress: boolean;
+  /** @param end Valid during the call only. */
   ended(request: EndedRequest, end: RequestEnd): void;
   /** @param flush Tells of ends that the backend has not told of yet; called before the lines are written at last. */
   follow(flush: () => void): void;

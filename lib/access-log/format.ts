@@ -15,9 +15,6 @@ export interface LineFormat {
   readonly wantsAddress: boolean;
 }
 
-const common = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s';
-const combined = `${common} "%(f)s" "%(a)s"`;
-
 /** gunicorn's atoms. */
 const atoms: Readonly<Record<string, Part>> = {
   h: (lines, { remote }) => lines.put(remote.address || '-'),
@@ -53,26 +50,62 @@ function putRequestLine(lines: Lines, request: EndedRequest): void {
   lines.put(request.httpVersion === '1.1' ? ' HTTP/1.1' : ` ${protocolOf(request)}`);
 }
 
+// The usual formats, in one function each: a call for each part would cost 0.2 us of a line.
+
+function putCommon(lines: Lines, request: EndedRequest, { status, bytes, endedMs }: RequestEnd): void {
+  lines.put(request.remote.address || '-');
+  const authorization = request.headers.get('authorization');
+  if (authorization === undefined) {
+    lines.put(' - - ');
+  } else {
+    lines.put(' - ');
+    lines.putEscaped(userOf(authorization));
+    lines.put(' ');
+  }
+  lines.put(apacheTime(endedMs));
+  lines.put(' "');
+  putRequestLine(lines, request);
+  lines.put(status === 200 ? '" 200 ' : `" ${status} `);
+  lines.put(bytes === 0 ? '-' : String(bytes));
+}
+
+function putCommonLine(lines: Lines, request: EndedRequest, end: RequestEnd): void {
+  putCommon(lines, request, end);
+  lines.put('\n');
+}
+
+function putCombinedLine(lines: Lines, request: EndedRequest, end: RequestEnd): void {
+  putCommon(lines, request, end);
+  lines.put(' "');
+  lines.putEscaped(request.headers.get('referer'));
+  lines.put('" "');
+  lines.putEscaped(request.headers.get('user-agent'));
+  lines.put('"\n');
+}
+
 /** Read `common`, `combined`, `json`, or a format of gunicorn's atoms.
  *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE, naming the part that is none. */
 export async function lineFormat(format: string, thread: number | undefined): Promise<LineFormat> {
+  if (format === 'common' || format === 'combined') {
+    const put = format === 'common' ? putCommonLine : putCombinedLine;
+    return { put, wantsFields: false, wantsAddress: true };
+  }
   if (format === 'json') return (await import('./json.js')).jsonFormat(thread);
-  const text = format === 'common' ? common : format === 'combined' ? combined : format;
   const parts: Part[] = [];
   const pattern = /%\(([^)]*)\)s|%%/g;
   let end = 0;
-  for (const match of text.matchAll(pattern)) {
-    addText(parts, text.slice(end, match.index));
+  for (const match of format.matchAll(pattern)) {
+    addText(parts, format.slice(end, match.index));
     parts.push(match[1] === undefined ? (lines) => lines.put('%') : partOf(match[1], format));
     end = match.index + match[0].length;
   }
-  addText(parts, text.slice(end));
-  if (!/%\(/.test(text)) throw unknown(format, 'has no atom');
+  addText(parts, format.slice(end));
+  if (!/%\(/.test(format)) throw unknown(format, 'has no atom');
   addText(parts, '\n');
   return {
     put: join(parts),
-    wantsFields: /%\(\{[^)]*\}o\)s/.test(text),
-    wantsAddress: /%\((?:h|\{REMOTE_ADDR\}e)\)s/.test(text),
+    wantsFields: /%\(\{[^)]*\}o\)s/.test(format),
+    wantsAddress: /%\((?:h|\{REMOTE_ADDR\}e)\)s/.test(format),
   };
 }
 

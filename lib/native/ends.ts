@@ -35,8 +35,12 @@ export function follow(exchange: NativeExchange, log: RequestLog): void {
   const before = open[exchange.index];
   if (before !== undefined) displaced.push(before);
   open[exchange.index] = exchange;
+  exchange.keepFields();
   if (log.wantsAddress) void exchange.remote;
 }
+
+/** The same object for every end: who is told keeps nothing of it. */
+const told = { status: 0, bytes: 0, durationUs: 0, endedMs: 0, aborted: false };
 
 /** Pass on what the core has told.
  *  @param servers By tag. */
@@ -48,13 +52,12 @@ export function takeEnds(servers: readonly ({ readonly log: RequestLog | undefin
     const log = servers[ends[w + endServer] as number]?.log;
     const request = requestOf(w);
     if (log === undefined || request === undefined) continue;
-    log.ended(request, {
-      status: ends[w + endStatus] as number,
-      bytes: longAt(w + endBytes),
-      durationUs: longAt(w + endDurationUs),
-      endedMs: now - (ends[w + endAgeMs] as number),
-      aborted: ((ends[w + endFlags] as number) & endAborted) !== 0,
-    });
+    told.status = ends[w + endStatus] as number;
+    told.bytes = longAt(w + endBytes);
+    told.durationUs = longAt(w + endDurationUs);
+    told.endedMs = now - (ends[w + endAgeMs] as number);
+    told.aborted = ((ends[w + endFlags] as number) & endAborted) !== 0;
+    log.ended(request, told);
   }
 }
 

@@ -67,6 +67,10 @@ const spellings = [...knownHeaders];
 const numbers = new Map<string, number>();
 for (let i = 1; i < knownHeaders.length; i++) numbers.set(knownHeaders[i] as string, i);
 
+/** What nearly every format of an access log shows. */
+const keptFields = ['authorization', 'referer', 'user-agent'];
+const keptNumbers = keptFields.map((name) => numbers.get(name) ?? 0);
+
 /** A request head in the arena, decoded when somebody asks. */
 export class NativeHead implements HeaderView {
   readonly #turn: TurnText;
@@ -76,6 +80,8 @@ export class NativeHead implements HeaderView {
   readonly #first: number;
   readonly #count: number;
   #raw: string[] | undefined;
+  /** Values of `keptFields`, looked up while the tables held them. */
+  #kept: readonly (string | undefined)[] | undefined;
 
   /** @param r Index of the first word of its record. */
   constructor(turn: TurnText, r: number) {
@@ -101,8 +107,16 @@ export class NativeHead implements HeaderView {
     if (this.#raw === undefined && this.#turn.live) {
       const number = numbers.get(name);
       if (number !== undefined) return this.#getKnown(number);
+    } else if (this.#kept !== undefined) {
+      const kept = keptFields.indexOf(name);
+      if (kept >= 0) return this.#kept[kept];
     }
     return findField(this.raw, name);
+  }
+
+  /** Keep what the log of requests shows: parsing the head again would cost more. */
+  keep(): void {
+    if (this.#turn.live) this.#kept = keptNumbers.map(this.#getKnown, this);
   }
 
   has(name: string): boolean {

@@ -83,6 +83,11 @@ export class RequestHead {
     return this.#head;
   }
 
+  /** The log of requests will ask for fields. */
+  keepFields(): void {
+    this.#head.keep();
+  }
+
   get remote(): Endpoint {
     this.#remote ??= remoteEnd(this.connection);
     return this.#remote;
