@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
+
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
 // The version that dlsym has had from the first glibc for the machine on, in libdl then and in libc now.
 #if defined(__x86_64__)
@@ -19,6 +21,16 @@ __asm__(".symver dlsym, dlsym@GLIBC_2.17");
 // addon's own answer is a constant no, and glibc's variable is not asked for.
 extern "C" [[gnu::visibility("hidden")]] char __libc_single_threaded;
 char __libc_single_threaded = 0;
+#endif
+
+#if defined(__GLIBCXX__) && _GLIBCXX_RELEASE >= 11
+// What a container calls when it is asked for more elements than memory can have; GCC 11's libstdc++ was the first to
+// have it. The addon is built without exceptions: where others throw, it ends.
+namespace std {
+[[gnu::visibility("hidden")]] void __throw_bad_array_new_length() {
+  abort();
+}
+}  // namespace std
 #endif
 
 namespace chaussette {
