@@ -69,6 +69,7 @@ function readResults(): Results {
 function write(results: Results): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(numbers, `${JSON.stringify(results, null, 1)}\n`);
-  for (const [name, content] of plots(results)) writeFileSync(join(folder, name), content);
-  writeFileSync(page, updatePage(readFileSync(page, 'utf8'), tables(results)));
+  const files = plots(results);
+  for (const [name, content] of files) writeFileSync(join(folder, name), content);
+  writeFileSync(page, updatePage(readFileSync(page, 'utf8'), tables(results), new Set(files.keys())));
 }

@@ -224,10 +224,16 @@ export function tables(results: Results): string {
 const begin = '<!-- results: written by npm run bench -- --report -->';
 const end = '<!-- end of results -->';
 
-/** The page with new tables between its two marks. @throws when it has no marks. */
-export function updatePage(page: string, text: string): string {
+/** The page with new tables between its two marks, and a picture under each `<!-- plot NAME: what it shows -->` that
+ *  there is a plot for. @throws when it has no marks. */
+export function updatePage(page: string, text: string, names: ReadonlySet<string>): string {
   const from = page.indexOf(begin);
   const to = page.indexOf(end);
   if (from < 0 || to < from) throw new Error(`the page has no place for the tables: ${begin} … ${end}`);
-  return `${page.slice(0, from + begin.length)}\n\n${text.trim()}\n\n${page.slice(to)}`;
+  const updated = `${page.slice(0, from + begin.length)}\n\n${text.trim()}\n\n${page.slice(to)}`;
+  const mark = /^(<!-- plot (\w+): (.*) -->)\n(?:\n!\[.*\n)?/gm;
+  return updated.replace(mark, (_, comment: string, name: string, alt: string) => {
+    const picture = names.has(`${name}.svg`) ? `\n![${alt}](performance/${name}.svg)\n` : '';
+    return `${comment}\n${picture}`;
+  });
 }

@@ -154,10 +154,20 @@ test('the table has median, least and greatest, versions, the commit, and who is
 test('the tables take the place of older ones, and nothing else of the page', () => {
   const marks = ['<!-- results: written by npm run bench -- --report -->', '<!-- end of results -->'];
   const page = `# Performance\n\n${marks[0]}\n\nold\n\n${marks[1]}\n\nThe end.\n`;
-  const updated = updatePage(page, 'new');
+  const none = new Set<string>();
+  const updated = updatePage(page, 'new', none);
   assert.equal(updated, page.replace('old', 'new'));
-  assert.equal(updatePage(updated, 'new'), updated);
-  assert.throws(() => updatePage('# Performance\n', 'new'), /no place for the tables/);
+  assert.equal(updatePage(updated, 'new', none), updated);
+  assert.throws(() => updatePage('# Performance\n', 'new', none), /no place for the tables/);
+});
+
+test('a picture stands where a plot belongs, when there is one', () => {
+  const marks = '<!-- results: written by npm run bench -- --report -->\n\nx\n\n<!-- end of results -->\n';
+  const without = `<!-- plot tls: Over TLS -->\n\nText.\n\n${marks}`;
+  const picture = without.replace('-->\n', '-->\n\n![Over TLS](performance/tls.svg)\n');
+  assert.equal(updatePage(without, 'x', new Set(['tls.svg'])), picture);
+  assert.equal(updatePage(picture, 'x', new Set(['tls.svg'])), picture);
+  assert.equal(updatePage(picture, 'x', new Set(['cpu.svg'])), without);
 });
 
 test('an axis has at most seven numbers and ends behind the greatest', () => {
