@@ -152,7 +152,9 @@ class NodeProgram implements BackendServer {
   #followUpgrades(): void {
     if (this.#followsUpgrades) return;
     this.#followsUpgrades = true;
-    this.#server.prependListener('upgrade', ({ headers }, socket) => {
+    this.#server.prependListener('upgrade', (req, socket) => {
+      const { headers } = req;
+      this.#watch?.taken(endedRequest(req));
       this.#taken.add(socket as net.Socket, { headers: new Map([['upgrade', headers.upgrade ?? '']]) });
     });
   }

@@ -58,6 +58,11 @@ export class ResponseWatch {
     this.ended(new RefusedLine(line, remote), status, bytes, performance.now(), false);
   }
 
+  /** A program has taken the connection for another protocol. */
+  taken(request: EndedRequest): void {
+    this.ended(request, 101, 0, performance.now(), false);
+  }
+
   get wantsFields(): boolean {
     return this.#log?.wantsFields === true;
   }

@@ -252,6 +252,21 @@ for (const backend of testedBackends) {
       );
     });
 
+    test('a connection that changes its protocol', async (t) => {
+      const directory = temporaryDirectory(t);
+      writeFileSync(
+        join(directory, 'program.cjs'),
+        `const server = require('http').createServer((req, res) => res.end('no')).listen(3000);
+         server.on('upgrade', (req, socket) => socket.end('HTTP/1.1 101 Switching Protocols\\r\\n\\r\\nbye'));`,
+      );
+      const program = `../${directory.split('/').at(-1)}/program.cjs`;
+      const { port, lines } = await serve(t, ['--backend', backend], 'json', program);
+      const head = 'GET /other HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n';
+      assert.match(await raw(port, head), /bye$/);
+      const seen = (await lines()).map(({ target, status, aborted }) => [target, status, aborted]);
+      assert.deepEqual(seen, [['/other', 101, undefined]]);
+    });
+
     test('a standard output that nobody reads costs lines, and nothing else', async (t) => {
       const directory = temporaryDirectory(t);
       writeFileSync(join(directory, 'app.mjs'), application);
