@@ -201,6 +201,7 @@ export class Server {
       await this.#threads?.abandon();
       this.#bound.close();
       this.#status?.close();
+      this.#accessLog?.close();
       this.#state = 'closed';
       await this.#runPostHook().catch((failure) => log.error(describeError(failure)));
       throw error;

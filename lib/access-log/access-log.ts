@@ -58,6 +58,7 @@ export class AccessLog implements RequestLog {
   close(): void {
     process.removeListener('exit', this.#onExit);
     this.#finish();
+    this.#output.close();
   }
 
   #finish(): void {

@@ -49,6 +49,7 @@ export class LineOutput {
 
   /** Open the file again, as after logrotate(8). When that fails, the old one stays in use. */
   reopen(): void {
+    if (this.#fd < 0) return;
     this.flush();
     this.#broken = false;
     if (this.#path === undefined) return;
@@ -66,7 +67,7 @@ export class LineOutput {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const { lines } = this;
-    if (lines.length === 0) return;
+    if (lines.length === 0 || this.#fd < 0) return;
     let sent = 0;
     try {
       if (this.#isCut) writeSync(this.#fd, '\n');
@@ -80,6 +81,15 @@ export class LineOutput {
       return;
     }
     lines.clear();
+  }
+
+  /** Write what is left; nothing is taken from here on. */
+  close(): void {
+    this.flush();
+    clearTimeout(this.#timer);
+    this.#broken = true;
+    if (this.#fd !== standardOutput) closeSync(this.#fd);
+    this.#fd = -1;
   }
 
   /** A pipe takes whole lines at once, so that those of other processes do not come between. */
