@@ -128,6 +128,8 @@ function standIn(original: unknown, prototype: object): unknown {
   Message.prototype = prototype;
   Object.setPrototypeOf(Message, construct);
   Object.defineProperty(Message, 'name', { value: construct.name, configurable: true });
+  // Some look in its source for what it can do.
+  Object.defineProperty(Message, 'toString', { value: () => String(construct), configurable: true });
   Object.defineProperty(Message, Symbol.hasInstance, {
     value(this: unknown, value: unknown) {
       const asked = this === Message ? construct : this;

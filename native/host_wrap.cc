@@ -32,7 +32,6 @@ int CoreHandle::Open(Napi::Object holder,
   uv_prepare_start(&prepare_, OnPrepare);
   uv_unref(reinterpret_cast<uv_handle_t*>(&poll_));
   uv_unref(reinterpret_cast<uv_handle_t*>(&prepare_));
-  uv_unref(reinterpret_cast<uv_handle_t*>(&timer_));
   holder_ = Napi::Persistent(holder);
   slots_ = Napi::Reference<Napi::Array>::New(slots, 1);
   blocks_ = Napi::Reference<Napi::Array>::New(blocks, 1);
@@ -68,7 +67,9 @@ void CoreHandle::OnPoll(uv_poll_t* handle, int, int) {
 }
 
 void CoreHandle::OnPrepare(uv_prepare_t* handle) {
-  static_cast<CoreHandle*>(handle->data)->core_->Flush();
+  CoreHandle* self = static_cast<CoreHandle*>(handle->data);
+  self->core_->Flush();
+  self->UpdateTimer();
 }
 
 void CoreHandle::OnTimer(uv_timer_t* handle) {
@@ -77,7 +78,8 @@ void CoreHandle::OnTimer(uv_timer_t* handle) {
   self->UpdateTimer();
 }
 
-// Without connections the process may sleep undisturbed.
+// Without connections the process may sleep undisturbed, and end. With some it goes
+// on, as with sockets of its own, also when nothing listens that keeps it.
 void CoreHandle::UpdateTimer() {
   const bool needed = core_->has_connections();
   if (needed == timer_runs_) return;

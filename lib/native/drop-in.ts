@@ -77,14 +77,16 @@ function bytesAt(at: number): Buffer {
 }
 
 /** The error of 'clientError', as node:http makes it. */
-export function parseError({ text, packet, parsed }: RefusedRequest): Error {
+export function parseError({ text, packet, parsed }: RefusedRequest): Error & { readonly code: string } {
   if (text === '') {
     return Object.assign(new Error('read ECONNRESET'), { errno: -104, code: 'ECONNRESET', syscall: 'read' });
   }
   const space = text.indexOf(' ');
   const code = text.slice(0, space);
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return Object.assign(new Error('Request timeout'), { code });
-  const error = new Error(`Parse Error: ${text.slice(space + 1)}`);
+  // Node gives the reason of what it was reading only.
+  const isEnd = code === 'HPE_INVALID_EOF_STATE';
+  const error = new Error(isEnd ? 'Parse Error' : `Parse Error: ${text.slice(space + 1)}`);
   return Object.assign(error, {
     ...(packet === undefined ? {} : { rawPacket: packet, bytesParsed: parsed }),
     code,

@@ -23,6 +23,7 @@ import type { NativePair } from './node-pair.js';
 import { RequestHead, resourceOptions } from './request-head.js';
 import { type NativeSocket, openSocket, socketOf } from './socket.js';
 import { checkFinalStatus, checkInfoStatus } from './status.js';
+import { thisTick } from './tick.js';
 import { TunnelSocket } from './tunnel-socket.js';
 import type { NativeServer } from './turn.js';
 
@@ -48,6 +49,7 @@ export class NativeExchange extends RequestHead implements Exchange {
   responseFields: HeaderList | undefined;
   #headSent = false;
   #ended = false;
+  #tick = -1;
   #aborted = false;
   #halfClosed = false;
   #body: RequestBody | undefined;
@@ -90,6 +92,11 @@ export class NativeExchange extends RequestHead implements Exchange {
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Its head was written in this tick as the start of a stream, or the end of it for somebody who waits for the flush. */
+  get inThisTick(): boolean {
+    return this.#tick >= 0 && this.#tick === thisTick();
   }
 
   get aborted(): boolean {
@@ -153,6 +160,7 @@ export class NativeExchange extends RequestHead implements Exchange {
   /** @param flags Further command flags. */
   respondHeadNode(status: number, statusText: string, headers: HeaderList, flags: number): void {
     this.#startHead(status, statusText, headers, flags | streamed | nodeHead);
+    this.#tick = thisTick();
   }
 
   #startHead(status: number, statusText: string, headers: HeaderList, flags: number): void {
@@ -217,7 +225,8 @@ export class NativeExchange extends RequestHead implements Exchange {
 
   abort(): void {
     if (this.#ended) return;
-    putShort(opAbort, this.index, this.generation, 0);
+    // As with node:http, what was written in the same tick is not sent any more.
+    putShort(opAbort, this.index, this.generation, this.inThisTick ? 1 : 0);
     this.#headSent = true;
     this.watchFlush = false;
     this.#finish();
@@ -286,7 +295,9 @@ export class NativeExchange extends RequestHead implements Exchange {
 
   #finish(): void {
     this.#ended = true;
+    if (this.watchFlush) this.#tick = thisTick();
     this.#drainCallback = undefined;
+    this.#socket?.answered();
     this.#forget();
     if (this.admitted) this.server.admission?.leave(this);
   }
@@ -328,6 +339,7 @@ export class NativeExchange extends RequestHead implements Exchange {
       );
     }
     if (this.#aborted) {
+      this.#socket?.left();
       this.#tellAbort();
       this.#pair?.aborted();
     }

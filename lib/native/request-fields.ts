@@ -84,8 +84,8 @@ define('url', {
     this[kUrl] ??= this[kExchange].target;
     return this[kUrl];
   },
-  set(this: NativeRequest, value: string) {
-    if (this[kExchange] === undefined) own(this, 'url', value);
+  set(this: NativeRequest, value: string | undefined) {
+    if (this[kExchange] === undefined || value === undefined) own(this, 'url', value);
     else this[kUrl] = value;
   },
 });
@@ -94,8 +94,8 @@ define('method', {
     this[kMethod] ??= this[kExchange].method;
     return this[kMethod];
   },
-  set(this: NativeRequest, value: string) {
-    if (this[kExchange] === undefined) own(this, 'method', value);
+  set(this: NativeRequest, value: string | undefined) {
+    if (this[kExchange] === undefined || value === undefined) own(this, 'method', value);
     else this[kMethod] = value;
   },
 });

@@ -5,6 +5,7 @@ import type { BodySink, HeaderList } from '../exchange.js';
 import { bareBase } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { hasFrames } from './frames.js';
+import { endLater } from './request-end.js';
 
 // IncomingMessage is slow to construct, not to inherit from. Objects of this class are made by a constructor of their
 // own; their prototype chain ends in Node's, every member that is hot is overridden, and the state of the stream is
@@ -108,8 +109,11 @@ export function isAwaited(request: NativeRequest): boolean {
 }
 
 export function openStream(request: NativeRequest): void {
-  const { highWaterMark } = request[kExchange].server;
+  const { server, hasBody } = request[kExchange];
+  const { highWaterMark } = server;
   Readable.call(request as unknown as Readable, { highWaterMark });
+  // Some look into the state of the stream for whether there is more to come.
+  if (!hasBody) request.push(null);
 }
 
 /** Moves the body into the stream. */
@@ -126,7 +130,7 @@ class RequestSink implements BodySink {
 
   end(trailers: HeaderList): void {
     this.#request[kTrailers] = trailers;
-    this.#request.push(null);
+    endLater(this.#request);
   }
 
   error(): void {

@@ -127,9 +127,12 @@ export function startStream(response: NativeResponse): void {
 }
 
 export function failWrite(response: NativeResponse, error: Error, callback: Callback | undefined): void {
+  // With node:http a response has mostly closed a tick after its end, and errors that come later are not told.
+  const isLate =
+    response[kState] === ended && response[kExchange].watchFlush && !response[kExchange].inThisTick;
   process.nextTick(() => {
     callback?.(error);
-    if (!response.destroyed && response[kState] !== closed) response.emit('error', error);
+    if (!isLate && !response.destroyed && response[kState] !== closed) response.emit('error', error);
   });
 }
 

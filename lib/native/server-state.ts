@@ -157,7 +157,12 @@ export class ServerState implements DropIn {
 
   refused(connection: number, refusal: RefusedRequest): void {
     const native = this.#native ?? this.#closing;
-    if (native !== undefined) socketAt(connection, native).fail(parseError(refusal), refusal.status);
+    if (native === undefined) return;
+    const socket = socketAt(connection, native);
+    const error = parseError(refusal);
+    if (error.code === 'ECONNRESET') socket.left();
+    if (error.code === 'HPE_INVALID_EOF_STATE') socket.readable = false;
+    socket.fail(error, refusal.status);
   }
 
   timedOut(connection: number): void {

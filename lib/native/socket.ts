@@ -22,6 +22,7 @@ export function socketOf(exchange: NativeExchange): NativeSocket {
     if (exchange.live || addon.watchConnection(exchange.connection)) {
       sockets.set(exchange.connection, socket);
     }
+    if (exchange.aborted) socket.left();
   }
   socket.carries(exchange);
   return socket;
@@ -107,6 +108,8 @@ export class NativeSocket extends SocketFacts {
   #timerSet = 0;
   #failed = false;
   #told = false;
+  /** 'end' and 'close' are still to come. */
+  #left = false;
   timeout = 0;
 
   /** @internal A request has come on it. */
@@ -115,8 +118,13 @@ export class NativeSocket extends SocketFacts {
     if (this.#front === undefined || !this.#exchanges.includes(exchange)) this.#exchanges.push(exchange);
   }
 
-  get #front(): NativeExchange | undefined {
+  /** @internal Those that are answered are not held here while the connection waits for another request. */
+  answered(): void {
     while (this.#exchanges[0]?.ended === true) this.#exchanges.shift();
+  }
+
+  get #front(): NativeExchange | undefined {
+    this.answered();
     return this.#exchanges[0];
   }
 
@@ -177,12 +185,14 @@ export class NativeSocket extends SocketFacts {
 
   /** @internal The connection cannot go on as HTTP. @param status To answer when nobody listens for 'clientError'. */
   fail(error: Error, status: number): void {
+    const isTold = this.#failed;
+    this.#failed = true;
     if (this[kServer].dropIn?.server.emit('clientError', error, this) === true) return;
     if (this.writable && !this.#isAnswering) {
       this.write(`HTTP/1.1 ${status} ${reasonOf(status)}\r\nConnection: close\r\n\r\n`);
     }
     this.end();
-    this.#end(this.#failed ? undefined : error);
+    this.#end(isTold ? undefined : error, true);
   }
 
   /** A response has begun and not ended: nothing may come between. */
@@ -231,6 +241,8 @@ export class NativeSocket extends SocketFacts {
   /** Cut the connection. @param error Emitted as 'error'. */
   destroy(error?: Error): this {
     if (this.destroyed) return this;
+    const front = this.#front;
+    if (front?.inThisTick === true) front.abort();
     addon.endConnection(this[kConnection], true);
     this.#end(error);
     return this;
@@ -244,9 +256,16 @@ export class NativeSocket extends SocketFacts {
     this.end();
   }
 
+  /** @internal The client has left, and the request is about to be told; the events come when the connection is gone. */
+  left(): void {
+    if (this.destroyed) return;
+    this.#left = true;
+    this.#gone();
+  }
+
   /** @internal The connection is gone. */
   ended(): void {
-    if (this.destroyed) return;
+    if (this.destroyed && !this.#left) return;
     process.nextTick(() => this.emit('end'));
     this.#end(undefined);
   }
@@ -256,17 +275,23 @@ export class NativeSocket extends SocketFacts {
     clearTimeout(this.#timer);
   }
 
-  #end(error: Error | undefined): void {
-    if (this.destroyed) return;
+  #gone(): void {
     this[kLast] = this[kMeasure]();
     this.destroyed = true;
     this.readable = false;
     this.writable = false;
     clearTimeout(this.#timer);
-    process.nextTick(() => {
-      if (error !== undefined) this.emit('error', error);
-      this.emit('close', error !== undefined);
-    });
+  }
+
+  /** @param atOnce Before the records that come behind this one, of the requests. */
+  #end(error: Error | undefined, atOnce = false): void {
+    if (this.destroyed && !this.#left) return;
+    this.#left = false;
+    this.#gone();
+    if (error !== undefined && !atOnce) process.nextTick(() => this.emit('error', error));
+    // Not before the requests have been told of it.
+    setImmediate(() => this.emit('close', error !== undefined));
+    if (error !== undefined && atOnce) this.emit('error', error);
   }
 
   // Time-outs.

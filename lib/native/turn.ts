@@ -290,7 +290,9 @@ function onTurn(first: number, count: number): void {
       else onEvent(r);
       if (i < nextLook || i === count) continue;
       const elapsed = now() - started;
-      if (elapsed > turnBudgetMs) break;
+      // Requests of one connection learn of its end together.
+      const next = records[r + recordWords + recordKind];
+      if (elapsed > turnBudgetMs && next !== eventAbort) break;
       if (elapsed < turnBudgetMs / 4 && stride < 16) stride *= 2;
       nextLook = i + stride;
     }

@@ -57,6 +57,7 @@ struct Exchange {
   bool response_chunked = false;
   bool response_has_length = false;
   bool response_body_allowed = false;
+  bool alone = false;   // nothing of others is queued in front of its response
   bool close = false;   // the connection ends with this response
   bool cut = false;     // ... without its regular end
   bool tunnel = false;  // another protocol: bytes as they are, both ways

@@ -180,8 +180,10 @@ void Core::CloseIdle() {
   close_idle_ = false;
   for (uint32_t i = 0; i < connections_.size(); i++) {
     Connection* c = connections_.at(i);
-    if (!c->in_use || !c->idle()) continue;
-    if (!c->server->draining && !c->server->close_idle) continue;
+    if (!c->in_use || !(c->server->draining || c->server->close_idle)) continue;
+    // Answered a moment ago: for node:http it is idle then.
+    if (c->server->close_idle && c->in_flight == 0 && !c->out.empty()) writer_->Write(c);
+    if (!c->idle()) continue;
     if (!HasReadRoom(*c)) {
       close_idle_ = true;  // the rest at the next flush
       break;

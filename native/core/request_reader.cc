@@ -47,8 +47,7 @@ void RequestReader::Read(Connection* c) {
   }
   if (n == kWouldBlock) return;
   if (n == kBroken) {
-    if (c->server->is(kTellRefusals))
-      TellRefusal(c, RefusalOf(Refusal::kNone), "", nullptr, nullptr);
+    if (TellsRefusals(*c)) TellRefusal(c, RefusalOf(Refusal::kNone), "", nullptr, nullptr);
     if (c->channel.session == nullptr) return core_->Kill(c);
     // An alert has told the client what is wrong: bytes that nobody reads would
     // have it destroyed by a reset.
@@ -124,7 +123,7 @@ void RequestReader::OnEndOfStream(Connection* c) {
     return;
   }
   if (c->in_message()) {
-    if (c->parser->in_head() || c->server->is(kTellRefusals)) {
+    if (c->parser->in_head() || TellsRefusals(*c)) {
       return Refuse(c, Refusal::kIncomplete);
     }
     return core_->Kill(c);

@@ -61,6 +61,7 @@ class RequestReader final : public RequestSink {
   const char* SkipEmptyLines(Connection* connection, const char* from, const char* end);
   bool IsTunnel(const Connection& connection);
   void Discard(Connection* connection, size_t bytes);
+  static bool TellsRefusals(const Connection& connection);
   bool TellRefusal(Connection* connection,
                    const RefusalEntry& entry,
                    const char* code,

@@ -34,7 +34,7 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
   }
   const RefusalEntry& entry = RefusalOf(refusal);
   const char* name = c->in_message() ? c->parser->error_name() : nullptr;
-  const bool told = c->server->is(kTellRefusals) && refusal != Refusal::kHostMissing &&
+  const bool told = TellsRefusals(*c) && refusal != Refusal::kHostMissing &&
                     TellRefusal(c,
                                 entry,
                                 name != nullptr ? name : entry.node_error,
@@ -65,6 +65,12 @@ void RequestReader::NoteRefusal(Connection* c, const RefusalEntry& entry) {
   }
   core_->ends().NoteRefusal(
       c, node ? entry.node_status : entry.status, RefusalBodyBytes(node, entry), received);
+}
+
+// Whether JavaScript answers: somebody listens at the server, or has the socket,
+// which tells of the error.
+bool RequestReader::TellsRefusals(const Connection& c) {
+  return c.server->is(kTellRefusals) || (c.end_wanted && c.server->is(kNodeStyle));
 }
 
 // Leaves the answer to the application. False when there is no room to tell.

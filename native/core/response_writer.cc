@@ -63,11 +63,22 @@ void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
     case kOpWatchEnd: core_->ConnectionOf(*e)->end_wanted = true; return;
     case kOpAbort:
       if (e->response_complete) return;
+      if (words[kCommandA] != 0) DropUnsent(e);
       e->response_started = true;
       e->close = e->cut = true;
       e->want_flushed = false;
       return Complete(e);
     default: CHECK(false);
+  }
+}
+
+// Nobody gets what is queued of its response.
+void ResponseWriter::DropUnsent(Exchange* e) {
+  Connection* c = core_->ConnectionOf(*e);
+  if (c->first_exchange != e->index) {
+    e->out.Clear(&core_->blocks());
+  } else if (e->alone) {
+    c->out.Clear(&core_->blocks());
   }
 }
 
@@ -102,6 +113,7 @@ void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
   }
   const HeadFraming framing = DecideFraming(e, head, findings, flags, body_bytes);
   OutQueue* out = QueueOf(e);
+  e->alone = out == &c->out && out->empty();
   AppendGivenHead(out, known, head, body, findings, framing);
   e->status = static_cast<uint16_t>(head.status);
   c->server->responses[head.status / 100 <= 5 ? head.status / 100 : 5]++;

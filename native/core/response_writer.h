@@ -60,6 +60,7 @@ class ResponseWriter {
   void FinishFront(Connection* connection);
   bool Send(Connection* connection);
   void TellDrain(Connection* connection);
+  void DropUnsent(Exchange* exchange);
   OutQueue* QueueOf(Exchange* exchange);
 
   Core* core_;

@@ -1,7 +1,7 @@
 // What the suites of Express, supertest, engine.io, @hono/node-server and Fastify found.
 import { once } from 'node:events';
 import * as http from 'node:http';
-import { type AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, connect, Socket } from 'node:net';
 import { closed, compare, exchangeBytes, listening, type Make } from '../helpers/compare-servers.js';
 
 /** What a listener answers to a request. */
@@ -98,3 +98,49 @@ compare(
     return [handles, closes];
   },
 );
+
+compare('the socket is destroyed when the response to a client that left closes', async (make) => {
+  const seen: unknown[] = [];
+  const server = make((req, res) => {
+    const { socket } = req;
+    const look = (event: string) =>
+      seen.push([event, socket.destroyed, socket.readyState, socket.writable, req.destroyed]);
+    req.on('aborted', () => look('aborted'));
+    res.on('close', () => {
+      look('close');
+      socket.on('close', () => server.emit('seen'));
+    });
+    res.flushHeaders();
+  });
+  const client = connect({ port: await listening(server), host: '127.0.0.1' });
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  client.once('data', () => client.destroy());
+  await once(server, 'seen');
+  await closed(server);
+  return seen;
+});
+
+compare('close() leaves the connection that is in use to the keep-alive time-out', async (make) => {
+  const server = make((req, res) => {
+    if (req.url === '/first') {
+      res.on('finish', () => server.emit('answered'));
+      server.close();
+    }
+    res.end(req.url);
+  });
+  const port = await listening(server);
+  const client = connect({ port, host: '127.0.0.1' });
+  const request = (path: string) => client.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  let received = '';
+  client.setEncoding('latin1').on('data', (text: string) => {
+    received += text;
+  });
+  request('/first');
+  await once(server, 'answered');
+  const [refused] = await once(connect({ port, host: '127.0.0.1' }), 'error');
+  request('/second');
+  while (!received.endsWith('/second')) await once(client, 'data');
+  server.closeIdleConnections();
+  await once(server, 'close');
+  return [received.replace(/^date: .*\r\n/gim, ''), (refused as NodeJS.ErrnoException).code];
+});

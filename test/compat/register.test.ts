@@ -99,6 +99,24 @@ describe('the preload', () => {
     });
   }
 
+  test('a connection keeps the process when its server is unreferenced', () => {
+    const file = 'unreferenced.cjs';
+    const text = `const http = require('http'); const net = require('net');
+      const server = http.createServer((req, res) => {
+        server.unref();
+        client.unref();
+        setTimeout(() => { console.log('kept'); req.socket.destroy(); }, 50).unref();
+      });
+      let client;
+      server.listen(0, '127.0.0.1', () => {
+        client = net.connect(server.address().port, '127.0.0.1');
+        client.write('GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n');
+      });`;
+    writeFileSync(join(directory, file), text);
+    assert.equal(run([], file), 'kept\n');
+    assert.equal(run(['--require', preload], file), 'kept\n');
+  });
+
   for (const flag of ['--require', '--import']) {
     test(`NODE_OPTIONS with ${flag}`, () => {
       for (const file of ['named.mjs', 'require.cjs', 'thread.cjs']) {
