@@ -89,6 +89,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
     if (this[kExchange] === undefined) {
       dumpNodes.call(this);
     } else if (!this[kReading] && (isOpen(this) || isAwaited(this))) {
+      (this as { _dumped?: boolean })._dumped = true;
       this.removeAllListeners('data');
       // Newer Nodes go straight to the end.
       if (hasFrames && this.complete && !this.destroyed) this.read(0);
@@ -130,7 +131,10 @@ class RequestSink implements BodySink {
 
   end(trailers: HeaderList): void {
     this.#request[kTrailers] = trailers;
-    endLater(this.#request);
+    const request = this.#request;
+    // What nobody reads has brought nothing about.
+    if ((request as { _dumped?: boolean })._dumped === true) request.push(null);
+    else endLater(request);
   }
 
   error(): void {

@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import * as http from 'node:http';
 import { type AddressInfo, connect, Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { closed, compare, exchangeBytes, listening, type Make } from '../helpers/compare-servers.js';
 
 /** What a listener answers to a request. */
@@ -106,10 +108,8 @@ compare('the socket is destroyed when the response to a client that left closes'
     const look = (event: string) =>
       seen.push([event, socket.destroyed, socket.readyState, socket.writable, req.destroyed]);
     req.on('aborted', () => look('aborted'));
-    res.on('close', () => {
-      look('close');
-      socket.on('close', () => server.emit('seen'));
-    });
+    res.on('close', () => look('close'));
+    socket.on('close', () => server.emit('seen'));
     res.flushHeaders();
   });
   const client = connect({ port: await listening(server), host: '127.0.0.1' });
@@ -143,4 +143,24 @@ compare('close() leaves the connection that is in use to the keep-alive time-out
   server.closeIdleConnections();
   await once(server, 'close');
   return [received.replace(/^date: .*\r\n/gim, ''), (refused as NodeJS.ErrnoException).code];
+});
+
+compare('an idle connection does not hold the request that it has brought', async (make) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const held: WeakRef<http.IncomingMessage>[] = [];
+  const server = make((req, res) => {
+    held.push(new WeakRef(req));
+    res.end(String(req.socket.remotePort !== undefined));
+  });
+  const client = connect({ port: await listening(server), host: '127.0.0.1' });
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(client, 'data');
+  // A WeakRef holds what it refers to until the end of its job.
+  await new Promise(setImmediate);
+  collect();
+  const isHeld = held[0]?.deref() !== undefined;
+  client.destroy();
+  await closed(server);
+  return isHeld;
 });
