@@ -267,7 +267,9 @@ export class NativeSocket extends SocketFacts {
   ended(): void {
     if (this.destroyed && !this.#left) return;
     process.nextTick(() => this.emit('end'));
-    this.#end(undefined);
+    this.#gone();
+    this.#left = false;
+    process.nextTick(() => this.emit('close', false));
   }
 
   /** @internal Nothing of ours holds it any more. */
