@@ -26,6 +26,7 @@ import {
   recordKind,
   records,
 } from './layout.js';
+import { thisRound } from './tick.js';
 
 const noTrailers: HeaderList = [];
 
@@ -48,6 +49,7 @@ export class RequestBody {
   #paused = false;
   #done = false;
   #complete: boolean;
+  #completedIn = -1;
 
   /** @param index The exchange. @param complete Whether there is nothing more to come. */
   constructor(index: number, generation: number, complete: boolean) {
@@ -61,6 +63,11 @@ export class RequestBody {
     return this.#complete;
   }
 
+  /** ... in this round of the event loop. */
+  get isFresh(): boolean {
+    return this.#completedIn === thisRound();
+  }
+
   /** What a record brings: bytes, the end, trailers.
    *  @param r Index of its first word. */
   take(r: number): void {
@@ -70,6 +77,7 @@ export class RequestBody {
       this.#chunks.push(bytesOf(r, flags, records[r + recordBodyOffset] as number, length));
     if ((flags & flagBodyComplete) !== 0) {
       this.#complete = true;
+      this.#completedIn = thisRound();
       // The fields of a request record are those of the head.
       const count = records[r + recordKind] === eventBody ? (records[r + recordHeaderCount] as number) : 0;
       if (count > 0) this.#trailers = readTrailers(r, count);

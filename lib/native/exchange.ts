@@ -108,6 +108,11 @@ export class NativeExchange extends RequestHead implements Exchange {
     return this.#body === undefined || this.#body.complete;
   }
 
+  /** Its last bytes came in this round of the event loop. */
+  get bodyIsFresh(): boolean {
+    return this.#body?.isFresh === true;
+  }
+
   readBody(sink: BodySink): void {
     this.#body ??= new RequestBody(this.index, this.generation, true);
     this.#body.read(sink);

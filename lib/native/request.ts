@@ -133,7 +133,8 @@ class RequestSink implements BodySink {
     this.#request[kTrailers] = trailers;
     const request = this.#request;
     // What nobody reads has brought nothing about.
-    if ((request as { _dumped?: boolean })._dumped === true) request.push(null);
+    const isDumped = (request as { _dumped?: boolean })._dumped === true;
+    if (isDumped || !request[kExchange].bodyIsFresh) request.push(null);
     else endLater(request);
   }
 
