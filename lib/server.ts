@@ -253,7 +253,10 @@ export class Server {
     }
     this.#state = 'draining';
     const { drainDelay } = this.#setup.options;
-    if (drainDelay > 0 && drainMs > 0) await setTimeout(drainDelay * 1000);
+    if (drainDelay > 0 && drainMs > 0) {
+      this.#backend.retire?.();
+      await setTimeout(drainDelay * 1000);
+    }
     this.#bound.unlink();
     if (drainMs > 0 && this.#sockets.some(({ shared }) => shared === false)) {
       const { finishHandshakes } = await import('./sockets/own-queue.js');

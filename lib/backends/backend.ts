@@ -104,6 +104,9 @@ export interface BackendServer {
    *  @param drainMs After so many milliseconds what is left is cut; 0 cuts at once.
    *  @returns Resolves after the last connection closed, with the number of requests that were cut. */
   close(drainMs: number): Promise<{ readonly cut: number }>;
+  /** Go on serving, with `connection: close` on every response: before a `close`, so that none has to end a connection
+   *  that its client is about to use. */
+  retire?(): void;
   /** Certificates and rules for connections from now on; only of a server that was started with some.
    *  @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE when they cannot be used; the old ones stay. */
   setTls?(settings: TlsSettings): void;

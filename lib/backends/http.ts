@@ -73,7 +73,7 @@ export async function startHttp(
 }
 
 class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
-  readonly limits: Limits;
+  limits: Limits;
   readonly reporter: Reporter;
   /** Between the acceptors and the parser. */
   front: Front | undefined;
@@ -134,6 +134,10 @@ class HttpBackendServer implements BackendServer, HttpOwner, Http2Owner {
     if (socket.shared !== true) this.#ownsQueue = true;
     const onSocket = (accepted: Socket): void => this.#onAccept(accepted);
     this.#stops.push(await acceptOn(socket, onSocket, (message) => this.reporter.warn(message)));
+  }
+
+  retire(): void {
+    this.limits = { ...this.limits, keepAliveMs: 0 };
   }
 
   setTls(settings: TlsSettings): void {

@@ -77,6 +77,7 @@ export class NativeServer implements BackendServer {
   readonly highWaterMark: number;
   /** Writing a body where there is none is an error. */
   readonly rejectsBodies: boolean;
+  readonly #limits: Limits;
   readonly #tag: number;
   /** The ends of its connections may be what a load balancer tells. */
   isProxied = false;
@@ -100,6 +101,7 @@ export class NativeServer implements BackendServer {
   ) {
     openCore();
     this.handler = handler;
+    this.#limits = limits;
     this.reporter = reporter;
     this.log = reporter.requests;
     this.log?.follow(() => flushEnds(servers));
@@ -182,6 +184,10 @@ export class NativeServer implements BackendServer {
       unix,
     );
     this.isProxied = true;
+  }
+
+  retire(): void {
+    if (this.dropIn === undefined) this.setLimits({ ...this.#limits, keepAliveMs: 0 }, noNodeLimits);
   }
 
   setLimits(limits: Limits, node: NodeLimits): void {

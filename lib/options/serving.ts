@@ -35,7 +35,7 @@ export const servingOptions = {
     group: 'Serving',
     unit: 'S',
     default: 0,
-    help: 'Seconds to go on serving after SIGTERM while /health of --status says 503, for balancers to see it.',
+    help: 'Seconds to go on serving after SIGTERM, while /health of --status says 503 and responses say close.',
   },
   threads: {
     kind: 'integer',

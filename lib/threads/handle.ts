@@ -69,6 +69,10 @@ export class ThreadHandle {
   }
 
   /** Let it answer what is in flight; it ends afterwards. */
+  retire(): void {
+    this.#order({ type: 'retire' });
+  }
+
   close(drainMs: number): void {
     this.#order({ type: 'close', drainMs });
   }

@@ -19,6 +19,7 @@ export type Order =
   /** The sockets of the main thread, which keeps its descriptors: the worker makes its own of them. */
   | { readonly type: 'serve'; readonly sockets: readonly ListeningSocket[] }
   /** Drain; only when it serves. */
+  | { readonly type: 'retire' }
   | { readonly type: 'close'; readonly drainMs: number }
   /** Open the log file and read the certificates again. */
   | { readonly type: 'reload' }

@@ -119,6 +119,10 @@ export class ThreadPool implements BackendServer {
     for (const thread of this.#all) thread.reload();
   }
 
+  retire(): void {
+    for (const thread of this.#all) thread.retire();
+  }
+
   close(drainMs: number): Promise<{ readonly cut: number }> {
     this.#closing ??= this.#drain(drainMs);
     if (drainMs <= 0) void this.endNow();

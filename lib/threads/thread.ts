@@ -29,6 +29,7 @@ function main(port: MessagePort, data: ThreadData): void {
   port.on('message', (order: Order) => {
     if (order.type === 'serve') give?.(order.sockets);
     else if (order.type === 'reload') server.reload();
+    else if (order.type === 'retire') server.backend?.retire?.();
     else if (order.type === 'report') void report(server, tell);
     else void close(server, order.drainMs, tell);
   });

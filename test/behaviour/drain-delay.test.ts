@@ -9,6 +9,10 @@ import { ask } from '../helpers/ask.js';
 import { testedBackends } from '../helpers/backends.js';
 import { Command } from '../helpers/command.js';
 import { eventually, temporaryDirectory } from '../helpers/processes.js';
+import { RawClient } from '../helpers/raw-client.js';
+
+const waitMs = 20_000;
+const request = Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
 
 async function portOf(command: Command, pattern: RegExp): Promise<number> {
   const [, port] = await command.line(pattern);
@@ -34,12 +38,22 @@ for (const backend of testedBackends) {
         await command.serving();
         const port = await portOf(command, /Serving on 127\.0\.0\.1:(\d+)/);
         assert.equal((await ask({ port: status, path: '/health' })).status, 200);
+        const kept = await RawClient.open(port);
+        t.after(() => kept.destroy());
+        await kept.write(request);
+        await kept.until(() => kept.received.includes('\r\n\r\n'), waitMs);
+        assert.doesNotMatch(kept.received.toString(), /\nconnection: close/i);
         command.signal('SIGTERM');
         await eventually('the health check to tell', async () => {
           const { status: code, text } = await ask({ port: status, path: '/health' });
           return code === 503 && text === 'draining\n' ? true : undefined;
         });
         for (let count = 0; count < 3; count += 1) assert.equal((await ask({ port })).status, 200);
+        // Kept connections end with their next response: no client is about to use one when it is closed.
+        await kept.write(request);
+        assert.ok(await kept.until(() => /\nconnection: close/i.test(kept.received.toString()), waitMs));
+        await kept.until(() => false, waitMs);
+        assert.equal(kept.serverEnd, 'fin');
         command.signal('SIGQUIT'); // An impatient one does not wait for it.
         assert.equal(await command.end(), 0, command.stderr);
       });

@@ -67,7 +67,17 @@ async function nginx(t: TestContext, backend: string): Promise<{ balanced: Balan
   chmodSync(directory, 0o755); // Its workers may be another user's.
   const [port = 0] = await freePorts(1);
   const balanced = new Balanced(t, (index) => [
-    ...[application, '--backend', backend, '--forwarded-allow', 'unix', '--unix-mode', '666'],
+    ...[
+      application,
+      '--backend',
+      backend,
+      '--forwarded-allow',
+      'unix',
+      '--unix-mode',
+      '666',
+      '--drain-delay',
+      '1',
+    ],
     ...['--bind', `unix:${join(directory, `${'abc'[index]}.sock`)}`],
   ]);
   await balanced.start(workers);
