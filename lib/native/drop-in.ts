@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import {
   addon,
@@ -92,4 +93,16 @@ export function parseError({ text, packet, parsed }: RefusedRequest): Error & { 
     code,
     reason: text.slice(space + 1),
   });
+}
+
+/** optimizeEmptyRequests: a request without a field of a body is no stream any more. */
+export function skipBody(req: IncomingMessage): void {
+  const { headers } = req;
+  if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return;
+  (req as { _dumpAndCloseReadable?(): void })._dumpAndCloseReadable?.();
+}
+
+/** HTTP/1.1 without a Host. */
+export function isHostless(req: IncomingMessage): boolean {
+  return req.httpVersionMinor === 1 && req.headers.host === undefined;
 }

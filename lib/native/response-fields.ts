@@ -3,7 +3,7 @@ import { defineValues } from './base.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
 import { inform } from './response-info.js';
-import { kJoined } from './response-join.js';
+import { joinedBytes, kJoined } from './response-join.js';
 import {
   closed,
   ended,
@@ -52,7 +52,7 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
   },
   writableLength() {
     if (this[kState] === open || this[kState] >= finished) return 0;
-    return this[kExchange].unsentBytes + (this[kJoined]?.bytes ?? 0);
+    return this[kExchange].unsentBytes + joinedBytes(this);
   },
   writableHighWaterMark() {
     return this[kExchange].server.highWaterMark;
@@ -77,6 +77,9 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
   },
   socket() {
     return this[kState] >= finished ? null : this[kExchange].socket;
+  },
+  connection() {
+    return this.socket;
   },
 };
 

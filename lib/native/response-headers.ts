@@ -1,5 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { HeaderList } from '../exchange.js';
+import { invalidValue } from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import type { NativeServer } from './turn.js';
 
@@ -147,6 +148,7 @@ export function toPairs(headers: object): [string, HeaderValue][] {
   }
   const list = headers as unknown[];
   if (list.length > 0 && Array.isArray(list[0])) return list as [string, HeaderValue][];
+  if (list.length % 2 !== 0) throw invalidValue('headers', headers);
   const pairs: [string, HeaderValue][] = [];
   for (let i = 0; i + 1 < list.length; i += 2) pairs.push([list[i] as string, list[i + 1] as HeaderValue]);
   return pairs;

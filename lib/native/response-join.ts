@@ -50,17 +50,18 @@ export function writeJoined(response: NativeResponse, chunk: Chunk, callback: Ca
   const wasStreaming = response[kState] === streaming;
   startStream(response);
   const { corked, ofTick } = joiningOfNode();
-  const isChunked = response[kHeaders]?.has('content-length') !== true;
+  const mayJoin = ofTick || response[kCorked] > 0;
+  const isChunked = mayJoin && response[kHeaders]?.has('content-length') !== true;
   if (ofTick && isChunked && response[kCorked] === 0) {
     response[kCorked] = 1;
     process.nextTick(uncork, response);
   }
-  const joins =
-    response[kCorked] > 0 && isChunked && chunk.length > 0 && (ofTick || (corked && wasStreaming));
-  if (response[kCorked] === 0 || (!joins && callback === undefined)) {
+  if (response[kCorked] === 0) {
     if (callback !== undefined) process.nextTick(callback, null);
     return response[kExchange].write(chunk);
   }
+  const joins = isChunked && chunk.length > 0 && (ofTick || (corked && wasStreaming));
+  if (!joins && callback === undefined) return response[kExchange].write(chunk);
   response[kJoined] ??= { chunks: [], callbacks: [], bytes: 0, needDrain: false };
   const joined = response[kJoined];
   if (callback !== undefined) joined.callbacks.push(callback);
@@ -87,6 +88,12 @@ export function flushJoined(response: NativeResponse, last: Chunk | null = null)
   if (last !== null) chunks.push(last);
   if (chunks.length > 0) response[kExchange].write(together(chunks), needDrain);
   for (const callback of callbacks) process.nextTick(callback, null);
+}
+
+/** What waits, in the framing of its chunk. */
+export function joinedBytes(response: NativeResponse): number {
+  const bytes = response[kJoined]?.bytes ?? 0;
+  return bytes === 0 ? 0 : bytes + bytes.toString(16).length + 4;
 }
 
 /** The response is cut: nobody gets what waits. */

@@ -321,7 +321,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (this[kExchange] === undefined) return pass(this, 'destroy', [error]);
     if (this.destroyed) return this;
     this.destroyed = true;
-    if (error !== undefined) (this as { errored: Error | null }).errored = error;
+    (this as { errored: Error | null | undefined }).errored = error;
     dropJoined(this, error ?? nodeErrors.destroyed('write'));
     this[kExchange].abort();
     this.socket?.destroy(error);

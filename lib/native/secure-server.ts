@@ -149,6 +149,7 @@ export function initSecureServer(
   Object.assign(server, {
     requestCert: own.requestCert === true,
     rejectUnauthorized: own.rejectUnauthorized !== false,
+    ALPNCallback: (own as { ALPNCallback?: unknown }).ALPNCallback,
   });
   // As tls.Server keeps it.
   if ((own as { ALPNCallback?: unknown }).ALPNCallback === undefined)

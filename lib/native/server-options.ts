@@ -28,6 +28,8 @@ export interface ServerSettings {
   /** Of the streams of requests and responses, bytes. */
   readonly highWaterMark: number;
   readonly joinDuplicateHeaders: boolean;
+  /** Newer Nodes have it: optimizeEmptyRequests. */
+  readonly optimizesEmpty: boolean;
   readonly rejectNonStandardBodyWrites: boolean;
   /** Lower-case names of fields that a response has once, their values joined. */
   readonly uniqueHeaders: ReadonlySet<string> | undefined;
@@ -50,20 +52,19 @@ export const nodeDefaults = {
   slackMs: 1000,
 } as const;
 
+/** Of the running Node, for what it has. */
+const nodesOwn = new Server();
+
 /** Whether this Node lets a program set what is added to keepAliveTimeout. */
-export const hasTimeoutBuffer = 'keepAliveTimeoutBuffer' in new Server();
+export const hasTimeoutBuffer = 'keepAliveTimeoutBuffer' in nodesOwn;
 
 /** @param given Those of http.createServer; others are accepted.
  *  @throws {TypeError} ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; {RangeError} ERR_OUT_OF_RANGE, as node:http. */
 export function readServerOptions(given: ServerOptions): ServerSettings {
-  if (given.insecureHTTPParser === true) {
-    throw Object.assign(
-      new TypeError(
-        'The option "insecureHTTPParser" is not supported: the native server parses strictly only',
-      ),
-      { code: 'ERR_INVALID_ARG_VALUE' },
-    );
-  }
+  if (given.insecureHTTPParser === true) throw onlyStrict('insecureHTTPParser');
+  const validation = (given as { httpValidation?: unknown }).httpValidation;
+  const isKnown = 'httpValidation' in nodesOwn;
+  if (isKnown && validation !== undefined && validation !== 'strict') throw onlyStrict('httpValidation');
   for (const name of ['insecureHTTPParser', 'joinDuplicateHeaders', 'requireHostHeader'] as const) {
     const value: unknown = given[name];
     if (value !== undefined && typeof value !== 'boolean') throw invalidType(name, 'boolean', value);
@@ -95,6 +96,7 @@ export function readServerOptions(given: ServerOptions): ServerSettings {
     requireHostHeader: given.requireHostHeader !== false,
     highWaterMark: readCount(given, 'highWaterMark') || 65_536,
     joinDuplicateHeaders: given.joinDuplicateHeaders === true,
+    optimizesEmpty: (given as { optimizeEmptyRequests?: unknown }).optimizeEmptyRequests === true,
     rejectNonStandardBodyWrites:
       (given as { rejectNonStandardBodyWrites?: unknown }).rejectNonStandardBodyWrites === true,
     uniqueHeaders: Array.isArray(unique) ? uniqueNames(unique) : undefined,
@@ -106,6 +108,13 @@ export function readServerOptions(given: ServerOptions): ServerSettings {
       ? undefined
       : (given.ServerResponse as unknown as ResponseConstructor),
   };
+}
+
+function onlyStrict(option: string): TypeError {
+  return Object.assign(
+    new TypeError(`The option "${option}" is not supported: the native server parses strictly only`),
+    { code: 'ERR_INVALID_ARG_VALUE' },
+  );
 }
 
 function isOneOf(given: unknown, own: unknown, patched: unknown): boolean {

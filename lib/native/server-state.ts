@@ -5,7 +5,7 @@ import type { BackendServer, ListeningSocket } from '../backends/backend.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
 import type { NativeTls } from './binding.js';
 import type { Server } from './create-server.js';
-import { type DropIn, parseError, type RefusedRequest } from './drop-in.js';
+import { type DropIn, isHostless, parseError, type RefusedRequest, skipBody } from './drop-in.js';
 import type { NativeExchange } from './exchange.js';
 import {
   addon,
@@ -101,6 +101,7 @@ export class ServerState implements DropIn {
     if (this.#told) native.socket; // is told which request it carries
     if (native.upgrade && this.#upgrade(native)) return;
     const { req, res } = native.node();
+    if (settings.optimizesEmpty) skipBody(req);
     if (isWatched()) watch(native, server);
     if (settings.timeout > 0) native.socket.setTimeout(settings.timeout);
     if (native.upgrade && settings.requireHostHeader && isHostless(req)) {
@@ -132,13 +133,16 @@ export class ServerState implements DropIn {
   #upgrade(exchange: NativeExchange): boolean {
     const server = this.server;
     const event = exchange.method === 'CONNECT' ? 'connect' : 'upgrade';
-    if (server.listenerCount(event) === 0) {
-      if (event === 'upgrade') return false;
+    const { shouldUpgrade } = this.settings;
+    const asks = event === 'upgrade' && shouldUpgrade !== undefined;
+    const isHeard = server.listenerCount(event) > 0;
+    if (event === 'upgrade' && !asks && !isHeard) return false;
+    const { req } = exchange.node();
+    if (asks && !shouldUpgrade(req)) return false;
+    if (!isHeard) {
       exchange.abort();
       return true;
     }
-    const { req } = exchange.node();
-    if (event === 'upgrade' && this.settings.shouldUpgrade?.(req) === false) return false;
     const taken = exchange.takeOver();
     if (taken === undefined) return false;
     Object.assign(taken.socket, { parser: null, server, _httpMessage: null });
@@ -391,7 +395,3 @@ const reporter: Reporter = {
     process.emitWarning(message, 'ChaussetteWarning');
   },
 };
-
-function isHostless(req: IncomingMessage): boolean {
-  return req.httpVersionMinor === 1 && req.headers.host === undefined;
-}

@@ -151,6 +151,14 @@ export class NativeSocket extends SocketFacts {
     return this.#detach() ? (this as unknown as NativeSocket).pipe(...args) : args[0];
   }
 
+  push(...args: unknown[]): boolean {
+    return this.#detach() && (this as unknown as NativeSocket).push(...args);
+  }
+
+  unshift(...args: unknown[]): void {
+    if (this.#detach()) (this as unknown as NativeSocket).unshift(...args);
+  }
+
   pause(): this {
     return this.#detach() ? this.pause() : this;
   }

@@ -1,8 +1,10 @@
 // What Node's own tests look at beyond its documentation: the same on node:http and on the native core.
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type * as http from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { describe } from 'node:test';
+import { describe, test } from 'node:test';
+import { createServer } from '../../lib/create-server.js';
 import { closed, compare, exchangeBytes, listening, type Make, serving } from '../helpers/compare-servers.js';
 
 const keepAlive = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -19,6 +21,9 @@ async function inTurn(port: number, ...requests: string[]): Promise<string[]> {
   client.destroy();
   return answers;
 }
+
+/** Options that Node 20 and 22 do not have, and chunks of one tick that are joined. */
+const isNewer = Number(process.versions.node.split('.', 1)[0]) >= 24;
 
 describe('close() of a server', () => {
   compare('in a handler leaves the connection, which may ask again', async (make) => {
@@ -131,7 +136,92 @@ describe('chunks of a response', () => {
   );
 });
 
+describe('members of a response', () => {
+  compare(
+    'res.connection, errored after destroy(), a list of fields that has a name too many',
+    async (make) =>
+      serving(
+        make,
+        (_req, res) => {
+          const seen: unknown[] = [res.connection === res.socket, res.connection?.remoteFamily];
+          try {
+            res.writeHead(200, ['a', 'b', 'c']);
+          } catch (error) {
+            seen.push((error as NodeJS.ErrnoException).code);
+          }
+          res.setHeader('Connection', 'close');
+          res.on('finish', () => {
+            res.destroy();
+            seen.push((res as unknown as { errored: unknown }).errored);
+          });
+          res.write('');
+          const before = res.writableLength;
+          res.write('asd');
+          if (isNewer) seen.push(res.writableLength - before);
+          res.on('close', () => told.splice(0, told.length, ...seen));
+          res.end();
+        },
+        async (port) => [await exchangeBytes(port, last), ...told],
+      ),
+  );
+  const told: unknown[] = [];
+});
+
 describe('requests', () => {
+  if (isNewer) {
+    compare('optimizeEmptyRequests', async (make) => {
+      const seen: unknown[] = [];
+      const options = { optimizeEmptyRequests: true } as http.ServerOptions;
+      const server = make(options, (req, res) => {
+        seen.push(req.readableEnded, req.destroyed);
+        res.end('ok');
+      });
+      const port = await listening(server);
+      await exchangeBytes(port, last);
+      await exchangeBytes(port, last.replace('Host', 'Content-Length: 0\r\nHost'));
+      await closed(server);
+      return seen;
+    });
+
+    test('httpValidation', () => {
+      createServer({ httpValidation: 'strict' } as http.ServerOptions);
+      for (const httpValidation of ['relaxed', 'insecure', 1]) {
+        assert.throws(() => createServer({ httpValidation } as http.ServerOptions), {
+          code: 'ERR_INVALID_ARG_VALUE',
+        });
+      }
+    });
+
+    compare('shouldUpgradeCallback without a listener', async (make) => {
+      const answers: string[] = [];
+      for (const upgrades of [true, false]) {
+        const options = { shouldUpgradeCallback: () => upgrades } as http.ServerOptions;
+        const server = make(options, (_req, res) => res.end('ok'));
+        const port = await listening(server);
+        const upgrade = last.replace('close', 'close, upgrade\r\nUpgrade: x');
+        answers.push(await exchangeBytes(port, upgrade));
+        await closed(server);
+      }
+      return answers;
+    });
+  }
+
+  compare('end and close of a request that nobody reads', async (make) => {
+    const events: string[] = [];
+    const server = make((req, res) => {
+      res.end('ok');
+      for (const name of ['finish', 'close']) res.on(name, () => events.push(`res ${name}`));
+      for (const name of ['end', 'close']) req.on(name, () => events.push(`req ${name}`));
+      req.once('close', () => server.emit('read'));
+    });
+    const port = await listening(server);
+    const read = once(server, 'read');
+    await exchangeBytes(port, last);
+    await read;
+    await closed(server);
+    return events;
+  });
+
   compare('a body whose reader has paused stays paused when the response is over', async (make) => {
     const seen: unknown[] = [];
     const server = make((req, res) => {
