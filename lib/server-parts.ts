@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { AccessLog } from './access-log/access-log.js';
 import type { Settings } from './app/program.js';
 import {
@@ -68,4 +69,11 @@ export function limitsOf(options: Options): Limits {
     inFlightMax: options.spawn,
     queuedMax: options.maxQueued,
   };
+}
+
+/** `--drain-delay`: serve on until balancers have seen that this process is about to end. */
+export async function delayDrain(backend: BackendServer, { drainDelay }: Options): Promise<void> {
+  if (drainDelay === 0) return;
+  backend.retire?.();
+  await setTimeout(drainDelay * 1000);
 }

@@ -1,5 +1,4 @@
 import { executionAsyncId, triggerAsyncId } from 'node:async_hooks';
-import { setTimeout } from 'node:timers/promises';
 import type { AccessLog } from './access-log/access-log.js';
 import { type Hook, loadHook, runHook } from './app/hooks.js';
 import { loadOne } from './app/load-one.js';
@@ -20,7 +19,7 @@ import { describeError, Log } from './log.js';
 import { countRequests } from './max-requests.js';
 import type { Options } from './options.js';
 import { behindProxies, notForPrograms, proxyPeersOf } from './proxies/options.js';
-import { limitsOf, openAccessLog, startBackend } from './server-parts.js';
+import { delayDrain, limitsOf, openAccessLog, startBackend } from './server-parts.js';
 import { snapshotLines } from './snapshot.js';
 import { BoundSockets } from './sockets/bind.js';
 import { adoptAll, checkAll, placesOf } from './sockets/places.js';
@@ -252,11 +251,7 @@ export class Server {
       throw new ChaussetteError('CHAUSSETTE_ERR_NOT_SERVING', `the server is ${this.#state}, not serving`);
     }
     this.#state = 'draining';
-    const { drainDelay } = this.#setup.options;
-    if (drainDelay > 0 && drainMs > 0) {
-      this.#backend.retire?.();
-      await setTimeout(drainDelay * 1000);
-    }
+    if (drainMs > 0) await delayDrain(this.#backend, this.#setup.options);
     this.#bound.unlink();
     if (drainMs > 0 && this.#sockets.some(({ shared }) => shared === false)) {
       const { finishHandshakes } = await import('./sockets/own-queue.js');
