@@ -53,8 +53,8 @@ export function toHeaderList(init: unknown): string[] {
   if (init === undefined || init === null) return [];
   if (typeof init !== 'object' && typeof init !== 'function')
     throw new TypeError('headers are an object or pairs');
-  // `#list in init` is a call; most of the time a look at the prototype says no.
-  if (Object.getPrototypeOf(init) !== Object.prototype && isLight(init)) return listOf(init).slice();
+  // `#list in init` is a call of 100 instructions; what is made by Object is mostly a record.
+  if (init.constructor !== Object && isLight(init)) return listOf(init).slice();
   const list: string[] = [];
   if (typeof (init as Iterable<unknown>)[Symbol.iterator] === 'function') {
     for (const pair of init as Iterable<unknown>) {

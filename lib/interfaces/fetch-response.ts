@@ -45,9 +45,8 @@ export class LightResponse {
       exchange.respond(response.#status, response.#statusText, list, body);
       return true;
     };
-    // Its prototype says so of most; `#status in value` is a call.
-    isLight = (value): value is LightResponse =>
-      Object.getPrototypeOf(value) === LightResponse.prototype || #status in value;
+    // `#status in value` is a call of 100 instructions, Object.getPrototypeOf one into the runtime.
+    isLight = (value): value is LightResponse => value.constructor === LightResponse || #status in value;
   }
 
   constructor(body?: unknown, init?: ResponseInit | null) {
