@@ -9,6 +9,7 @@ export type {
   ListeningSocket,
   Measures,
   OpenRequest,
+  ThreadStats,
 } from './backends/backend.js';
 export {
   type BackendFactory,
