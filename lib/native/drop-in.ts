@@ -85,6 +85,7 @@ export function parseError({ text, packet, parsed }: RefusedRequest): Error & { 
   const space = text.indexOf(' ');
   const code = text.slice(0, space);
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return Object.assign(new Error('Request timeout'), { code });
+  if (code === 'ERR_SSL') return tlsError(text.slice(space + 1));
   // Node gives the reason of what it was reading only.
   const isEnd = code === 'HPE_INVALID_EOF_STATE';
   const error = new Error(isEnd ? 'Parse Error' : `Parse Error: ${text.slice(space + 1)}`);
@@ -105,4 +106,10 @@ export function skipBody(req: IncomingMessage): void {
 /** HTTP/1.1 without a Host. */
 export function isHostless(req: IncomingMessage): boolean {
   return req.httpVersionMinor === 1 && req.headers.host === undefined;
+}
+
+/** As node:tls makes them. @param reason OpenSSL's words. */
+function tlsError(reason: string): Error & { readonly code: string } {
+  const code = `ERR_SSL_${reason.toUpperCase().replaceAll(' ', '_')}`;
+  return Object.assign(new Error(`SSL routines: ${reason}`), { library: 'SSL routines', reason, code });
 }

@@ -15,6 +15,8 @@ import {
   opInfo,
   opRespond,
   opWatchEnd,
+  recordCode,
+  records,
   streamed,
   wantDrain,
   wantFlushed,
@@ -374,8 +376,10 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   /** @internal */
-  flushedRecord(): void {
+  flushedRecord(r: number): void {
     this.watchFlush = false;
+    // The connection ends with it.
+    if (this.#socket !== undefined && records[r + recordCode] === 1) this.#socket.writable = false;
     this.#forget();
     this.#pair?.flushed();
   }

@@ -353,6 +353,6 @@ function onEvent(r: number): void {
   if (kind === eventBody) exchange.scope.runInAsyncScope(exchange.bodyRecord, exchange, r);
   else if (kind === eventAbort) exchange.scope.runInAsyncScope(exchange.abortRecord, exchange);
   else if (kind === eventDrain) exchange.scope.runInAsyncScope(exchange.drainRecord, exchange);
-  else if (kind === eventFlushed) exchange.scope.runInAsyncScope(exchange.flushedRecord, exchange);
+  else if (kind === eventFlushed) exchange.scope.runInAsyncScope(exchange.flushedRecord, exchange, r);
   else if (kind === eventHalfClosed) exchange.scope.runInAsyncScope(exchange.halfClosedRecord, exchange);
 }

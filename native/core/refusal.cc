@@ -90,7 +90,7 @@ constexpr RefusalEntry kTable[] = {
      "Plain HTTP came to a port that speaks TLS: use https.",
      "RFC 9110 §4.2.2",
      400,
-     "HPE_INVALID_METHOD"},
+     "ERR_SSL http request"},
 };
 static_assert(sizeof(kTable) / sizeof(kTable[0]) == static_cast<size_t>(Refusal::kCount));
 

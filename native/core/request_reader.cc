@@ -47,7 +47,12 @@ void RequestReader::Read(Connection* c) {
   }
   if (n == kWouldBlock) return;
   if (n == kBroken) {
-    if (TellsRefusals(*c)) TellRefusal(c, RefusalOf(Refusal::kNone), "", nullptr, nullptr);
+    if (TellsRefusals(*c)) {
+      const TlsTransport* tls = core_->TlsOf(*c);
+      const char* problem = tls != nullptr ? tls->Problem(c->channel) : nullptr;
+      const char* code = problem != nullptr ? "ERR_SSL" : "";
+      TellRefusal(c, RefusalOf(Refusal::kNone), code, problem, nullptr);
+    }
     if (c->channel.session == nullptr) return core_->Kill(c);
     // An alert has told the client what is wrong: bytes that nobody reads would
     // have it destroyed by a reset.

@@ -21,7 +21,7 @@ void ResponseWriter::FinishFront(Connection* c) {
     if (e->want_flushed) {
       if (!c->out.empty()) break;
       e->want_flushed = false;
-      core_->PushEvent(kEventFlushed, e, c->server->tag);
+      core_->PushEvent(kEventFlushed, e, c->server->tag, e->close ? 1 : 0);
     }
     if (e->close || !e->request_complete) break;
     c->first_exchange = e->next;

@@ -47,6 +47,8 @@ struct Session {
   bool ended = false;    // recv(2) has come to the end of the stream
   bool begun = false;    // at least one byte came
   bool foreign = false;  // and it was none of TLS
+  // OpenSSL's words for what it does not go on with.
+  const char* problem = nullptr;
 };
 
 Session* SessionOf(const Channel& channel) {
@@ -230,6 +232,7 @@ ssize_t TlsTransport::Read(Channel* channel, char* to, size_t room) {
       channel->more = !session->drained;
       return total > 0 ? static_cast<ssize_t>(total) : kWouldBlock;
     }
+    if (error == SSL_ERROR_SSL) session->problem = ERR_reason_error_string(ERR_peek_error());
     ClearErrors();
     if (total > 0) break;  // the end comes up again
     if (error == SSL_ERROR_ZERO_RETURN) return 0;
@@ -347,6 +350,10 @@ bool TlsTransport::ExportKeys(const Channel& channel,
                                                context != nullptr) == 1;
   ClearErrors();
   return done;
+}
+
+const char* TlsTransport::Problem(const Channel& channel) const {
+  return SessionOf(channel)->problem;
 }
 
 bool TlsTransport::LimitRecords(const Channel& channel, long bytes) const {

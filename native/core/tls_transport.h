@@ -56,6 +56,8 @@ class TlsTransport final : public Transport {
                   const std::string& label,
                   const std::string* context,
                   std::string* to) const;
+  // After kBroken: OpenSSL's words for it; nullptr when the connection broke.
+  const char* Problem(const Channel& channel) const;
   // The most plain bytes of a record from now on. False for what OpenSSL refuses.
   bool LimitRecords(const Channel& channel, long bytes) const;
 

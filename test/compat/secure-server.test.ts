@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as https from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { type ConnectionOptions, createSecureContext, type TLSSocket } from 'node:tls';
 import { createServer } from '../../lib/index.js';
@@ -196,6 +196,27 @@ for (const [name, make, native] of [
       await assert.rejects(asked(t, port, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1' }));
       await within('the error', failed);
       assert.deepEqual([listened, server.listening, (server.address() as AddressInfo).port], [1, true, port]);
+    });
+
+    test('a handshake that fails is a clientError', async (t) => {
+      const server = make(identity, facts);
+      const codes: unknown[] = [];
+      server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+        codes.push(error.code, (error as { reason?: string }).reason);
+        socket.destroy();
+      });
+      const port = await listen(t, server);
+      await assert.rejects(
+        asked(t, port, { maxVersion: 'TLSv1.1', minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' }),
+      );
+      const plain = connect(port, '127.0.0.1')
+        .on('error', () => {})
+        .resume();
+      plain.write('GET / HTTP/1.1\r\n\r\n');
+      await once(plain, 'close');
+      assert.deepEqual(codes, [
+        ...['ERR_SSL_UNSUPPORTED_PROTOCOL', 'unsupported protocol', 'ERR_SSL_HTTP_REQUEST', 'http request'],
+      ]);
     });
 
     test('options that are none, and ALPNProtocols of the server', () => {
