@@ -194,7 +194,7 @@ export interface CoreFunctions {
   writeConnection(connection: number, bytes: Uint8Array): boolean;
   /** Close a connection when what is queued is sent. @param cut Do not wait for that. */
   endConnection(connection: number, cut: boolean): void;
-  /** Close the connections that are idle at the next flush. */
+  /** Close the connections that are idle now, at the next flush. */
   closeIdle(tag: number): void;
   drain(tag: number): void;
   /** @returns How many requests were in flight. */

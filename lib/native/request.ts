@@ -93,9 +93,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       this.removeAllListeners('data');
       // Newer Nodes go straight to the end.
       if (hasFrames && this.complete && !this.destroyed) this.read(0);
-      const { ended } = (this as unknown as { _readableState: { ended: boolean } })._readableState;
-      if (ended && this.readableLength === 0) this.read(0);
-      else this.resume();
+      this.resume();
     }
   }
 }

@@ -103,8 +103,9 @@ struct Connection {
   OutQueue out;
   uint32_t serial = 0;  // counts up over all connections
   uint32_t requests = 0;
-  uint64_t message_ms = 0;  // when the first byte of the message came
-  uint64_t active_ms = 0;   // when bytes last came or went
+  uint32_t request_epoch = 0;  // of the table that had the newest of them
+  uint64_t message_ms = 0;     // when the first byte of the message came
+  uint64_t active_ms = 0;      // when bytes last came or went
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
   uint32_t first_exchange = kNoIndex;
@@ -132,6 +133,7 @@ struct Connection {
   bool write_blocked = false;  // unsent bytes keep the next request waiting
   bool half_close_told = false;
   bool served = false;      // at least one response
+  bool close_idle = false;  // it was idle when that was asked for
   bool end_wanted = false;  // JavaScript is told of its end
   bool tapped = false;      // ... and gets a copy of all that is received
 

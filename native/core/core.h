@@ -95,7 +95,7 @@ class Core {
   // Stop accepting; close what is idle and the rest after its response, unless the
   // style says to leave them.
   void Drain(Server* server);
-  // Close the connections that are idle at the next flush.
+  // Close the connections that are idle now, at the next flush.
   void RequestCloseIdle(Server* server);
   // Cut what is left. Returns how many requests were in flight.
   uint32_t Cut(Server* server);

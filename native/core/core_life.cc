@@ -180,14 +180,15 @@ void Core::CloseIdle() {
   close_idle_ = false;
   for (uint32_t i = 0; i < connections_.size(); i++) {
     Connection* c = connections_.at(i);
-    if (!c->in_use || !(c->server->draining || c->server->close_idle)) continue;
+    if (!c->in_use || (!c->server->draining && !c->close_idle)) continue;
     // Answered a moment ago: for node:http it is idle then.
-    if (c->server->close_idle && c->in_flight == 0 && !c->out.empty()) writer_->Write(c);
-    if (!c->idle()) continue;
-    if (!HasReadRoom(*c)) {
+    if (c->close_idle && c->in_flight == 0 && !c->out.empty()) writer_->Write(c);
+    if (c->idle() && !HasReadRoom(*c)) {
       close_idle_ = true;  // the rest at the next flush
       break;
     }
+    c->close_idle = false;
+    if (!c->idle()) continue;
     reader_->Read(c);
     if (!c->idle()) continue;
     if (c->served || !c->server->draining) {
@@ -196,14 +197,19 @@ void Core::CloseIdle() {
       UpdateDeadline(c);
     }
   }
-  for (const auto& server : servers_) {
-    if (!close_idle_) server->close_idle = false;
-    ReportIdle(server.get());
-  }
+  for (const auto& server : servers_) ReportIdle(server.get());
 }
 
 void Core::RequestCloseIdle(Server* server) {
-  server->close_idle = true;
+  RunCommands();  // what was answered before does not keep its connection
+  for (uint32_t i = 0; i < connections_.size(); i++) {
+    Connection* c = connections_.at(i);
+    if (!c->in_use || c->server != server) continue;
+    // As with node:http: who asks in a handler leaves the connection of its request, answered or not.
+    const bool asks = dispatching_ && c->requests != 0 && c->request_epoch == table_.epoch();
+    const bool idle = c->in_flight == 0 && !c->in_message() && c->spill == nullptr;
+    c->close_idle = c->open() && idle && !asks;
+  }
   close_idle_ = true;
 }
 

@@ -321,6 +321,7 @@ Refusal RequestReader::OnHead(const Head& head) {
   server->requests++;
   if (!e->keep_alive) c->no_more_requests = true;
   c->requests++;
+  c->request_epoch = core_->table().epoch();
   const uint32_t requests_max = server->limits.requests_max;
   e->last_allowed = requests_max != 0 && c->requests >= requests_max && !e->http10;
 

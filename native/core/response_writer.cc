@@ -197,6 +197,11 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e,
     f.add_length = true;  // what GET would have said
     f.length = body_bytes;
   }
+  // As node:http, for clients that would wait for the last chunk.
+  if (f.node_style && chunked_given && bodiless && head.status >= 200) {
+    f.keep = false;
+    f.says_close = true;
+  }
   if (!f.keep) {
     e->close = true;
     c->no_more_requests = true;

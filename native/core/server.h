@@ -79,9 +79,8 @@ struct Server {
   std::unique_ptr<const Peers> proxy_peers;  // who sends PROXY headers; nullptr: nobody
   uint32_t connections = 0;
   uint32_t in_flight = 0;
-  bool closed = false;      // to new connections
-  bool draining = false;    // and those that there are end as soon as they can
-  bool close_idle = false;  // once, at the next flush
+  bool closed = false;    // to new connections
+  bool draining = false;  // and those that there are end as soon as they can
   bool idle_told = false;
   uint32_t style = 0;  // ServerStyle
   // Counters since the start.

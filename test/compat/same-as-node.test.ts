@@ -38,6 +38,18 @@ describe('close() of a server', () => {
     return answers;
   });
 
+  compare('in a handler that has answered leaves the connection as well', async (make) => {
+    const server = make((_req, res) => {
+      res.end('ok');
+      server.close();
+    });
+    const port = await listening(server);
+    const end = once(server, 'close');
+    const answers = await inTurn(port, keepAlive, last);
+    await end;
+    return answers;
+  });
+
   compare('closeIdleConnections() after it ends who is idle', async (make) => {
     const server = make((_req, res) => res.end('ok'));
     const client = connect(await listening(server), '127.0.0.1');
@@ -121,6 +133,18 @@ describe('chunks of a response', () => {
     ),
   );
   const errors: (string | undefined)[] = [];
+
+  // Ours drops the field there (RFC 9112 §6.1).
+  compare('that a response may not have: the connection ends with it', (make) =>
+    serving(
+      make,
+      (req, res) => res.writeHead(Number(req.url?.slice(1)), { 'Transfer-Encoding': 'chunked' }).end(),
+      async (port) => {
+        const answers = [204, 304].map((status) => exchangeBytes(port, keepAlive.replace('/', `/${status}`)));
+        return (await Promise.all(answers)).map((text) => text.replace(/^transfer-encoding: .*\r\n/im, ''));
+      },
+    ),
+  );
 
   compare('trailers, each with its own name', (make) =>
     answer(make, (_req, res) => {
