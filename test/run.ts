@@ -24,7 +24,7 @@ const suites = [
   { name: 'behaviour', processes: availableParallelism() },
   { name: 'compat', processes: availableParallelism() },
   { name: 'lifetime', processes: 1 },
-  { name: 'managers', processes: 1 },
+  { name: 'managers', processes: 2 },
   { name: 'native', processes: 1 },
   { name: 'docs', processes: availableParallelism() },
 ] as const;

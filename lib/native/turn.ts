@@ -7,6 +7,7 @@ import { Admission } from './admission.js';
 import type { NativeStats, NativeTls } from './binding.js';
 import { bodyBlocks } from './body.js';
 import { slots } from './commands.js';
+import { type NodeLimits, nativeLimits, noNodeLimits } from './core-limits.js';
 import { type DropIn, onConnection } from './drop-in.js';
 import { remoteEnd } from './endpoints.js';
 import { flushEnds, follow, takeEnds } from './ends.js';
@@ -44,7 +45,6 @@ import {
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { problems } from './problems.js';
-import { type NodeLimits, nativeLimits, noNodeLimits } from './server-limits.js';
 import { connectionClosed, type NativeSocket } from './socket.js';
 import { TakenSockets } from './taken-sockets.js';
 

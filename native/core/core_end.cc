@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include "core/core.h"
+#include "core/request_reader.h"
 #include "core/response_writer.h"
 
 namespace chaussette {
@@ -123,6 +124,61 @@ void Core::Close(Connection* c) {
     PushEvent(kEventClosed, nullptr, c->server->tag, c->serial);
   }
   closed_.push_back(c->index);
+}
+
+// Idle connections of draining servers: what is already on the wire is read and
+// answered, the others are closed; those that have not asked yet, a little later.
+void Core::CloseIdle() {
+  close_idle_ = false;
+  for (uint32_t i = 0; i < connections_.size(); i++) {
+    Connection* c = connections_.at(i);
+    if (!c->in_use || (!c->server->draining && !c->close_idle)) continue;
+    // Answered a moment ago: for node:http it is idle then.
+    if (c->close_idle && c->in_flight == 0 && !c->out.empty()) writer_->Write(c);
+    if (c->idle() && !HasReadRoom(*c)) {
+      close_idle_ = true;  // the rest at the next flush
+      break;
+    }
+    c->close_idle = false;
+    if (!c->idle()) continue;
+    reader_->Read(c);
+    if (!c->idle()) continue;
+    if (c->served || !c->server->draining) {
+      Linger(c);
+    } else {
+      UpdateDeadline(c);
+    }
+  }
+  for (const auto& server : servers_) ReportIdle(server.get());
+}
+
+void Core::RequestCloseIdle(Server* server) {
+  RunCommands();  // what was answered before does not keep its connection
+  for (uint32_t i = 0; i < connections_.size(); i++) {
+    Connection* c = connections_.at(i);
+    if (!c->in_use || c->server != server) continue;
+    // As with node:http: who asks in a handler leaves the connection of its request, answered or not.
+    const bool asks = dispatching_ && c->requests != 0 && c->request_epoch == table_.epoch();
+    const bool idle = c->in_flight == 0 && !c->in_message() && c->spill == nullptr;
+    c->close_idle = c->open() && idle && !asks;
+  }
+  close_idle_ = true;
+}
+
+uint32_t Core::Cut(Server* server) {
+  const uint32_t in_flight = server->in_flight;
+  for (uint32_t i = 0; i < connections_.size(); i++) {
+    Connection* c = connections_.at(i);
+    if (c->in_use && c->server == server) Kill(c);
+  }
+  close_idle_ = true;
+  return in_flight;
+}
+
+void Core::ReportIdle(Server* server) {
+  if (!server->closed || server->connections > 0 || server->idle_told) return;
+  server->idle_told = true;
+  PushEvent(kEventIdle, nullptr, server->tag);
 }
 
 }  // namespace chaussette
