@@ -22,5 +22,18 @@ function endSome(): void {
 }
 
 function end(request: NativeRequest): void {
-  request.push(null);
+  try {
+    request.push(null);
+  } catch (error) {
+    // A listener of 'readable' has thrown: that is its request's, and must not keep the others from their end.
+    request[kExchange].resource.runInAsyncScope(throwLater, undefined, error);
+  }
+}
+
+function throwLater(error: unknown): void {
+  process.nextTick(rethrow, error);
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
