@@ -87,13 +87,21 @@ describe('who asks', () => {
     ['for=_gazonk, for=10.1.1.1', '10.1.1.1 0 IPv4'],
     ['proto=https', '10.0.0.1 40000 IPv4'],
     ['by="a, b; for=1.1.1.1";for=203.0.113.7', '203.0.113.7 0 IPv4'],
+    // What a client writes does not hide what the proxy adds to it.
+    ['for=", for=203.0.113.7', '203.0.113.7 0 IPv4'],
+    ['for="\\, for=203.0.113.7', '203.0.113.7 0 IPv4'],
+    ['for=", for="[2001:db8::7]:4711";host="a.example"', '2001:db8::7 4711 IPv6'],
+    ['for=198.51.100.9, for="a, for=198.51.100.8, b, for="[2001:db8::7]"', '2001:db8::7 0 IPv6'],
+    ['for=a;for="b, for=198.51.100.9;c=", for=203.0.113.7', '203.0.113.7 0 IPv4'],
+    ['for=198.51.100.9;, for=203.0.113.7', '203.0.113.7 0 IPv4'],
+    [', for=203.0.113.7', '203.0.113.7 0 IPv4'],
     // Nothing of it is believed.
     ['203.0.113.7', undefined],
     ['for=203.0.113.7;', undefined],
     ['for="203.0.113.7', undefined],
     ['for=203.0.113.7;for=198.51.100.9', undefined],
     ['for=203.0.113.7 for=198.51.100.9', undefined],
-    [', for=203.0.113.7', undefined],
+    ['for=203.0.113.7, for="', undefined],
     ['', undefined],
   ];
   for (const [field, client] of forwarded) {
