@@ -22,6 +22,13 @@ export async function openAccessLog(options: Options, log: Log): Promise<AccessL
   return await AccessLog.open(options, options.accessLog, log.thread, (message) => log.warning(message));
 }
 
+/** The same without opening the file. */
+export async function checkAccessLog(options: Options): Promise<void> {
+  if (options.accessLog === undefined) return;
+  const { AccessLog } = await import('./access-log/access-log.js');
+  await AccessLog.check(options);
+}
+
 /** What a backend tells, in the log. */
 function reporterTo(log: Log): Reporter {
   return {

@@ -19,7 +19,7 @@ import { describeError, Log } from './log.js';
 import { countRequests } from './max-requests.js';
 import type { Options } from './options.js';
 import { behindProxies, notForPrograms, proxyPeersOf } from './proxies/options.js';
-import { delayDrain, limitsOf, openAccessLog, startBackend } from './server-parts.js';
+import { checkAccessLog, delayDrain, limitsOf, openAccessLog, startBackend } from './server-parts.js';
 import { snapshotLines } from './snapshot.js';
 import { BoundSockets } from './sockets/bind.js';
 import { adoptAll, checkAll, placesOf } from './sockets/places.js';
@@ -232,6 +232,7 @@ export class Server {
     if (options.postHook !== undefined) await loadHook('--post-hook', options.postHook, options);
     await tlsOf(options, this.#setup.log);
     await proxyPeersOf(options);
+    await checkAccessLog(options);
     const lines = [`Application is ${description}`, `Backend is ${backend.name}`];
     return note === undefined ? lines : [...lines, note];
   }

@@ -28,6 +28,11 @@ export class AccessLog implements RequestLog {
     process.once('exit', this.#onExit);
   }
 
+  /** @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE for a format that is none. */
+  static async check({ accessLogFormat }: Options): Promise<void> {
+    await lineFormat(accessLogFormat, undefined);
+  }
+
   /** @throws {ChaussetteError} CHAUSSETTE_ERR_USAGE for a format that is none, or a file that cannot be opened. */
   static async open(
     options: Options,

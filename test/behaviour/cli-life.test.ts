@@ -170,6 +170,7 @@ describe('the life of the command', () => {
     ['a descriptor', ['--fd', '77'], 4, /fd 77 is not open/],
     ['a hook', ['--pre-hook', './none.js:hook'], 6, /--pre-hook/],
     ['a certificate', ['--tls-cert', './none.pem'], 2, /none\.pem/],
+    ['a format', ['--access-log', '-', '--access-log-format', '%(nope)s'], 2, /has %\(nope\)s/],
     ['a paste file', ['paste:none.ini'], 3, /none\.ini/],
     ['a configuration file', ['--config', 'none.json'], 2, /none\.json/],
   ] as const) {
