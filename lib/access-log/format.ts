@@ -105,7 +105,7 @@ export async function lineFormat(format: string, thread: number | undefined): Pr
   return {
     put: join(parts),
     wantsFields: /%\(\{[^)]*\}o\)s/.test(format),
-    wantsAddress: /%\((?:h|\{REMOTE_ADDR\}e)\)s/.test(format),
+    wantsAddress: /%\((?:h|\{REMOTE_(?:ADDR|PORT)\}e)\)s/.test(format),
   };
 }
 

@@ -26,7 +26,9 @@ export class LineOutput {
   readonly lines = new Lines();
   #timer: NodeJS.Timeout | undefined;
   #lost = 0;
-  /** The end of the last line is missing. */
+  /** What was written last is a line without its end. */
+  #isInLine = false;
+  /** And that end is lost. */
   #isCut = false;
   /** Its reader does not take more now. */
   #isSlow = false;
@@ -57,6 +59,8 @@ export class LineOutput {
       const before = this.#fd;
       this.#fd = this.#open();
       closeSync(before);
+      this.#isInLine = false;
+      this.#isCut = false;
     } catch (error) {
       this.#warn(error instanceof Error ? error.message : String(error));
     }
@@ -70,9 +74,13 @@ export class LineOutput {
     if (lines.length === 0 || this.#fd < 0) return;
     let sent = 0;
     try {
-      if (this.#isCut) writeSync(this.#fd, '\n');
-      this.#isCut = false;
+      if (this.#isCut) {
+        writeSync(this.#fd, '\n');
+        this.#isInLine = false;
+        this.#isCut = false;
+      }
       while (sent < lines.length) sent += writeSync(this.#fd, lines.bytes, sent, this.#partBytes(sent));
+      this.#isInLine = false;
       this.#isSlow = false;
       if (this.#lost > 0) this.#warn(`--access-log is written again; ${this.#lost} lines were lost`);
       this.#lost = 0;
@@ -106,6 +114,7 @@ export class LineOutput {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     const left = lines.bytes.subarray(sent, lines.length);
     this.#isSlow = code === 'EAGAIN';
+    if (sent > 0) this.#isInLine = lines.bytes[sent - 1] !== 10;
     if (code === 'EAGAIN' && left.length < waitingBytesMax) {
       lines.bytes.copyWithin(0, sent, lines.length);
       lines.length = left.length;
@@ -115,7 +124,7 @@ export class LineOutput {
     const why = code === 'EAGAIN' ? 'its reader is too slow' : (error as Error).message;
     if (this.#lost === 0) this.#warn(`--access-log cannot be written: ${why}; lines are lost`);
     for (const byte of left) if (byte === 10) this.#lost += 1;
-    if (sent > 0) this.#isCut = lines.bytes[sent - 1] !== 10;
+    this.#isCut = this.#isInLine;
     lines.clear();
     // A full disk may have room later; nobody will read from this pipe again.
     this.#broken = code === 'EPIPE';
@@ -137,8 +146,13 @@ export class LineOutput {
 /** A FIFO without a reader, and one that does not read, must not hold us: ENXIO and EAGAIN say so. */
 const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
-/** A pipe is opened anew: nobody else's descriptor becomes non-blocking with ours. */
+/** A pipe is opened anew: nobody else's descriptor becomes non-blocking with ours. One that a manager made as another
+ *  user (Supervisor's `user=`, `sudo -u`) may be written to and not opened, and is used as it is. */
 function openStandard(): number {
   if (!fstatSync(standardOutput).isFIFO()) return standardOutput;
-  return openSync(`/proc/self/fd/${standardOutput}`, appending);
+  try {
+    return openSync(`/proc/self/fd/${standardOutput}`, appending);
+  } catch {
+    return standardOutput;
+  }
 }

@@ -1,8 +1,10 @@
 // Formats of --access-log: what users of gunicorn and nginx know, and nothing that a client sends breaks a line.
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, openSync, readFileSync, readSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { lineFormat } from '../../lib/access-log/format.js';
 import { Lines } from '../../lib/access-log/lines.js';
 import { LineOutput } from '../../lib/access-log/output.js';
@@ -124,6 +126,14 @@ describe('formats', () => {
     assert.equal(JSON.parse(await line('json', broken)).line, 'GET /"x" HTTP/1.1 now');
   });
 
+  test('formats with the address or the port of the client ask for them before it has left', async () => {
+    const wants = async (format: string) => (await lineFormat(format, undefined)).wantsAddress;
+    assert.equal(await wants('%(h)s'), true);
+    assert.equal(await wants('%({REMOTE_ADDR}e)s'), true);
+    assert.equal(await wants('%({REMOTE_PORT}e)s'), true);
+    assert.equal(await wants('%(r)s'), false);
+  });
+
   test('mistakes name what is wrong', async () => {
     for (const [format, message] of [
       ['%(z)s', /has %\(z\)s, which is no atom/],
@@ -174,6 +184,43 @@ describe('where lines go', () => {
     assert.match(warnings[0] ?? '', /--access-log cannot be written: ENOSPC/);
   });
 
+  test('after lines that were lost within one, the next begins on a line of its own', (t) => {
+    const path = join(temporaryDirectory(t), 'fifo');
+    assert.equal(spawnSync('mkfifo', [path]).status, 0);
+    const reader = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    t.after(() => closeSync(reader));
+    const { output, warnings } = open(path);
+    add(output, `${'a'.repeat(200_000)}\n`);
+    output.flush();
+    add(output, 'b\n'.repeat(2_500_000));
+    output.flush();
+    assert.match(warnings.join(), /its reader is too slow/);
+    drain(reader);
+    add(output, 'next\n');
+    output.flush();
+    output.close();
+    assert.equal(drain(reader), '\nnext\n');
+  });
+
+  test('a standard output that may be written to, and not opened, is used as it is', () => {
+    const output = fileURLToPath(new URL('../../lib/access-log/output.ts', import.meta.url));
+    const script = `
+      const { chmodSync } = await import('node:fs');
+      const { LineOutput } = await import(${JSON.stringify(output)});
+      if (process.getuid() === 0) process.seteuid(65534);
+      else chmodSync('/proc/self/fd/1', 0);
+      const output = new LineOutput('-', console.error);
+      output.lines.put('a line\\n');
+      output.close();
+    `;
+    const program = ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', script];
+    // A pipe of the shell's: those of node:child_process are sockets.
+    const { stdout, stderr } = spawnSync('sh', ['-c', '"$@" | cat', 'sh', process.execPath, ...program], {
+      encoding: 'utf8',
+    });
+    assert.equal(stdout, 'a line\n', stderr);
+  });
+
   test('a directory is a usage error', (t) => {
     assert.throws(() => open(temporaryDirectory(t)), { code: 'CHAUSSETTE_ERR_USAGE' });
   });
@@ -196,6 +243,19 @@ describe('where lines go', () => {
     assert.equal(after, before);
   });
 });
+
+/** All that waits in a pipe. */
+function drain(fd: number): string {
+  const bytes = Buffer.alloc(65_536);
+  let text = '';
+  for (;;) {
+    try {
+      text += bytes.toString('latin1', 0, readSync(fd, bytes));
+    } catch {
+      return text; // EAGAIN
+    }
+  }
+}
 
 test('both halves count durations in the same buckets', () => {
   assert.deepEqual(addon.layout['DurationBoundsUs'], durationBoundsUs);
