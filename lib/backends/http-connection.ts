@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
 import type { Endpoint, Reporter } from '../exchange.js';
+import { nowhere } from '../proxies/ends.js';
 import type { Limits } from './backend.js';
 import type { HttpCounters } from './http-counters.js';
 import type { HttpExchange } from './http-exchange.js';
@@ -76,8 +77,7 @@ export class HttpConnection {
   }
 
   get remote(): Endpoint {
-    const { remoteAddress, remotePort, remoteFamily } = this.socket;
-    this.#remote ??= endpoint(remoteAddress, remotePort, remoteFamily);
+    this.#remote ??= remoteOf(this.socket);
     return this.#remote;
   }
 
@@ -279,6 +279,13 @@ export function afterPoll(callback: () => void): void {
 export function endpoint(address = '', port = 0, family = ''): Endpoint {
   if (address === '') return { address: '', port: 0, family: 'unix' };
   return { address, port, family: family === 'IPv6' ? 'IPv6' : 'IPv4' };
+}
+
+/** The client's end. On a Unix socket neither end has an address; of TCP ours stays when the client has left. */
+export function remoteOf(socket: Socket): Endpoint {
+  const { remoteAddress, remotePort, remoteFamily } = socket;
+  const hasLeft = remoteAddress === undefined && (socket.localAddress !== undefined || socket.destroyed);
+  return hasLeft ? nowhere : endpoint(remoteAddress, remotePort, remoteFamily);
 }
 
 /** The error that a body or a late response gets when the client is gone. */

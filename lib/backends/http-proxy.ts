@@ -4,7 +4,7 @@ import { readProxyHeader } from '../proxies/header.js';
 import type { Networks } from '../proxies/networks.js';
 import { Peers } from '../proxies/peers.js';
 import type { TlsSettings } from '../tls/settings.js';
-import { endpoint } from './http-connection.js';
+import { remoteOf } from './http-connection.js';
 import type { Front, FrontSetup } from './http-front.js';
 
 /** While the server drains, a connection whose header is not complete has so long; as in http-connection.ts. */
@@ -32,8 +32,7 @@ export class ProxyFront implements Front {
 
   take(socket: Socket): void {
     const { limits, reporter, gone } = this.#setup;
-    const { remoteAddress, remotePort, remoteFamily } = socket;
-    const peer = endpoint(remoteAddress, remotePort, remoteFamily);
+    const peer = remoteOf(socket);
     if (!this.#peers.has(peer)) {
       this.#next.take(socket);
       return;

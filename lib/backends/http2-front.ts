@@ -9,7 +9,7 @@ import {
 import type { Socket } from 'node:net';
 import type { Exchange, Reporter } from '../exchange.js';
 import type { Limits } from './backend.js';
-import { endpoint } from './http-connection.js';
+import { endpoint, remoteOf } from './http-connection.js';
 import type { HttpCounters } from './http-counters.js';
 import { Http2Exchange, type Http2Place } from './http2-exchange.js';
 
@@ -126,10 +126,10 @@ export class Http2Front {
   }
 
   #onSession(session: ServerHttp2Session): void {
-    const { remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily } = session.socket;
+    const { localAddress, localPort, localFamily } = session.socket;
     this.#sessions.set(session, {
       secure: session.encrypted === true,
-      remote: endpoint(remoteAddress, remotePort, remoteFamily),
+      remote: remoteOf(session.socket),
       local: endpoint(localAddress, localPort, localFamily),
     });
     session.on('error', ignore); // 'close' follows

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../exchange.js';
+import { nowhere } from '../proxies/ends.js';
 import { addon } from './layout.js';
 
 /** Both ends of a connection. Asking the kernel costs a microsecond, so that the answer is kept. */
@@ -15,7 +16,6 @@ class Ends {
 // Direct-mapped by the serial number of the connection: what is pushed out is asked for again.
 const slots = 4096;
 const kept: (Ends | undefined)[] = new Array(slots).fill(undefined);
-const nowhere: Endpoint = { address: '', port: 0, family: 'unix' };
 
 function ends(serial: number): Ends {
   const slot = serial % slots;

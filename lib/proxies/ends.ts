@@ -7,6 +7,10 @@ export interface Ends {
   readonly local: Endpoint;
 }
 
+/** The end of a client that had left before somebody asked for it. It looks like one on a Unix socket, and is believed
+ *  by nobody. */
+export const nowhere: Endpoint = { address: '', port: 0, family: 'unix' };
+
 /** Let a socket of Node's own show the ends that a load balancer has told of. */
 export function showEnds(socket: Socket, { remote, local }: Ends): void {
   show(socket, {

@@ -41,6 +41,7 @@ class ForwardedExchange implements Exchange {
   constructor(inner: Exchange, trusted: Peers) {
     this.inner = inner;
     this.#trusted = trusted;
+    void inner.remote; // Who is believed is asked later, perhaps when the peer has left.
   }
 
   get #found(): Origin | null {

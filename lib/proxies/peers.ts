@@ -1,5 +1,6 @@
 import { BlockList } from 'node:net';
 import type { Endpoint } from '../exchange.js';
+import { nowhere } from './ends.js';
 import type { Networks } from './networks.js';
 
 /** Answers that are remembered; behind one proxy the same few peers come again. */
@@ -18,7 +19,9 @@ export class Peers {
     for (const { address, family, bits } of subnets) this.#list.addSubnet(address, bits, `ipv${family}`);
   }
 
-  has({ address, family }: Pick<Endpoint, 'address' | 'family'>): boolean {
+  has(end: Pick<Endpoint, 'address' | 'family'>): boolean {
+    if (end === nowhere) return false;
+    const { address, family } = end;
     if (family === 'unix') return this.#unix;
     const known = this.#known.get(address);
     if (known !== undefined) return known;
