@@ -1,9 +1,11 @@
 // What the suites of on-finished, finalhandler, router, multiparty, Hapi and Fastify found.
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type * as http from 'node:http';
+import * as http from 'node:http';
 import { connect, Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import { describe } from 'node:test';
+import { describe, test } from 'node:test';
+import { createServer } from '../../lib/create-server.js';
 import {
   closed,
   compare,
@@ -96,22 +98,28 @@ describe('what is written in the tick of destroy() is not sent', () => {
       setImmediate(() => res.destroy());
     },
     'of the end, it is': (_req, res) => res.end('some').destroy(),
-    'behind a response that is complete': (req, res) => {
-      if (req.url === '/') {
-        res.end('first');
-      } else {
-        res.write('second');
-        res.destroy();
-      }
-    },
   };
+  const pipelined = ['GET / HTTP/1.1\r\nHost: a\r\n\r\n', 'GET /2 HTTP/1.1\r\nHost: a\r\n\r\n'];
   for (const [name, listener] of Object.entries(listeners)) {
-    compare(name, (make) =>
-      serving(make, listener, (port) =>
-        exchangeBytes(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', 'GET /2 HTTP/1.1\r\nHost: a\r\n\r\n'),
-      ),
-    );
+    compare(name, (make) => serving(make, listener, (port) => exchangeBytes(port, ...pipelined)));
   }
+
+  // From Node 24 on, node:http forgets that such a response was destroyed, and its client waits: ours closes in each.
+  test('behind a response that is complete', async () => {
+    const isKept = Number(process.versions.node.split('.', 1)[0]) >= 24;
+    for (const make of isKept ? [createServer as Make] : [http.createServer, createServer as Make]) {
+      const listener: http.RequestListener = (req, res) => {
+        if (req.url === '/') {
+          res.end('first');
+        } else {
+          res.write('second');
+          res.destroy();
+        }
+      };
+      const bytes = await serving(make, listener, (port) => exchangeBytes(port, ...pipelined));
+      assert.match(bytes, /^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)+\r\nfirst$/);
+    }
+  });
 });
 
 compare('a second end() a tick later is no error', async (make) => {
