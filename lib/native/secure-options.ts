@@ -38,12 +38,14 @@ export function asksForTls(options: object): boolean {
 export function readSecureOptions(given: ServerOptions): NativeTls | undefined {
   if (nodeOnly.some((name) => (given as Record<string, unknown>)[name] !== undefined)) return undefined;
   const tls = createRequire(import.meta.url)('node:tls') as typeof import('node:tls');
-  const [certs, keys, authorities] = [given.cert, given.key, given.ca].map(texts);
+  const [certs, keys, cas] = [given.cert, given.key, given.ca].map(texts);
   const versionMin = versions[given.minVersion ?? tls.DEFAULT_MIN_VERSION];
   const versionMax = versions[given.maxVersion ?? tls.DEFAULT_MAX_VERSION];
-  if (certs === undefined || keys === undefined || authorities === undefined) return undefined;
+  if (certs === undefined || keys === undefined || cas === undefined) return undefined;
   if (certs.length === 0 || certs.length !== keys.length || !versionMin || !versionMax) return undefined;
   const asks = given.requestCert === true;
+  // Node passes over a ca without a certificate, such as a signing request; the core refuses it.
+  const authorities = cas.filter((text) => certificate.test(text));
   // Without authorities of its own, a server believes those of Node, which the core does not have.
   if (asks && authorities.length === 0) return undefined;
   const curves = given.ecdhCurve ?? tls.DEFAULT_ECDH_CURVE;
@@ -63,6 +65,9 @@ export function readSecureOptions(given: ServerOptions): NativeTls | undefined {
     names: [],
   };
 }
+
+/** The PEM labels of one that OpenSSL reads. */
+const certificate = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/;
 
 /** Older ones are node:https's. */
 const versions: Readonly<Record<string, number>> = { 'TLSv1.2': 0x0303, 'TLSv1.3': 0x0304 };

@@ -87,6 +87,16 @@ for (const [name, make, native] of [
       assert.equal((await shake(t, picky)).getCipher().name, ciphers);
     });
 
+    test('a ca that holds no certificate is no authority', async (t) => {
+      const ca = '-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n';
+      const server = make({ ...identity, ca }, facts);
+      const port = await listen(t, server);
+      assert.equal(isNode(server), !native);
+      assert.deepEqual(await asked(t, port), ['/hello', false, null, false, 'localhost']);
+      const strict = await listen(t, make({ ...identity, ca, requestCert: true }, facts));
+      await assert.rejects(asked(t, strict, client));
+    });
+
     test('addContext and setSecureContext, while it listens', async (t) => {
       const server = make(identity, facts);
       server.addContext('*.example.com', testAuthority().sign(['first']));
