@@ -116,7 +116,7 @@ describe('what is written in the tick of destroy() is not sent', () => {
           res.destroy();
         }
       };
-      const bytes = await serving(make, listener, (port) => exchangeBytes(port, ...pipelined));
+      const bytes = await serving(make, listener, (port) => exchangeBytes(port, pipelined.join('')));
       assert.match(bytes, /^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)+\r\nfirst$/);
     }
   });
