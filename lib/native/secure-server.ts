@@ -161,6 +161,9 @@ export function initSecureServer(
 function use(server: https.Server): void {
   const state = stateOf(server);
   const tls = nativeOf(server);
+  // Not documented, but clients in the tests of programs trust `server.cert`.
+  const { key, cert, ca } = given.get(server)?.options ?? {};
+  Object.assign(server, { key, cert, ca });
   if (tls !== undefined) state?.setTls(tls);
   else if (state?.listening === true) {
     throw Object.assign(

@@ -229,6 +229,13 @@ for (const [name, make, native] of [
       ]);
     });
 
+    test('the server has key, cert and ca, and those of setSecureContext', () => {
+      const server = make({ ...identity, ca }) as https.Server & Record<'key' | 'cert' | 'ca', unknown>;
+      assert.deepEqual([server.key, server.cert, server.ca], [identity.key, identity.cert, ca]);
+      server.setSecureContext(client);
+      assert.deepEqual([server.key, server.cert, server.ca], [client.key, client.cert, undefined]);
+    });
+
     test('options that are none, and ALPNProtocols of the server', () => {
       for (const options of ['foo', 42, true, []]) {
         const construct = () => Reflect.construct(server.constructor, [options]) as unknown;
