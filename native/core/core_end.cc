@@ -34,7 +34,9 @@ void Core::Linger(Connection* c) {
   c->state = ConnectionState::kLingering;
   c->transport->ShutdownWrite(&c->channel);
   Watch(c, EPOLLIN);
-  SetDeadline(c, Deadline::kLinger, c->server->draining ? kDrainLingerMs : kLingerMs);
+  // Whose server is closed is waited for by a process or a test that wants to end.
+  const bool ending = c->server->draining || c->server->closed;
+  SetDeadline(c, Deadline::kLinger, ending ? kDrainLingerMs : kLingerMs);
 }
 
 Connection* Core::FindConnection(uint32_t serial) {

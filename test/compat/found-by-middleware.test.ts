@@ -219,3 +219,23 @@ compare('a client that leaves behind half a body', (make) =>
     return () => client.end();
   }),
 );
+
+test('a closed server gives a client that does not read less time than an open one', async () => {
+  const closes: string[] = [];
+  /** A connection that broke, of a server that closes at an event of its socket. */
+  const broken = async (event: string): Promise<{ end: Promise<unknown> }> => {
+    const server = createServer(() => {});
+    const asked = once(server, 'request');
+    const client = connect({ port: await listening(server), host: '127.0.0.1' }).on('error', () => {});
+    client.write(post);
+    const [{ socket }] = (await asked) as [http.IncomingMessage];
+    socket.on(event, () => server.close(() => closes.push(event)));
+    client.write('W');
+    await new Promise((resolve) => socket.on('close', resolve));
+    return { end: once(server, 'close').finally(() => client.destroy()) };
+  };
+  const later = await broken('close');
+  const before = await broken('error');
+  await Promise.all([later.end, before.end]);
+  assert.deepEqual(closes, ['error', 'close']);
+});
