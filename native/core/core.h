@@ -237,8 +237,8 @@ class Core {
   void AbortUnanswered(Connection* connection);
   void AbortFrom(Connection* connection, uint32_t index);
   void SetDeadline(Connection* connection, Deadline kind, uint32_t ms);
-  uint32_t Left(uint64_t from, uint32_t ms) const;
-  uint32_t UntilLook(const Server& server, uint32_t ms) const;
+  void SetDeadlineAt(Connection* connection, Deadline kind, uint64_t at);
+  uint64_t LookAfter(const Server& server, uint64_t from, uint32_t ms) const;
   void CloseIdle();
   bool Tell(uint32_t first, uint32_t count);
   bool HasReadRoom(const Connection& connection);

@@ -200,30 +200,28 @@ void Core::DestroyClosed() {
 }
 
 void Core::SetDeadline(Connection* c, Deadline kind, uint32_t ms) {
-  c->deadline = kind;
-  if (kind == Deadline::kNone || ms == 0) {
-    c->deadline = Deadline::kNone;
-    return;
-  }
-  c->deadline_tick = static_cast<uint32_t>((now_ms_ + ms + kTickMs - 1) / kTickMs);
+  SetDeadlineAt(c, kind, ms == 0 ? 0 : now_ms_ + ms);
+}
+
+// `at`: by the clock of the core; 0 for none.
+void Core::SetDeadlineAt(Connection* c, Deadline kind, uint64_t at) {
+  c->deadline = at == 0 ? Deadline::kNone : kind;
+  if (c->deadline == Deadline::kNone) return;
+  c->deadline_tick = static_cast<uint32_t>((at + kTickMs - 1) / kTickMs);
   // Mostly the deadline moves away: then the wheel finds out when it comes due.
   if (wheel_.due(c->index) > c->deadline_tick) {
     wheel_.Arm(c->index, c->deadline_tick);
   }
 }
 
-// Milliseconds that are left of `ms` since `from`: at least 1, and 0 for none.
-uint32_t Core::Left(uint64_t from, uint32_t ms) const {
-  const uint64_t gone = now_ms_ - from;
-  return ms == 0 ? 0 : gone < ms ? static_cast<uint32_t>(ms - gone) : 1;
-}
-
-// `ms` from now, put off to the next look that the server takes at its deadlines.
-uint32_t Core::UntilLook(const Server& server, uint32_t ms) const {
+// The first look that the server takes at its deadlines `ms` after `from` or later; 0
+// for none. It does not depend on when it is asked for: a client that sends a byte now
+// and then could put off one that does, again and again.
+uint64_t Core::LookAfter(const Server& server, uint64_t from, uint32_t ms) const {
+  if (ms == 0) return 0;
   const uint64_t apart = server.limits.check_ms;
-  if (apart == 0 || ms == 0) return ms;
-  const uint64_t late = (now_ms_ + ms - server.started_ms) % apart;
-  return Sum(ms, late == 0 ? 0 : static_cast<uint32_t>(apart - late));
+  const uint64_t late = apart == 0 ? 0 : (from + ms - server.started_ms) % apart;
+  return from + ms + (late == 0 ? 0 : apart - late);
 }
 
 void Core::UpdateDeadline(Connection* c) {
@@ -235,14 +233,13 @@ void Core::UpdateDeadline(Connection* c) {
     }
   } else if (c->in_message() && c->parser->in_head()) {
     if (c->deadline != Deadline::kHead) {
-      SetDeadline(c, Deadline::kHead, UntilLook(*c->server, limits.head_ms));
+      SetDeadlineAt(c, Deadline::kHead, LookAfter(*c->server, now_ms_, limits.head_ms));
     }
   } else if (c->in_message()) {
     // An open exchange may take its time; one that is answered may not hold the
     // connection with a body that it does not read on.
     if (c->server->is(kNodeStyle)) {
-      const uint32_t left = Left(c->message_ms, limits.body_ms);
-      SetDeadline(c, Deadline::kBody, UntilLook(*c->server, left));
+      SetDeadlineAt(c, Deadline::kBody, LookAfter(*c->server, c->message_ms, limits.body_ms));
     } else {
       const bool waits = c->read_paused && !exchanges_.at(c->last_exchange)->response_complete;
       SetDeadline(c, waits ? Deadline::kNone : Deadline::kBody, limits.body_ms);
@@ -259,7 +256,7 @@ void Core::UpdateDeadline(Connection* c) {
   } else if (c->server->draining) {
     SetDeadline(c, Deadline::kIdle, kDrainFirstRequestMs);
   } else {
-    SetDeadline(c, Deadline::kIdle, UntilLook(*c->server, limits.head_ms));
+    SetDeadlineAt(c, Deadline::kIdle, LookAfter(*c->server, now_ms_, limits.head_ms));
   }
 }
 

@@ -141,6 +141,29 @@ for (const when of ['before', 'after'] as const) {
       return codes;
     });
 
+    compare(
+      'clientError: a body that comes a byte at a time for longer than requestTimeout',
+      async (make) => {
+        const codes: unknown[] = [];
+        const options = { headersTimeout: 400, requestTimeout: 400, connectionsCheckingInterval: 700 };
+        const { server, port } = await withListeners(make, when, options, (target) => {
+          target.on('request', (req) => req.on('error', () => {}).resume());
+          target.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+            codes.push(error.code);
+            socket.destroy();
+          });
+        });
+        const client = connect(port, '127.0.0.1').on('error', () => {});
+        client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n');
+        const drip = setInterval(() => client.write('x'), 5);
+        // A byte that comes too late is answered with a reset: once() would reject.
+        await new Promise((resolve) => client.resume().on('close', resolve));
+        clearInterval(drip);
+        await closed(server);
+        return codes;
+      },
+    );
+
     compare('checkContinue and checkExpectation', async (make) => {
       const seen: string[] = [];
       const { server, port } = await withListeners(make, when, {}, (target) => {
