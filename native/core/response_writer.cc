@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "core/check.h"
@@ -75,11 +76,10 @@ void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
 // Nobody gets what is queued of its response.
 void ResponseWriter::DropUnsent(Exchange* e) {
   Connection* c = core_->ConnectionOf(*e);
-  if (c->first_exchange != e->index) {
-    e->out.Clear(&core_->blocks());
-  } else if (e->alone) {
-    c->out.Clear(&core_->blocks());
-  }
+  OutQueue* unsent = c->first_exchange != e->index ? &e->out : e->alone ? &c->out : nullptr;
+  if (unsent == nullptr) return;
+  e->body_sent -= std::min(e->body_sent, unsent->bytes());
+  unsent->Clear(&core_->blocks());
 }
 
 OutQueue* ResponseWriter::QueueOf(Exchange* e) {

@@ -252,6 +252,28 @@ for (const backend of testedBackends) {
       );
     });
 
+    test('a response that is dropped before it was sent', async (t) => {
+      const directory = temporaryDirectory(t);
+      const program = join(directory, 'program.cjs');
+      writeFileSync(
+        program,
+        `require('http').createServer((req, res) => { res.write('dropped'); res.destroy(); }).listen(3000);`,
+      );
+      const served = await serve(
+        t,
+        ['--backend', backend],
+        'json',
+        `../${directory.split('/').at(-1)}/program.cjs`,
+      );
+      assert.equal(await raw(served.port, 'GET /dropped HTTP/1.1\r\nhost: x\r\n\r\n'), '');
+      const all = await served.lines();
+      assert.deepEqual(
+        all.map(({ target, status, bytes, aborted }) => [target, status, bytes, aborted]),
+        // node:http does not tell what it has thrown away.
+        [['/dropped', 200, backend === 'native' ? 0 : 7, true]],
+      );
+    });
+
     test('a connection that changes its protocol', async (t) => {
       const directory = temporaryDirectory(t);
       writeFileSync(
