@@ -57,11 +57,8 @@ class Acceptor {
 
   // A connection, or a negated errno.
   [[nodiscard]] int Accept() {
-    const int fd = accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) return fd;
-    const int error = errno;
-    if (error == EAGAIN) KeepNonBlocking(fd_.get());
-    return -error;
+    const int fd = AcceptWithoutWaiting(fd_.get());
+    return fd >= 0 ? fd : -errno;
   }
 
   // The object is gone some time after it.

@@ -81,7 +81,7 @@ void Core::Accept(Listener* listener, Server* server) {
 
 // Returns false when there is nothing more to accept now.
 bool Core::AcceptOne(Listener* listener, Server* server) {
-  const int fd = accept4(listener->fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int fd = AcceptWithoutWaiting(listener->fd.get());
   if (fd < 0) {
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       PauseAccept(listener, server);
@@ -91,10 +91,6 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
       WatchListener(listener, server, false);
       listener->paused_until_ms = UINT64_MAX;
       PushEvent(kEventProblem, nullptr, server->tag, kProblemListenerLost);
-      return false;
-    }
-    if (errno == EAGAIN) {
-      KeepNonBlocking(listener->fd.get());
       return false;
     }
     // A connection that is gone already is no reason to stop (accept(2)).

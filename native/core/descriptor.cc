@@ -15,7 +15,6 @@
 #include <cstring>
 
 #include "core/glibc_floor.h"
-#include "core/shared_listener.h"
 #include "core/unique_fd.h"
 
 namespace chaussette {
@@ -179,7 +178,6 @@ int AdoptListener(int fd, int backlog) {
   if (flags < 0) return -errno;
   if ((flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
   if (listening == 0 && listen(fd, backlog) != 0) return -errno;
-  BoundAccept(fd);
 
   UniqueFd parked;
   if (fd <= 2) {

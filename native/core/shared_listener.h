@@ -3,25 +3,20 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 
 namespace chaussette {
 
+// accept4(2) that does not sleep, although somebody else has made the socket blocking.
 // O_NONBLOCK belongs to the open file description, and so to everybody who has the
 // socket. systemd takes it away whenever it starts a service with the socket,
 // unless that has NonBlocking=yes: a sibling that loses the race for a connection
-// then would sleep in accept(2), with all of its connections. The time-out is the
-// socket's own, which nobody takes away: such a sleep ends with the next tick of
-// the kernel's clock (socket(7), SO_RCVTIMEO).
-inline void BoundAccept(int fd) {
-  const timeval shortest{0, 1};
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &shortest, sizeof(shortest));
-}
-
-// After an accept that found nothing, which may have been such a sleep.
-inline void KeepNonBlocking(int fd) {
+// then would sleep in accept(2), with all of its connections. A time-out
+// (SO_RCVTIMEO) would end such a sleep, too, but Linux hands it on to the accepted
+// sockets of every other program that has this one.
+inline int AcceptWithoutWaiting(int fd) {
   const int flags = fcntl(fd, F_GETFL);
   if (flags >= 0 && (flags & O_NONBLOCK) == 0) fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  return accept4(fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 }  // namespace chaussette
