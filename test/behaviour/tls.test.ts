@@ -304,7 +304,8 @@ for (const backend of testedBackends) {
         const raw = connectPlain({ port, host: '127.0.0.1', allowHalfOpen: true });
         const socket = await shake(t, port, { socket: raw } as ConnectionOptions);
         const text = readAll(socket);
-        socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+        // Node's newer sockets encrypt later: an end at once would overtake the request.
+        await new Promise((resolve) => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n', resolve));
         if (how === 'a bare FIN') raw.end();
         else socket.end();
         const exchange = await within('the request', asked);
