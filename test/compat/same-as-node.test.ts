@@ -25,6 +25,10 @@ async function inTurn(port: number, ...requests: string[]): Promise<string[]> {
 /** Options that Node 20 and 22 do not have, and chunks of one tick that are joined. */
 const isNewer = Number(process.versions.node.split('.', 1)[0]) >= 24;
 
+function notCompared(name: string, _scenario: Parameters<typeof compare>[1]): void {
+  test(name, { skip: "node:http of Node 22 does not say 'drain'" }, () => {});
+}
+
 describe('close() of a server', () => {
   compare('in a handler leaves the connection, which may ask again', async (make) => {
     const server = make((_req, res) => {
@@ -98,7 +102,9 @@ describe('chunks of a response', () => {
     }),
   );
 
-  compare('written under a cork that lasts are told to be too many, and drain', async (make) =>
+  // node:http of Node 22 never says 'drain' here, and its client would wait; ours does.
+  const asks = process.versions.node.startsWith('22.') ? notCompared : compare;
+  asks('written under a cork that lasts are told to be too many, and drain', async (make) =>
     serving(
       make,
       (_req, res) => {
