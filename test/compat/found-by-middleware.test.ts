@@ -117,7 +117,7 @@ describe('what is written in the tick of destroy() is not sent', () => {
         }
       };
       const bytes = await serving(make, listener, (port) => exchangeBytes(port, pipelined.join('')));
-      // In Node 22 ours may send what was written before destroy().
+      // Ours may send what was written before destroy(), too, when the first response had not left yet.
       assert.match(bytes, /^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)+\r\nfirst/);
     }
   });
