@@ -11,6 +11,8 @@ type Chunk = string | Uint8Array;
 export interface Joined {
   readonly chunks: Chunk[];
   readonly callbacks: Callback[];
+  /** How many of the first of these are told when the response is cut. */
+  tellable: number;
   bytes: number;
   needDrain: boolean;
 }
@@ -23,6 +25,8 @@ interface Joining {
   readonly corked: boolean;
   /** Of one tick, since a write corks the response for the rest of it: from Node 24 on. */
   readonly ofTick: boolean;
+  /** The callbacks of what waits are told when the response is cut: Node 22 forgets them. */
+  readonly cutIsTold: boolean;
 }
 
 let joining: Joining | undefined;
@@ -32,13 +36,14 @@ function joiningOfNode(): Joining {
   joining ??= {
     corked: written((message) => message.cork()).outputSize === 0,
     ofTick: written(() => {}).writableCorked > 0,
+    cutIsTold: written((message) => message.cork()).destroy().writableLength === 0,
   };
   return joining;
 }
 
 function written(prepare: (message: OutgoingMessage) => void): OutgoingMessage & { outputSize: number } {
   const message = new OutgoingMessage();
-  const socket = { writableCorked: 0, cork() {}, uncork() {} };
+  const socket = { writableCorked: 0, writableLength: 0, cork() {}, uncork() {}, destroy() {} };
   Object.assign(message, { _header: 'head', _headerSent: true, chunkedEncoding: true, socket });
   prepare(message);
   (message as unknown as { write(chunk: string): void }).write('x');
@@ -49,7 +54,7 @@ function written(prepare: (message: OutgoingMessage) => void): OutgoingMessage &
 export function writeJoined(response: NativeResponse, chunk: Chunk, callback: Callback | undefined): boolean {
   const wasStreaming = response[kState] === streaming;
   startStream(response);
-  const { corked, ofTick } = joiningOfNode();
+  const { corked, ofTick, cutIsTold } = joiningOfNode();
   const mayJoin = ofTick || response[kCorked] > 0;
   const isChunked = mayJoin && response[kHeaders]?.has('content-length') !== true;
   if (ofTick && isChunked && response[kCorked] === 0) {
@@ -62,9 +67,10 @@ export function writeJoined(response: NativeResponse, chunk: Chunk, callback: Ca
   }
   const joins = isChunked && chunk.length > 0 && (ofTick || (corked && wasStreaming));
   if (!joins && callback === undefined) return response[kExchange].write(chunk);
-  response[kJoined] ??= { chunks: [], callbacks: [], bytes: 0, needDrain: false };
+  response[kJoined] ??= { chunks: [], callbacks: [], tellable: 0, bytes: 0, needDrain: false };
   const joined = response[kJoined];
   if (callback !== undefined) joined.callbacks.push(callback);
+  if (cutIsTold || !joins) joined.tellable = joined.callbacks.length;
   if (!joins) return response[kExchange].write(chunk);
   joined.chunks.push(chunk);
   joined.bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length;
@@ -98,8 +104,10 @@ export function joinedBytes(response: NativeResponse): number {
 
 /** The response is cut: nobody gets what waits. */
 export function dropJoined(response: NativeResponse, error: Error): void {
-  for (const callback of response[kJoined]?.callbacks ?? []) process.nextTick(callback, error);
+  const joined = response[kJoined];
+  if (joined === undefined) return;
   response[kJoined] = undefined;
+  for (const callback of joined.callbacks.slice(0, joined.tellable)) process.nextTick(callback, error);
 }
 
 function together(chunks: readonly Chunk[]): Chunk {

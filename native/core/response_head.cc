@@ -196,9 +196,9 @@ void AppendConnection(OutQueue* out,
   if (framing.node_style || framing.http10) {
     AppendText(out, pool, "Connection: keep-alive\r\n");
   }
-  if (framing.node_style && framing.keep_alive_seconds > 0 && !findings.has_keep_alive) {
+  if (framing.node_style && framing.keep_alive_ms > 0 && !findings.has_keep_alive) {
     AppendText(out, pool, "Keep-Alive: timeout=");
-    AppendNumber(out, pool, framing.keep_alive_seconds);
+    AppendNumber(out, pool, framing.keep_alive_ms / 1000);
     if (framing.requests_max != 0) {
       AppendText(out, pool, ", max=");
       AppendNumber(out, pool, framing.requests_max);

@@ -57,7 +57,7 @@ struct HeadFraming {
   bool keep_given_length = true;
   bool add_chunked = false;
   uint64_t length = 0;
-  uint32_t keep_alive_seconds = 0;
+  uint32_t keep_alive_ms = 0;  // what a client is told, in whole seconds; 0: nothing
   uint32_t requests_max = 0;
 
   bool operator==(const HeadFraming&) const = default;

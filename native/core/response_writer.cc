@@ -163,7 +163,7 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e,
   f.node_style = (flags & kNodeHead) != 0;
   f.no_reason = (flags & kNoReason) != 0;
   f.date = (flags & kNoDate) != 0 ? nullptr : &date_;
-  f.keep_alive_seconds = c->server->limits.keep_alive_ms / 1000;
+  f.keep_alive_ms = c->server->limits.keep_alive_ms;
   f.keep = (flags & kClose) == 0 && DecideKeep(*e, findings);
   f.says_close = !f.keep || e->last_allowed;
   f.no_connection = (flags & kNoConnection) != 0;

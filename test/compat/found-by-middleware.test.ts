@@ -138,11 +138,12 @@ compare('a second end() a tick later is no error', async (make) => {
   return [answers, errors];
 });
 
-compare('close() ends a connection that was answered in the same tick', async (make) => {
+compare('close() in the tick of an answer leaves the connection for its keep-alive time', async (make) => {
   const server = make((_req, res) => {
     res.end('last');
     server.close();
   });
+  Object.assign(server, { keepAliveTimeout: 1, keepAliveTimeoutBuffer: 1 }); // Six seconds otherwise.
   const bytes = await exchangeBytes(await listening(server), 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   if (server.listening) await once(server, 'close');
   return bytes;

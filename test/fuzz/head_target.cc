@@ -128,7 +128,7 @@ int FuzzOne(const uint8_t* data, size_t size) {
     framing.keep_given_length = (flags & 32) != 0;
     framing.add_chunked = (flags & 64) != 0;
     framing.length = flags;
-    framing.keep_alive_seconds = flags & 128;
+    framing.keep_alive_ms = (flags & 128) * 1000;
     AppendHead(&out, &pool, head, findings, framing);
     const std::string text = Take(&out, &pool);
     const std::vector<std::string> lines = Lines(text);
