@@ -1,5 +1,9 @@
 #include "core_wrap.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <initializer_list>
 #include <memory>
 
@@ -131,6 +135,23 @@ Napi::Value WatchConnection(const Napi::CallbackInfo& info) {
   const bool there = connection != nullptr && connection->state != ConnectionState::kClosed;
   if (there) connection->end_wanted = true;
   return Napi::Boolean::New(info.Env(), there);
+}
+
+// keepAliveConnection(number, on, seconds until the first): TCP's probes, as libuv
+// sets them (tcp(7)).
+void KeepAliveConnection(const Napi::CallbackInfo& info) {
+  const Connection* connection = ConnectionOf(info);
+  if (connection == nullptr) return;
+  const int fd = connection->channel.fd;
+  const int on = info[1].As<Napi::Boolean>().Value() ? 1 : 0;
+  const int seconds = info[2].As<Napi::Number>().Int32Value();
+  const int apart_seconds = 1;
+  const int probes_max = 10;
+  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+  if (on == 0 || seconds <= 0) return;
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &apart_seconds, sizeof(apart_seconds));
+  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes_max, sizeof(probes_max));
 }
 
 // tapConnection(number): hand on a copy of all that is received.
@@ -310,6 +331,7 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("setLimits", Napi::Function::New(env, SetLimits));
   exports.Set("setStyle", Napi::Function::New(env, SetStyle));
   exports.Set("watchConnection", Napi::Function::New(env, WatchConnection));
+  exports.Set("keepAliveConnection", Napi::Function::New(env, KeepAliveConnection));
   exports.Set("tapConnection", Napi::Function::New(env, TapConnection));
   exports.Set("measureConnection", Napi::Function::New(env, MeasureConnection));
   exports.Set("releaseConnection", Napi::Function::New(env, ReleaseConnection));

@@ -64,6 +64,7 @@ constexpr Entry kEntries[] = {
     {"TellDrops", kTellDrops},
     {"TellTimeouts", kTellTimeouts},
     {"KeepsConnections", kKeepsConnections},
+    {"DropsAll", kDropsAll},
     {"TellEnds", kTellEnds},
     {"Measured", kMeasured},
     {"ProblemContentLength", kProblemContentLength},

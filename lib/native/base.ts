@@ -16,3 +16,19 @@ export function defineValues(prototype: object, values: Readonly<Record<Property
     Object.defineProperty(prototype, name, { value, writable: true, configurable: true, enumerable: false });
   }
 }
+
+/** Make members enumerable where those of Node's are: some copy the methods of an object with `for…in`. */
+export function enumerableAs(ours: object, nodes: object): void {
+  for (const name of Reflect.ownKeys(ours)) {
+    const own = Object.getOwnPropertyDescriptor(ours, name);
+    if (own?.enumerable !== false || name === 'constructor' || !isEnumerable(nodes, name)) continue;
+    Object.defineProperty(ours, name, { ...own, enumerable: true });
+  }
+}
+
+function isEnumerable(object: object, name: PropertyKey): boolean {
+  for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at)) {
+    if (Object.hasOwn(at, name)) return Object.prototype.propertyIsEnumerable.call(at, name);
+  }
+  return false;
+}

@@ -2,12 +2,13 @@ import { EventEmitter } from 'node:events';
 import type { RequestListener, ServerOptions } from 'node:http';
 import * as http from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
-import { bareBase } from './base.js';
+import { bareBase, enumerableAs } from './base.js';
 import { nodeServes } from './fallback.js';
 import { readListenArguments } from './listen.js';
 import { listenNode, type NetListen } from './node-listen.js';
 import { currentOffer } from './offer.js';
-import { hasTimeoutBuffer, readServerOptions, type ServerSettings } from './server-options.js';
+import { hasValidation, readServerOptions, type ServerSettings } from './server-options.js';
+import { defineProperties, passOn } from './server-properties.js';
 import { ServerState } from './server-state.js';
 import { NativeSocket } from './socket.js';
 
@@ -21,16 +22,6 @@ const kOptions = Symbol('options');
 const kFeeder = Symbol('feeder');
 
 type Listener = (...args: unknown[]) => void;
-type Limit =
-  | 'keepAliveTimeout'
-  | 'headersTimeout'
-  | 'requestTimeout'
-  | 'timeout'
-  | 'maxConnections'
-  | 'maxRequestsPerSocket'
-  | 'maxHeadersCount'
-  | 'keepAliveTimeoutBuffer';
-
 /** What stands in for a server where the core cannot serve. */
 export const kNode = Symbol('node');
 
@@ -58,7 +49,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
   declare keepAliveTimeout: number;
   declare headersTimeout: number;
   declare requestTimeout: number;
-  declare maxConnections: number;
+  declare maxConnections: number | null | undefined;
   declare maxHeadersCount: number | null;
   declare maxRequestsPerSocket: number;
 
@@ -186,9 +177,8 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
       if (feeder.listenerCount(event) > 0 || this.listenerCount(event) === 0) continue;
       feeder.on(event, (...args: unknown[]) => this.emit(event, ...args));
     }
-    for (const name of limits)
-      if (name !== 'maxConnections')
-        Object.assign(feeder, { [name]: (this as Partial<Record<Limit, unknown>>)[name] });
+    const state = this[kState];
+    if (state !== undefined) passOn({ ...state.settings, maxConnections: undefined }, feeder);
     feeder.emit('connection', socket);
     Object.assign(socket, { server: this });
   }
@@ -215,19 +205,14 @@ export function initServer(
   server[kState] = state;
   server[kOptions] = given;
   server[kFeeder] = undefined;
-  const { noDelay, keepAlive, keepAliveInitialDelay } = given;
   Object.assign(server, {
     httpAllowHalfOpen: false,
     allowHalfOpen: true,
-    noDelay: noDelay ?? true,
-    keepAlive: keepAlive ?? false,
-    keepAliveInitialDelay: keepAliveInitialDelay ?? 0,
     pauseOnConnect: false,
+    insecureHTTPParser: given.insecureHTTPParser,
     connectionsCheckingInterval: given.connectionsCheckingInterval ?? 30_000,
+    ...(hasValidation ? { httpValidation: (given as { httpValidation?: unknown }).httpValidation } : {}),
   });
-  for (const name of keptOptions) {
-    (server as unknown as Record<string, unknown>)[name] = (given as Record<string, unknown>)[name];
-  }
   if (onRequest !== undefined) server.on('request', onRequest as unknown as Listener);
   server.on('connection', feed as unknown as Listener);
 }
@@ -241,16 +226,6 @@ export function readOptions<T extends ServerOptions>(options: T | RequestListene
     { code: 'ERR_INVALID_ARG_TYPE' },
   );
 }
-
-/** What Node keeps of its options as properties. */
-const keptOptions = [
-  'maxHeaderSize',
-  'insecureHTTPParser',
-  'requireHostHeader',
-  'joinDuplicateHeaders',
-  'rejectNonStandardBodyWrites',
-  'highWaterMark',
-] as const;
 
 /** Of these the core tells only when somebody listens. */
 const told: ReadonlySet<string | symbol> = new Set(['connection', 'clientError', 'drop', 'timeout']);
@@ -304,42 +279,12 @@ function becomeNode(server: Server, settings: ServerSettings): void {
   server.removeListener('connection', feed as unknown as Listener);
   const construct = server[kNode].Server as unknown as (this: object, options: ServerOptions) => void;
   construct.call(server, nodeOptions(server));
-  for (const name of limits) {
-    if (name !== 'maxConnections' || settings.maxConnections > 0)
-      Object.assign(server, { [name]: settings[name] });
-  }
+  passOn(settings, server);
   server[kNode].became(server);
 }
 
-const limits: readonly Limit[] = [
-  'keepAliveTimeout',
-  'headersTimeout',
-  'requestTimeout',
-  'timeout',
-  'maxConnections',
-  'maxRequestsPerSocket',
-  'maxHeadersCount',
-  ...(hasTimeoutBuffer ? (['keepAliveTimeoutBuffer'] as const) : []),
-];
-
-for (const name of limits) {
-  Object.defineProperty(Server.prototype, name, {
-    configurable: true,
-    enumerable: true,
-    get(this: Server): number | null | undefined {
-      return this[kState]?.settings[name];
-    },
-    set(this: Server, value: number) {
-      const state = this[kState];
-      if (state === undefined) {
-        Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
-        return;
-      }
-      Object.assign(state.settings, { [name]: value });
-      state.update();
-    },
-  });
-}
+defineProperties(Server.prototype, stateOf);
+enumerableAs(Server.prototype, HttpServer.prototype);
 
 // Undocumented, and read by those who ask how busy a server is, or whether it listens: supertest closes no server without
 // a handle, and the process then never ends.

@@ -73,6 +73,7 @@ export const tellRefusals = number('TellRefusals');
 export const tellDrops = number('TellDrops');
 export const tellTimeouts = number('TellTimeouts');
 export const keepsConnections = number('KeepsConnections');
+export const dropsAll = number('DropsAll');
 
 export const tellEnds = number('TellEnds');
 export const measured = number('Measured');

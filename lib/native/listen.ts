@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns';
 import { unlinkSync } from 'node:fs';
-import type { ListenOptions } from 'node:net';
+import type { AddressInfo, ListenOptions } from 'node:net';
 import { getSystemErrorMap } from 'node:util';
 import { type DescriptorFunctions, loadAddon } from './binding.js';
 
@@ -148,6 +148,19 @@ function listenError(errno: number, address: string | undefined, port: number | 
     ...(address === undefined ? {} : { address }),
     ...(port === undefined ? {} : { port }),
   });
+}
+
+/** As net.Server's address() gives it. @param fd A socket that listens. */
+export function addressOf(fd: number): AddressInfo | string {
+  const loaded = loadAddon();
+  const info = 'addon' in loaded ? loaded.addon.inspect(fd) : undefined;
+  const about = typeof info === 'object' ? info : undefined;
+  if (about?.family === 'unix') return about.path ?? '';
+  return {
+    address: about?.address ?? '',
+    family: about?.family === 'inet6' ? 'IPv6' : 'IPv4',
+    port: about?.port ?? 0,
+  };
 }
 
 /** The path of a Unix socket, when the server closes. */

@@ -52,7 +52,9 @@ export function invalidChunk(chunk: unknown): Error {
 /** @param what As in "must be of type string". */
 export function invalidType(name: string, what: string, value: unknown): Error {
   return coded(
-    new TypeError(`The "${name}" argument must be ${what}. Received ${received(value)}`),
+    new TypeError(
+      `The "${name}" ${name.includes('.') ? 'property' : 'argument'} must be ${what}. Received ${received(value)}`,
+    ),
     'ERR_INVALID_ARG_TYPE',
   );
 }

@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import type { Handler } from '../exchange.js';
-import { defineValues } from './base.js';
+import { defineValues, enumerableAs } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { abortRequest, initRequest, NativeRequest } from './request.js';
 import './request-fields.js';
@@ -20,6 +20,9 @@ const nodeResponse = ServerResponse.prototype;
 // `constructor` and its name are looked at: by programs, by util.inspect and in stack traces.
 defineValues(NativeRequest.prototype, { constructor: IncomingMessage });
 defineValues(NativeResponse.prototype, { constructor: ServerResponse });
+
+enumerableAs(NativeRequest.prototype, new IncomingMessage(null as never));
+enumerableAs(NativeResponse.prototype, new ServerResponse({ method: 'GET' } as IncomingMessage));
 
 type RequestClass = new (exchange: NativeExchange) => NativeRequest;
 type ResponseClass = new (exchange: NativeExchange, request: NativeRequest) => NativeResponse;

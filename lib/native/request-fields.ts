@@ -76,7 +76,7 @@ function join(exchange: NativeExchange, raw: HeaderList): NodeJS.Dict<string | s
   const { dropIn } = exchange.server;
   return dropIn === undefined
     ? joinHeaders(raw)
-    : joinHeaders(raw, true, dropIn.settings.joinDuplicateHeaders);
+    : joinHeaders(raw, true, dropIn.settings.joinDuplicateHeaders === true);
 }
 
 define('url', {

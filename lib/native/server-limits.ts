@@ -6,8 +6,26 @@ import { nodeDefaults, type ServerSettings } from './server-options.js';
 
 const neverMs = 0xffffffff;
 
+const nodeMajor = Number(process.versions.node.split('.', 1)[0]);
+
 /** From Node 22 on node:http refuses a head with more fields; before, it lets go of those beyond. */
-const refusesMany = Number(process.versions.node.split('.', 1)[0]) >= 22;
+const refusesMany = nodeMajor >= 22;
+
+/** From Node 21 on `maxConnections` of 0 drops every connection; before, it is no limit. */
+const zeroDrops = nodeMajor >= 21;
+
+/** Connections at a time. */
+function connectionsKept({ maxConnections }: ServerSettings): number {
+  if (maxConnections === undefined || maxConnections === null) return Number.POSITIVE_INFINITY;
+  const most = Math.ceil(Number(maxConnections)); // As it is compared there: a string will do.
+  if (Number.isNaN(most) || (most === 0 && !zeroDrops)) return Number.POSITIVE_INFINITY;
+  return Math.max(most, 0);
+}
+
+/** Whether a server takes no connection at all. */
+export function takesNone(settings: ServerSettings): boolean {
+  return connectionsKept(settings) === 0;
+}
 
 /** Fields of a request that its application sees. */
 export function headersKept(settings: ServerSettings): number {
@@ -33,9 +51,9 @@ export function limitsOf(settings: ServerSettings, offered: Limits | undefined):
     headMs: Math.min(...[settings.headersTimeout, settings.requestTimeout].map((ms) => ms || neverMs)),
     bodyMs: settings.requestTimeout,
     writeMs: 0,
-    headBytesMax: settings.maxHeaderSize,
+    headBytesMax: settings.maxHeaderSize || nodeDefaults.maxHeaderSize,
     bodyBytesMax: 0,
-    connectionsMax: settings.maxConnections | 0,
+    connectionsMax: Number.isFinite(connectionsKept(settings)) ? connectionsKept(settings) : 0,
     inFlightMax: 0,
     queuedMax: 0,
   };

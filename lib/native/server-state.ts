@@ -9,6 +9,7 @@ import { type DropIn, isHostless, parseError, type RefusedRequest, skipBody } fr
 import type { NativeExchange } from './exchange.js';
 import {
   addon,
+  dropsAll,
   halfOpen,
   hostOptional,
   keepsConnections,
@@ -18,13 +19,13 @@ import {
   tellRefusals,
   tellTimeouts,
 } from './layout.js';
-import { type ListenRequest, openListener, unlinkQuietly } from './listen.js';
+import { addressOf, type ListenRequest, openListener, unlinkQuietly } from './listen.js';
 import { notRunning } from './node-errors.js';
 import { closeForProgram, describeListen } from './node-listen.js';
 import { createPairFactory } from './node-pair.js';
 import { isWatched, watch } from './observe.js';
 import { type Answer, currentOffer } from './offer.js';
-import { limitsOf, nodeLimits } from './server-limits.js';
+import { limitsOf, nodeLimits, takesNone } from './server-limits.js';
 import type { ServerSettings } from './server-options.js';
 import { socketAt } from './socket.js';
 import { NativeTlsSocket, nativeTls } from './tls.js';
@@ -133,12 +134,12 @@ export class ServerState implements DropIn {
   #upgrade(exchange: NativeExchange): boolean {
     const server = this.server;
     const event = exchange.method === 'CONNECT' ? 'connect' : 'upgrade';
-    const { shouldUpgrade } = this.settings;
-    const asks = event === 'upgrade' && shouldUpgrade !== undefined;
+    const { shouldUpgradeCallback } = this.settings;
+    const asks = event === 'upgrade' && shouldUpgradeCallback !== undefined;
     const isHeard = server.listenerCount(event) > 0;
     if (event === 'upgrade' && !asks && !isHeard) return false;
     const { req } = exchange.node();
-    if (asks && !shouldUpgrade(req)) return false;
+    if (asks && !shouldUpgradeCallback.call(server, req)) return false;
     if (!isHeard) {
       exchange.abort();
       return true;
@@ -156,6 +157,7 @@ export class ServerState implements DropIn {
     const { server, settings } = this;
     const socket = socketAt(connection, this.#native as NativeServer);
     if (settings.timeout > 0) socket.setTimeout(settings.timeout);
+    if (settings.keepAlive) socket.setKeepAlive(true, settings.keepAliveInitialDelay * 1000);
     server.emit('connection', socket);
   }
 
@@ -191,7 +193,7 @@ export class ServerState implements DropIn {
   get style(): number {
     const { server, settings } = this;
     // The first listener is the server's own.
-    const told = server.listenerCount('connection') > 1 || settings.timeout > 0;
+    const told = server.listenerCount('connection') > 1 || settings.timeout > 0 || settings.keepAlive;
     this.#told ||= told;
     return (
       nodeStyle |
@@ -201,6 +203,7 @@ export class ServerState implements DropIn {
       (server.listenerCount('drop') > 0 ? tellDrops : 0) |
       ((server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen === true ? halfOpen : 0) |
       (settings.requireHostHeader ? 0 : hostOptional) |
+      (takesNone(settings) ? dropsAll : 0) |
       (this.isOffered ? 0 : keepsConnections)
     );
   }
@@ -266,16 +269,7 @@ export class ServerState implements DropIn {
   }
 
   #start(sockets: readonly ListeningSocket[], handler = this.#handler(), isAlias = false): NativeServer {
-    const info = addon.inspect(sockets[0]?.fd ?? -1);
-    const about = typeof info === 'number' ? undefined : info;
-    this.#address =
-      about?.family === 'unix'
-        ? (about.path ?? '')
-        : {
-            address: about?.address ?? '',
-            family: about?.family === 'inet6' ? 'IPv6' : 'IPv4',
-            port: about?.port ?? 0,
-          };
+    this.#address = addressOf(sockets[0]?.fd ?? -1);
     this.#announced = false;
     this.#fd = sockets[0]?.fd ?? -1;
     const native = new NativeServer(
@@ -371,11 +365,13 @@ export class ServerState implements DropIn {
 
   /** The settings have changed; they hold for what begins from now on. */
   update(): void {
-    this.#native?.setLimits(
-      limitsOf(this.settings, this.#offered?.limits),
-      nodeLimits(this.settings, this.isOffered),
-    );
-    this.#native?.setStyle();
+    const native = this.#native;
+    if (native === undefined) return;
+    const { settings } = this;
+    native.setLimits(limitsOf(settings, this.#offered?.limits), nodeLimits(settings, this.isOffered));
+    native.setStyle();
+    native.highWaterMark = settings.highWaterMark;
+    native.rejectsBodies = settings.rejectNonStandardBodyWrites;
   }
 }
 

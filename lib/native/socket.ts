@@ -358,7 +358,12 @@ export class NativeSocket extends SocketFacts {
     throw socketEncoding();
   }
 
-  setKeepAlive(): this {
+  setKeepAlive(enable?: unknown, initialDelayMs?: number): this {
+    const { enable: on, initialDelay: ms } =
+      typeof enable === 'object' && enable !== null
+        ? (enable as { enable?: unknown; initialDelay?: number })
+        : { enable, initialDelay: initialDelayMs };
+    addon.keepAliveConnection(this[kConnection], Boolean(on), Math.trunc((ms ?? 0) / 1000) || 0);
     return this;
   }
 

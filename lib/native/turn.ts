@@ -74,9 +74,9 @@ export class NativeServer implements BackendServer {
   /** Of `req.socket`, when it speaks TLS. */
   SecureSocket: typeof NativeSocket | undefined;
   /** Unsent bytes above which write() returns false. */
-  readonly highWaterMark: number;
+  highWaterMark: number;
   /** Writing a body where there is none is an error. */
-  readonly rejectsBodies: boolean;
+  rejectsBodies: boolean;
   readonly #limits: Limits;
   readonly #tag: number;
   /** The ends of its connections may be what a load balancer tells. */

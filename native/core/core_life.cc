@@ -97,7 +97,8 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
     return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
   }
   const uint32_t most = server->limits.connections_max;
-  if (most != 0 && server->connections >= most) {  // as node:http
+  const bool full = most != 0 && server->connections >= most;
+  if (full || server->is(kDropsAll)) {  // as node:http
     if (server->is(kTellDrops)) {
       PushEvent(kEventDropped, nullptr, server->tag, static_cast<uint32_t>(fd));
     } else {

@@ -49,6 +49,7 @@ enum ServerStyle : uint32_t {
   kKeepsConnections = 128,
   kTellEnds = 256,  // how every exchange ended
   kMeasured = 512,  // Server::measures
+  kDropsAll = 1024,  // connections_max is 0, and that is meant
 };
 
 // A listening socket that parent and siblings may share.
