@@ -71,6 +71,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       this.aborted = true;
       this.emit('aborted');
       if (!exchange.ended) exchange.abort();
+      else if (!exchange.aborted) this.socket.destroy();
     }
     // Without a listener an aborted request is no reason for an uncaught error, as with node:http.
     const told = error !== null && this.listenerCount('error') > 0 ? error : null;
@@ -88,8 +89,11 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   _dump(): void {
     if (this[kExchange] === undefined) {
       dumpNodes.call(this);
-    } else if (!this[kReading] && (isOpen(this) || isAwaited(this))) {
-      (this as { _dumped?: boolean })._dumped = true;
+    } else if (!this[kReading]) {
+      // Who begins to read only now gets nothing of what is still to come.
+      const isSeen = isOpen(this) || isAwaited(this);
+      if (isSeen || !this[kExchange].bodyComplete) (this as { _dumped?: boolean })._dumped = true;
+      if (!isSeen) return;
       this.removeAllListeners('data');
       // Newer Nodes go straight to the end.
       if (hasFrames && this.complete && !this.destroyed) this.read(0);
@@ -117,6 +121,10 @@ export function openStream(request: NativeRequest): void {
   if (!hasBody) request.push(null);
 }
 
+function isDumped(request: NativeRequest): boolean {
+  return (request as { _dumped?: boolean })._dumped === true;
+}
+
 /** Moves the body into the stream. */
 class RequestSink implements BodySink {
   readonly #request: NativeRequest;
@@ -126,20 +134,20 @@ class RequestSink implements BodySink {
   }
 
   data(chunk: Uint8Array): boolean {
-    return this.#request.push(chunk);
+    return isDumped(this.#request) || this.#request.push(chunk);
   }
 
   end(trailers: HeaderList): void {
     this.#request[kTrailers] = trailers;
     const request = this.#request;
     // What nobody reads has brought nothing about.
-    const isDumped = (request as { _dumped?: boolean })._dumped === true;
-    if (isDumped || !request[kExchange].bodyIsFresh) request.push(null);
+    if (isDumped(request) || !request[kExchange].bodyIsFresh) request.push(null);
     else endLater(request);
   }
 
   error(): void {
-    abortRequest(this.#request);
+    // With node:http a request that is answered does not belong to its connection any more: it just never ends.
+    if (this.#request[kExchange].aborted) abortRequest(this.#request);
   }
 }
 

@@ -294,10 +294,13 @@ function onTurn(first: number, count: number): void {
       control[controlHandled] = ++i;
       if (records[r + recordKind] === eventRequest) text = onRequest(text, r, last);
       else onEvent(r);
-      if (i < nextLook || i === count) continue;
+      if (i === count) break;
+      const next = records[r + recordWords + recordKind];
+      // As with node:http, what a piece of a body has brought about in promises and ticks has run before the next.
+      if (next === eventBody && records[r + recordWords + recordIndex] === records[r + recordIndex]) break;
+      if (i < nextLook) continue;
       const elapsed = now() - started;
       // Requests of one connection learn of its end together.
-      const next = records[r + recordWords + recordKind];
       if (elapsed > turnBudgetMs && next !== eventAbort) break;
       if (elapsed < turnBudgetMs / 4 && stride < 16) stride *= 2;
       nextLook = i + stride;

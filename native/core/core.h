@@ -239,6 +239,7 @@ class Core {
   void SetDeadline(Connection* connection, Deadline kind, uint32_t ms);
   void SetDeadlineAt(Connection* connection, Deadline kind, uint64_t at);
   uint64_t LookAfter(const Server& server, uint64_t from, uint32_t ms) const;
+  uint64_t IdleAt(const ServerLimits& limits) const;
   void CloseIdle();
   bool Tell(uint32_t first, uint32_t count);
   bool HasReadRoom(const Connection& connection);

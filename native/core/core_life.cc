@@ -221,6 +221,12 @@ uint64_t Core::LookAfter(const Server& server, uint64_t from, uint32_t ms) const
   return from + ms + (late == 0 ? 0 : apart - late);
 }
 
+// When who asks for nothing more from now on is idle; 0 for never.
+uint64_t Core::IdleAt(const ServerLimits& limits) const {
+  const uint32_t told = limits.keep_alive_ms;
+  return told == 0 ? 0 : now_ms_ + Sum(told, limits.keep_alive_slack_ms);
+}
+
 void Core::UpdateDeadline(Connection* c) {
   const ServerLimits& limits = c->server->limits;
   if (!c->open()) return;
@@ -236,7 +242,12 @@ void Core::UpdateDeadline(Connection* c) {
     // An open exchange may take its time; one that is answered may not hold the
     // connection with a body that it does not read on.
     if (c->server->is(kNodeStyle)) {
-      SetDeadlineAt(c, Deadline::kBody, LookAfter(*c->server, c->message_ms, limits.body_ms));
+      const uint64_t body_at = LookAfter(*c->server, c->message_ms, limits.body_ms);
+      // Behind its response, node:http takes the connection for idle between any two pieces.
+      const bool answered = exchanges_.at(c->last_exchange)->response_complete;
+      const uint64_t idle_at = answered ? IdleAt(limits) : 0;
+      const bool idle_first = idle_at != 0 && (body_at == 0 || idle_at < body_at);
+      SetDeadlineAt(c, idle_first ? Deadline::kIdle : Deadline::kBody, idle_first ? idle_at : body_at);
     } else {
       const bool waits = c->read_paused && !exchanges_.at(c->last_exchange)->response_complete;
       SetDeadline(c, waits ? Deadline::kNone : Deadline::kBody, limits.body_ms);
@@ -248,8 +259,7 @@ void Core::UpdateDeadline(Connection* c) {
       SetDeadline(c, Deadline::kHalfClosed, kHalfCloseGraceMs);
     }
   } else if (c->served) {
-    const uint32_t told = limits.keep_alive_ms;
-    SetDeadline(c, Deadline::kIdle, told == 0 ? 0 : Sum(told, limits.keep_alive_slack_ms));
+    SetDeadlineAt(c, Deadline::kIdle, IdleAt(limits));
   } else if (c->server->draining) {
     SetDeadline(c, Deadline::kIdle, kDrainFirstRequestMs);
   } else {

@@ -67,7 +67,8 @@ constexpr uint32_t kWaitingBytesMax = 1024 * 1024;
 constexpr uint32_t kBodyWindowBytes = 256 * 1024;
 
 // What is read and thrown away of a body that nobody read, before the
-// connection is closed instead of kept.
+// connection is closed instead of kept. In place of node:http there is no such
+// limit; its deadlines hold.
 constexpr uint32_t kDiscardBytesMax = 256 * 1024;
 
 // A closing connection is read for so long, and so much, that the peer has our

@@ -22,12 +22,20 @@ uint32_t* RequestReader::NewBodyRecord(Exchange* e) {
   return table.AddRecord(kEventBody, e->index, e->generation, core_->ConnectionOf(*e)->server->tag);
 }
 
+// With node:http each chunk is a piece of its own. Thousands that come at once are not worth
+// their records.
+bool RequestReader::StaysApart(const Exchange& e) const {
+  return e.chunked_request && core_->ConnectionOf(e)->server->is(kNodeStyle) &&
+         core_->table().record_count() < kRecordsMax / 2;
+}
+
 void RequestReader::AddBody(Exchange* e, const char* at, size_t length) {
   RequestTable& table = core_->table();
   BodyBlocks& blocks = core_->body_blocks();
   uint32_t* record = BodyRecord(e);
   // Behind what an earlier read has brought there may be bytes of others.
-  if (record[kRecordBodyLength] != 0 && e->body_start != start_) record = NewBodyRecord(e);
+  const bool joins = e->body_start == start_ && !StaysApart(*e);
+  if (record[kRecordBodyLength] != 0 && !joins) record = NewBodyRecord(e);
   if (record[kRecordBodyLength] == 0) {
     e->body_start = start_;
     record[kRecordBodyOffset] = in_block_ ? blocks.OffsetOf(at) : table.OffsetOf(at);
@@ -53,7 +61,8 @@ Refusal RequestReader::OnBody(const char* at, size_t length) {
   const uint64_t body_max = c->server->limits.body_bytes_max;
   if (body_max != 0 && e->body_bytes > body_max) return Refusal::kBodyTooLarge;
   if (!e->body_wanted && (e->response_complete || e->body_dropped)) {
-    // Nobody reads it any more.
+    // Nobody reads it any more. node:http reads over all of it, as long as bytes come.
+    if (e->response_complete && c->server->is(kNodeStyle)) return Refusal::kNone;
     e->unconsumed_bytes += static_cast<uint32_t>(length);
     if (e->unconsumed_bytes > kDiscardBytesMax) {
       e->close = true;

@@ -77,6 +77,7 @@ class RequestReader final : public RequestSink {
   void ReleaseParser(Connection* connection);
   uint32_t* BodyRecord(Exchange* exchange);
   uint32_t* NewBodyRecord(Exchange* exchange);
+  bool StaysApart(const Exchange& exchange) const;
   void AddBody(Exchange* exchange, const char* at, size_t length);
   void PassOn(Connection* connection, const char* from, const char* end);
 

@@ -145,9 +145,8 @@ bool ResponseWriter::DecideKeep(const Exchange& e, const HeadFindings& findings)
   if (!e.keep_alive || e.close || findings.says_close || never) return false;
   // Whether the client will send the body that it announced is open now.
   if (e.expect_continue) return false;
-  if (!e.request_complete && !e.body_wanted && e.body_bytes_left > kDiscardBytesMax) {
-    return false;
-  }
+  const bool unread = !e.request_complete && !e.body_wanted && !c.server->is(kNodeStyle);
+  if (unread && e.body_bytes_left > kDiscardBytesMax) return false;
   const bool last = e.next == kNoIndex && c.spill == nullptr;
   return !(last && (c.server->draining || c.peer_closed));
 }

@@ -1,0 +1,118 @@
+// What becomes of a body when the response is complete before it, and in which pieces it comes: what the suites of
+// @hono/node-server and @fastify/multipart found.
+import { once } from 'node:events';
+import type * as http from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { closed, compare, exchangeBytes, listening, type Make, serving } from '../helpers/compare-servers.js';
+
+const bytes = 1024 * 1024;
+const piece = Buffer.alloc(bytes / 16);
+const head = `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n`;
+const next = 'GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+
+type Use = (req: http.IncomingMessage, res: http.ServerResponse) => void;
+
+/** The events of a request that is answered while its body comes, and what the client gets.
+ *  @param use What the program does with the request. @param send What the client sends behind the answer. */
+async function early(
+  make: Make,
+  use: Use,
+  send: (client: Socket) => void,
+  settings: Partial<http.Server> = {},
+): Promise<unknown[]> {
+  const seen: unknown[] = [];
+  const server = make((req, res) => {
+    if (req.url === '/next') return res.end('next');
+    for (const event of ['aborted', 'end', 'error', 'close']) {
+      req.on(event, () => seen.push([event, req.complete]));
+    }
+    req.socket.on('close', () => server.emit('gone'));
+    use(req, res);
+    return res.writeHead(413, { 'Content-Length': 2 }).end('no');
+  });
+  Object.assign(server, settings);
+  const client = connect({ port: await listening(server), host: '127.0.0.1' }).on('error', () => {});
+  const gone = once(server, 'gone');
+  let received = '';
+  client.setEncoding('latin1').on('data', (text: string) => {
+    received += text;
+  });
+  client.write(head);
+  client.write(piece);
+  while (!received.endsWith('no')) await once(client, 'data');
+  send(client);
+  await gone;
+  // What would come of it has come.
+  await new Promise(setImmediate);
+  client.destroy();
+  await closed(server);
+  return [seen, received.replace(/^date: .*\r\n/gim, '')];
+}
+
+function sendAll(client: Socket): void {
+  for (let sent = piece.length; sent < bytes; sent += piece.length) client.write(piece);
+  client.write(next);
+}
+
+function leave(client: Socket): void {
+  client.write(piece);
+  client.destroy();
+}
+
+compare('nobody reads it: it is read over, and the connection goes on', (make) =>
+  early(make, () => {}, sendAll),
+);
+
+compare('who reads it gets all of it', async (make) => {
+  let read = 0;
+  const use: Use = (req) => req.on('data', (chunk: Buffer) => (read += chunk.length));
+  return [await early(make, use, sendAll), read];
+});
+
+compare('who begins to read it behind the response gets the end only', async (make) => {
+  let read = 0;
+  const use: Use = (req, res) =>
+    res.on('finish', () => setImmediate(() => req.on('data', (chunk: Buffer) => (read += chunk.length))));
+  return [await early(make, use, sendAll), read];
+});
+
+compare('the client leaves while it is read over', (make) => early(make, () => {}, leave));
+
+compare('the client leaves while somebody reads it', (make) => early(make, (req) => req.resume(), leave));
+
+compare('destroy() of the request behind its response cuts the connection', (make) =>
+  early(
+    make,
+    (req, res) => res.on('finish', () => req.destroy()),
+    () => {},
+  ),
+);
+
+compare('who stops sending it is idle', (make) =>
+  early(
+    make,
+    () => {},
+    () => {},
+    { keepAliveTimeout: 300 },
+  ),
+);
+
+compare('chunks that come at once are pieces of their own, with promises and ticks between them', (make) =>
+  serving(
+    make,
+    (req, res) => {
+      const seen: string[] = [];
+      req.setEncoding('latin1').on('data', (chunk: string) => {
+        seen.push(chunk);
+        process.nextTick(() => seen.push('tick'));
+        Promise.resolve().then(() => seen.push('promise'));
+      });
+      req.on('end', () => res.end(seen.join(' ')));
+    },
+    (port) =>
+      exchangeBytes(
+        port,
+        `POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${['1\r\na', '2\r\nbb', '3\r\nccc', '0\r\n'].join('\r\n')}\r\n`,
+      ),
+  ),
+);
