@@ -47,8 +47,8 @@ enum ServerStyle : uint32_t {
   kTellTimeouts = 64,    // kEventTimeout, in place of closing what is idle
   // Who has connected before the server was closed may go on, up to the limits.
   kKeepsConnections = 128,
-  kTellEnds = 256,  // how every exchange ended
-  kMeasured = 512,  // Server::measures
+  kTellEnds = 256,   // how every exchange ended
+  kMeasured = 512,   // Server::measures
   kDropsAll = 1024,  // connections_max is 0, and that is meant
 };
 
