@@ -8,6 +8,7 @@ import './request-fields.js';
 import { initResponse, NativeResponse } from './response.js';
 import { emitClose } from './response-end.js';
 import './response-fields.js';
+import './response-info.js';
 import './response-old-fields.js';
 import './response-inherited.js';
 import type { RequestConstructor, ResponseConstructor } from './server-options.js';

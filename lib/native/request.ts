@@ -151,8 +151,10 @@ class RequestSink implements BodySink {
   }
 }
 
-/** The client is gone: 'aborted', 'error' where somebody listens, 'close'. */
+/** The client is gone: 'aborted', 'error' where somebody listens, 'close'. As with node:http, nothing once the response
+ *  has finished. */
 export function abortRequest(request: NativeRequest): void {
+  if (request[kExchange].node().res.writableFinished) return;
   if (!isOpen(request)) {
     request.aborted = true;
     if (

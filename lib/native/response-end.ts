@@ -1,17 +1,68 @@
 import { AsyncResource } from 'node:async_hooks';
+import { OutgoingMessage } from 'node:http';
 import { hasFrames } from './frames.js';
-import { abortRequest, isAwaited, type NativeRequest } from './request.js';
+import * as nodeErrors from './node-errors.js';
+import { abortRequest, isAwaited, kExchange, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
-import { closed, finished, kCloseTold, kEndContext, kState } from './response-state.js';
+import { type Callback, closed, finished, kCloseTold, kEndContext, kState } from './response-state.js';
 
 // How a response tells of its end.
 
 /** The response that ended after this one in the same tick. */
 export const kNextEnd = Symbol('nextEnd');
 
+/** Those of end(), where they are no listeners of 'finish'. */
+export const kEndCallbacks = Symbol('endCallbacks');
+/** 'prefinish' was emitted. */
+export const kPrefinished = Symbol('prefinished');
+
+/** From Node 24 on the callbacks of end() are told how it went, and before 'finish'; they were listeners of it. */
+const queuesCallbacks = Object.getOwnPropertySymbols(new OutgoingMessage()).some(
+  ({ description }) => description === 'kEndCallbacks',
+);
+
+/** What end() was given: to call when the response has ended. */
+export function onEnd(response: NativeResponse, callback: Callback): void {
+  if (!queuesCallbacks) {
+    response.once('finish', callback);
+    return;
+  }
+  response[kEndCallbacks] ??= [];
+  response[kEndCallbacks].push(callback);
+}
+
+/** The response has ended before. */
+export function onSecondEnd(response: NativeResponse, callback: Callback): void {
+  if (!queuesCallbacks || response[kState] >= finished) callback(nodeErrors.alreadyFinished());
+  else if (response.destroyed) process.nextTick(callback, nodeErrors.destroyed('end'));
+  else onEnd(response, callback);
+}
+
+/** @param error What kept the response from its end. */
+function tellEndCallbacks(response: NativeResponse, error: Error | null): void {
+  const callbacks = response[kEndCallbacks];
+  if (callbacks === undefined) return;
+  response[kEndCallbacks] = undefined;
+  for (const callback of callbacks) callback(error);
+}
+
+/** Whether 'prefinish' is due in end(): as in Node, when no other response is in front. Older Nodes say there that the
+ *  response is finished, which it is not here before it is sent. */
+export function prefinishesNow(response: NativeResponse): boolean {
+  if (!queuesCallbacks || response.listenerCount('prefinish') === 0) return false;
+  return (response[kExchange].socket as { _httpMessage?: unknown })._httpMessage === response;
+}
+
+export function emitPrefinish(response: NativeResponse): void {
+  if (response[kPrefinished]) return;
+  response[kPrefinished] = true;
+  response.emit('prefinish');
+}
+
 /** 'finish', and 'close' behind it. */
 export function emitFinish(response: NativeResponse): void {
-  response.emit('prefinish');
+  emitPrefinish(response);
+  tellEndCallbacks(response, null);
   response.emit('finish');
   process.nextTick(emitClose, response);
 }
@@ -27,6 +78,11 @@ export function emitClose(response: NativeResponse): void {
     response[kCloseTold] = true;
   }
   if (!told) response.emit('close');
+}
+
+/** What end() was given is told that the response will not be sent. */
+export function failEnd(response: NativeResponse, error: Error): void {
+  if (response[kEndCallbacks] !== undefined) process.nextTick(tellEndCallbacks, response, error);
 }
 
 /** After destroy(). */
@@ -67,7 +123,8 @@ function tellEnds(): void {
 function tellEnd(response: NativeResponse): void {
   const request = response.req as NativeRequest;
   if (isAwaited(request)) request._dump();
-  if ((response as unknown as { _events: unknown })._events === undefined) {
+  const { _events: events } = response as unknown as { _events: unknown };
+  if (events === undefined && response[kEndCallbacks] === undefined) {
     response[kState] = closed;
   } else {
     if (hasFrames)

@@ -2,7 +2,7 @@ import { OutgoingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import { defineValues } from './base.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
-import { inform } from './response-info.js';
+import { kEndCallbacks, kPrefinished } from './response-end.js';
 import { joinedBytes, kJoined } from './response-join.js';
 import {
   closed,
@@ -21,9 +21,6 @@ import {
 } from './response-state.js';
 
 // What Node keeps as own properties of a response, or as accessors over them, is computed here when it is asked for.
-
-/** Node's own, taken before the preload puts another in its place. */
-const nodeResponse = ServerResponse.prototype;
 
 const accessors: Record<string, (this: NativeResponse) => unknown> = {
   headersSent() {
@@ -106,30 +103,9 @@ for (const [name, get] of Object.entries(accessors)) {
   });
 }
 
-defineValues(NativeResponse.prototype, {
-  writeHeader: NativeResponse.prototype.writeHead,
-  ...('writeInformation' in nodeResponse ? { writeInformation } : {}),
-});
-
-/** Newer Nodes have it. */
-function writeInformation(
-  this: NativeResponse,
-  status: number,
-  headers?: unknown,
-  callback?: () => void,
-): unknown {
-  if (this[kExchange] === undefined) {
-    return (nodeResponse as unknown as { writeInformation: typeof writeInformation }).writeInformation.call(
-      this,
-      status,
-      headers,
-      callback,
-    );
-  }
-  inform(this, 'writeInformation', [status, headers]);
-  if (callback !== undefined) process.nextTick(callback);
-  return true;
-}
+// Node 26 has it no more (DEP0063).
+if ('writeHeader' in ServerResponse.prototype)
+  defineValues(NativeResponse.prototype, { writeHeader: NativeResponse.prototype.writeHead });
 
 // What Node keeps as own properties with a constant start value.
 defineValues(NativeResponse.prototype, {
@@ -150,5 +126,7 @@ defineValues(NativeResponse.prototype, {
   [kStatus]: undefined,
   [kCloseTold]: false,
   [kEndContext]: undefined,
+  [kEndCallbacks]: undefined,
+  [kPrefinished]: false,
   [kJoined]: undefined,
 });

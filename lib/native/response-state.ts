@@ -136,11 +136,6 @@ export function failWrite(response: NativeResponse, error: Error, callback: Call
   });
 }
 
-export function endAgain(response: NativeResponse, chunk: unknown, callback: Callback | undefined): void {
-  if (chunk) failWrite(response, nodeErrors.writeAfterEnd(), callback);
-  else if (typeof callback === 'function') process.nextTick(callback, nodeErrors.alreadyFinished());
-}
-
 /** With strictContentLength: as many bytes as the Content-Length says, not more; at the end not fewer.
  *  @throws {Error} ERR_HTTP_CONTENT_LENGTH_MISMATCH */
 export function checkLength(

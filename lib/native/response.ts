@@ -7,16 +7,27 @@ import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import { sendPipedFile } from './piped-file.js';
 import { kExchange, type NativeRequest } from './request.js';
-import { closeCut, emitClose, emitFinish, justEnded, kNextEnd } from './response-end.js';
+import {
+  closeCut,
+  emitClose,
+  emitFinish,
+  emitPrefinish,
+  failEnd,
+  justEnded,
+  kEndCallbacks,
+  kNextEnd,
+  kPrefinished,
+  onEnd,
+  onSecondEnd,
+  prefinishesNow,
+} from './response-end.js';
 import { type HeaderValue, ResponseHeaders, toPairs } from './response-headers.js';
-import { inform } from './response-info.js';
 import { dropJoined, flushJoined, type Joined, kJoined, writeJoined } from './response-join.js';
 import {
   badReason,
   type Callback,
   checkBodyAllowed,
   checkLength,
-  endAgain,
   ended,
   failWrite,
   fieldsOf,
@@ -34,7 +45,6 @@ import {
   kStatus,
   kTrailers,
   mergeHead,
-  noFields,
   noteRemoved,
   open,
   reasonOf,
@@ -71,6 +81,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kCloseTold]: boolean;
   declare [kEndContext]: AsyncResource | undefined;
   declare [kNextEnd]: NativeResponse | undefined;
+  declare [kEndCallbacks]: Callback[] | undefined;
+  declare [kPrefinished]: boolean;
   declare readonly [kOwnWriteHead]: ServerResponse['writeHead'];
 
   // Fields.
@@ -216,7 +228,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
       throw nodeErrors.invalidChunk(chunk);
     }
     if (this[kState] >= ended) {
-      endAgain(this, chunk, callback as Callback | undefined);
+      if (chunk) failWrite(this, nodeErrors.writeAfterEnd(), callback as Callback | undefined);
+      else if (typeof callback === 'function') onSecondEnd(this, callback as Callback);
       return this;
     }
     this[kCorked] = 0;
@@ -230,8 +243,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
         ? noLength
         : 0;
     setHead(this);
-    if (typeof callback === 'function') this.once('finish', callback as () => void);
-    const isWatched = watched(this);
+    if (typeof callback === 'function') onEnd(this, callback as Callback);
+    const isWatched = typeof callback === 'function' || watched(this);
     const exchange = this[kExchange];
     if (isWatched) {
       exchange.watchFlush = true;
@@ -241,6 +254,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
         requireManualDestroy: true,
       });
     }
+    const prefinishes = isWatched && prefinishesNow(this);
     if (this[kState] === headSet && this[kTrailers] === undefined) {
       this[kState] = ended;
       const flags = flagsOf(this) | lengthUnknown;
@@ -252,6 +266,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
       exchange.end(this[kTrailers]);
     }
     if (!isWatched) justEnded(this);
+    else if (prefinishes) emitPrefinish(this);
     return this;
   }
 
@@ -275,26 +290,6 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   override uncork(): void {
     if (this[kExchange] === undefined) return pass(this, 'uncork', []);
     if (this[kCorked] > 0 && --this[kCorked] === 0) flushJoined(this);
-  }
-
-  // Informational responses.
-
-  override writeContinue(callback?: () => void): void {
-    if (this[kExchange] === undefined) return pass(this, 'writeContinue', [callback]);
-    this[kExchange].respondInfo(100, noFields);
-    if (callback !== undefined) process.nextTick(callback);
-  }
-
-  override writeProcessing(callback?: () => void): void {
-    if (this[kExchange] === undefined) return pass(this, 'writeProcessing', [callback]);
-    this[kExchange].respondInfo(102, noFields);
-    if (callback !== undefined) process.nextTick(callback);
-  }
-
-  override writeEarlyHints(hints: Record<string, string | string[]>, callback?: () => void): void {
-    if (this[kExchange] === undefined) return pass(this, 'writeEarlyHints', [hints, callback]);
-    inform(this, 'writeEarlyHints', [hints]);
-    if (callback !== undefined) process.nextTick(callback);
   }
 
   /** Bytes for the connection as they are: undocumented, and used for informational responses of one's own. */
@@ -322,10 +317,18 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (this.destroyed) return this;
     this.destroyed = true;
     (this as { errored: Error | null | undefined }).errored = error;
-    dropJoined(this, error ?? nodeErrors.destroyed('write'));
+    // What has ended in this tick is sent all the same, as node:http has sent it by now.
+    const isSent = this[kState] === ended && this[kExchange].inThisTick;
+    const { socket } = this;
+    if (isSent) {
+      this[kState] = finished;
+    } else {
+      dropJoined(this, error ?? nodeErrors.destroyed('write'));
+      failEnd(this, error ?? nodeErrors.destroyed('write'));
+    }
     this[kExchange].abort();
-    this.socket?.destroy(error);
-    process.nextTick(closeCut, this);
+    socket?.destroy(error);
+    process.nextTick(isSent ? emitFinish : closeCut, this);
     return this;
   }
 
@@ -364,6 +367,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   aborted(): void {
     this.destroyed = true;
     dropJoined(this, nodeErrors.destroyed('write'));
+    failEnd(this, nodeErrors.destroyed('write'));
     emitClose(this);
   }
 }

@@ -1,6 +1,6 @@
 // The events and callbacks of req and res, in their order: the same on both backends, which is that of node:http.
 import assert from 'node:assert/strict';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, OutgoingMessage, type ServerResponse } from 'node:http';
 import { after, describe, test } from 'node:test';
 import { testedBackends } from '../helpers/backends.js';
 import { Client, get, noise, post, until } from '../helpers/lifetime-client.js';
@@ -40,6 +40,11 @@ function flags(res: ServerResponse): string {
 const done = 'head, ended, finished';
 const never = 'no head, open, unfinished';
 const half = 'head, open, unfinished';
+/** Since Node keeps the callbacks of end() apart, a response is not finished before they were called. */
+const keepsCallbacks = Object.getOwnPropertySymbols(new OutgoingMessage()).some(
+  ({ description }) => description === 'kEndCallbacks',
+);
+const prefinished = keepsCallbacks ? 'head, ended, unfinished' : done;
 
 const scenarios: readonly Scenario[] = [
   {
@@ -54,7 +59,7 @@ const scenarios: readonly Scenario[] = [
     expected: [
       ['after end true true', `res finish ${done}`, `res close ${done}`],
       ['after end true true', `end callback ${done}`, `res close ${done}`],
-      [`res prefinish ${done}`, `res finish ${done}`],
+      [`res prefinish ${prefinished}`, `res finish ${done}`],
     ],
   },
   {
