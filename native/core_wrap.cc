@@ -167,7 +167,7 @@ Napi::Value MeasureConnection(const Napi::CallbackInfo& info) {
   if (c == nullptr) return info.Env().Undefined();
   Napi::Array result = Napi::Array::New(info.Env(), 4);
   const uint64_t numbers[] = {
-      c->bytes_in, c->bytes_out + c->out.bytes(), CoreOf(info)->IdleMs(*c), c->out.bytes()};
+      c->bytes_in, c->queue_end(), CoreOf(info)->IdleMs(*c), c->out.bytes()};
   for (uint32_t i = 0; i < 4; i++) {
     result.Set(i, Napi::Number::New(info.Env(), static_cast<double>(numbers[i])));
   }
@@ -195,6 +195,11 @@ Napi::Value WriteConnection(const Napi::CallbackInfo& info) {
 void EndConnection(const Napi::CallbackInfo& info) {
   Connection* connection = ConnectionOf(info);
   if (connection != nullptr) CoreOf(info)->End(connection, info[1].As<Napi::Boolean>().Value());
+}
+
+Napi::Value EndBehindOthers(const Napi::CallbackInfo& info) {
+  const bool waits = CoreOf(info)->EndBehindOthers(Uint32Of(info, 0), Uint32Of(info, 1));
+  return Napi::Boolean::New(info.Env(), waits);
 }
 
 void CloseIdle(const Napi::CallbackInfo& info) {
@@ -337,6 +342,7 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("releaseConnection", Napi::Function::New(env, ReleaseConnection));
   exports.Set("writeConnection", Napi::Function::New(env, WriteConnection));
   exports.Set("endConnection", Napi::Function::New(env, EndConnection));
+  exports.Set("endBehindOthers", Napi::Function::New(env, EndBehindOthers));
   exports.Set("closeIdle", Napi::Function::New(env, CloseIdle));
   exports.Set("drain", Napi::Function::New(env, Drain));
   exports.Set("cut", Napi::Function::New(env, Cut));

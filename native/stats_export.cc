@@ -9,7 +9,7 @@ Napi::Object ExportStats(Napi::Env env, Core& core, const Server& server) {
   const auto set = [&](const char* name, uint64_t value) {
     stats.Set(name, Napi::Number::New(env, static_cast<double>(value)));
   };
-  set("connections", server.connections);
+  set("connections", server.counted_connections());
   set("inFlight", server.in_flight);
   set("accepted", server.accepted);
   set("requests", server.requests);

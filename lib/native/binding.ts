@@ -196,6 +196,9 @@ export interface CoreFunctions {
   writeConnection(connection: number, bytes: Uint8Array): boolean;
   /** Close a connection when what is queued is sent. @param cut Do not wait for that. */
   endConnection(connection: number, cut: boolean): void;
+  /** Take back what is not sent of a response, and close its connection behind those in front of it.
+   *  @returns Whether there are any that are not sent yet; else nothing was done. */
+  endBehindOthers(index: number, generation: number): boolean;
   /** Close the connections that are idle now, at the next flush. */
   closeIdle(tag: number): void;
   drain(tag: number): void;

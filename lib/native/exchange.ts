@@ -239,6 +239,12 @@ export class NativeExchange extends RequestHead implements Exchange {
     this.#finish();
   }
 
+  /** End the connection when the responses in front of this one, which nobody gets, are sent.
+   *  @returns false, and nothing is done, when there are none. */
+  endBehindOthers(): boolean {
+    return addon.endBehindOthers(this.index, this.generation);
+  }
+
   fail(error: unknown): void {
     this.server.reporter.applicationError(error, this);
     if (this.#headSent) return this.abort();

@@ -317,17 +317,19 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (this.destroyed) return this;
     this.destroyed = true;
     (this as { errored: Error | null | undefined }).errored = error;
-    // What has ended in this tick is sent all the same, as node:http has sent it by now.
-    const isSent = this[kState] === ended && this[kExchange].inThisTick;
     const { socket } = this;
+    const endsNow = this[kState] === ended && this[kExchange].inThisTick;
+    this[kExchange].abort();
+    const isBehind = this[kExchange].endBehindOthers();
+    // What has ended in this tick is sent all the same, as node:http has sent it by now, if there was a socket for it.
+    const isSent = endsNow && !isBehind;
     if (isSent) {
       this[kState] = finished;
     } else {
       dropJoined(this, error ?? nodeErrors.destroyed('write'));
       failEnd(this, error ?? nodeErrors.destroyed('write'));
     }
-    this[kExchange].abort();
-    socket?.destroy(error);
+    if (!isBehind) socket?.destroy(error);
     process.nextTick(isSent ? emitFinish : closeCut, this);
     return this;
   }

@@ -38,6 +38,7 @@ struct Exchange {
   uint64_t body_bytes_left = 0;      // announced and not received; chunked: unknown
   uint64_t response_left = 0;        // announced and not given by JavaScript
   uint64_t body_sent = 0;            // bytes of the response body that were queued
+  uint64_t out_from = 0;             // where its response begins in all that the connection sends
   uint16_t status = 0;               // of the response; 0: not answered
   OutQueue out;                      // while others are in front of it
   bool in_use = false;
@@ -57,7 +58,6 @@ struct Exchange {
   bool response_chunked = false;
   bool response_has_length = false;
   bool response_body_allowed = false;
-  bool alone = false;   // nothing of others is queued in front of its response
   bool close = false;   // the connection ends with this response
   bool cut = false;     // ... without its regular end
   bool tunnel = false;  // another protocol: bytes as they are, both ways
@@ -141,6 +141,8 @@ struct Connection {
   bool in_message() const { return parser != nullptr; }
   // Its client comes behind a PROXY header that is not complete.
   bool awaits_proxy() const { return proxied != nullptr && proxied->header != nullptr; }
+  // Where the next byte that is queued will be in all that it sends.
+  uint64_t queue_end() const { return bytes_out + out.bytes(); }
   bool idle() const {
     return open() && in_flight == 0 && parser == nullptr && spill == nullptr && out.empty();
   }

@@ -109,6 +109,9 @@ class Core {
   // Close when what is queued is sent; `cut` does not wait. The connection stays
   // valid until the end of the turn.
   void End(Connection* connection, bool cut);
+  // Nobody gets this response: close behind those in front of it. False, and
+  // nothing is done, when all of those are sent.
+  bool EndBehindOthers(uint32_t index, uint32_t generation);
 
   // One turn: read what is ready, dispatch it, write what was answered. Returns
   // whether more may be ready than one turn takes.
@@ -233,6 +236,7 @@ class Core {
   void JudgeDeadline(Connection* connection, uint32_t tick);
   void ReportIdle(Server* server);
   void Close(Connection* connection);
+  void TellClosed(Connection* connection);
   void AbortExchanges(Connection* connection);
   void AbortUnanswered(Connection* connection);
   void AbortFrom(Connection* connection, uint32_t index);

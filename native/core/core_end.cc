@@ -37,6 +37,11 @@ void Core::Linger(Connection* c) {
   // Whose server is closed is waited for by a process or a test that wants to end.
   const bool ending = c->server->draining || c->server->closed;
   SetDeadline(c, Deadline::kLinger, ending ? kDrainLingerMs : kLingerMs);
+  c->server->lingering++;
+  if (!c->server->is(kNodeStyle)) return;
+  // For programs of node:http, which closes here, it is gone.
+  if (!c->tapped) TellClosed(c);
+  ReportIdle(c->server);
 }
 
 Connection* Core::FindConnection(uint32_t serial) {
@@ -77,6 +82,21 @@ void Core::End(Connection* c, bool cut) {
   c->close_after_flush = true;
   if (c->open()) AbortUnanswered(c);
   Touch(c);
+}
+
+bool Core::EndBehindOthers(uint32_t index, uint32_t generation) {
+  RunCommands();
+  Exchange* e = exchanges_.Find(index, generation);
+  if (e == nullptr) return false;
+  Connection* c = ConnectionOf(*e);
+  if (c->first_exchange == index) writer_->Write(c);
+  e = exchanges_.Find(index, generation);
+  if (e == nullptr || (c->first_exchange == index && e->out_from <= c->bytes_out)) return false;
+  writer_->DropUnsent(e);
+  e->close = e->cut = true;
+  c->no_more_requests = true;
+  Touch(c);
+  return true;
 }
 
 // What would be answered from now on would go behind the last bytes. A tunnel has
@@ -120,12 +140,17 @@ void Core::Kill(Connection* c) {
 }
 
 void Core::Close(Connection* c) {
+  if (c->state == ConnectionState::kLingering) c->server->lingering--;
   c->state = ConnectionState::kClosed;
   if (c->first_end != kNoIndex) ends_.Closed(c);
-  if (c->end_wanted) {
-    PushEvent(kEventClosed, nullptr, c->server->tag, c->serial);
-  }
+  TellClosed(c);
   closed_.push_back(c->index);
+}
+
+void Core::TellClosed(Connection* c) {
+  if (!c->end_wanted) return;
+  c->end_wanted = false;
+  PushEvent(kEventClosed, nullptr, c->server->tag, c->serial);
 }
 
 // Idle connections of draining servers: what is already on the wire is read and
@@ -178,7 +203,7 @@ uint32_t Core::Cut(Server* server) {
 }
 
 void Core::ReportIdle(Server* server) {
-  if (!server->closed || server->connections > 0 || server->idle_told) return;
+  if (!server->closed || server->counted_connections() > 0 || server->idle_told) return;
   server->idle_told = true;
   PushEvent(kEventIdle, nullptr, server->tag);
 }

@@ -72,7 +72,7 @@ void Core::WatchListener(Listener* listener, Server* server, bool watch) {
 void Core::Accept(Listener* listener, Server* server) {
   for (uint32_t i = 0; i < kAcceptsPerTurnMax; i++) {
     const uint32_t most = server->limits.connections_max;
-    if (most != 0 && server->connections >= most && !server->is(kNodeStyle)) {
+    if (most != 0 && server->counted_connections() >= most && !server->is(kNodeStyle)) {
       return WatchListener(listener, server, false);
     }
     if (!AcceptOne(listener, server)) return;
@@ -97,7 +97,7 @@ bool Core::AcceptOne(Listener* listener, Server* server) {
     return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
   }
   const uint32_t most = server->limits.connections_max;
-  const bool full = most != 0 && server->connections >= most;
+  const bool full = most != 0 && server->counted_connections() >= most;
   if (full || server->is(kDropsAll)) {  // as node:http
     if (server->is(kTellDrops)) {
       PushEvent(kEventDropped, nullptr, server->tag, static_cast<uint32_t>(fd));
@@ -162,7 +162,7 @@ void Core::Drain(Server* server) {
     WatchListener(listener.get(), server, false);
     const uint32_t most = server->limits.connections_max;
     for (uint32_t i = 0; i < kDrainAcceptsMax && !listener->shared; i++) {
-      if (most != 0 && server->connections >= most) break;
+      if (most != 0 && server->counted_connections() >= most) break;
       if (!AcceptOne(listener.get(), server)) break;
     }
     listener->fd.Reset();
@@ -262,7 +262,7 @@ void Core::UpdateDeadline(Connection* c) {
     SetDeadlineAt(c, Deadline::kIdle, IdleAt(limits));
   } else if (c->server->draining) {
     SetDeadline(c, Deadline::kIdle, kDrainFirstRequestMs);
-  } else {
+  } else if (c->deadline != Deadline::kIdle) {  // once: empty lines do not put it off
     SetDeadlineAt(c, Deadline::kIdle, LookAfter(*c->server, now_ms_, limits.head_ms));
   }
 }

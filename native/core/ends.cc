@@ -47,7 +47,7 @@ void Ends::Note(Connection* c, const Exchange& e) {
     // What it has in the queue of the connection is not sent any more.
     end.body_bytes -= std::min(end.body_bytes, c->out.bytes() + e.out.bytes());
   } else if (!c->out.empty()) {
-    end.at = c->bytes_out + c->out.bytes();
+    end.at = c->queue_end();
     uint32_t index;
     End* kept = unsent_.Take(&index);
     end.in_use = true;

@@ -153,14 +153,23 @@ void OutQueue::Consume(BlockPool* pool, size_t count) {
   }
 }
 
-void OutQueue::Clear(BlockPool* pool) {
-  while (head_ != nullptr) {
-    OutBlock* block = head_;
-    head_ = block->next;
-    pool->Put(block);
+void OutQueue::Truncate(BlockPool* pool, uint64_t kept) {
+  CHECK(kept <= bytes_);
+  OutBlock* last = nullptr;
+  OutBlock* block = head_;
+  for (uint64_t left = kept; left > 0; block = block->next) {
+    last = block;
+    if (block->length > left) block->length = left;
+    left -= block->length;
   }
-  tail_ = nullptr;
-  bytes_ = 0;
+  (last == nullptr ? head_ : last->next) = nullptr;
+  tail_ = last;
+  bytes_ = kept;
+  while (block != nullptr) {
+    OutBlock* next = block->next;
+    pool->Put(block);
+    block = next;
+  }
 }
 
 }  // namespace chaussette

@@ -114,7 +114,9 @@ class OutQueue {
 
   // `count` bytes were sent.
   void Consume(BlockPool* pool, size_t count);
-  void Clear(BlockPool* pool);
+  // Drops what is behind the first `kept` bytes.
+  void Truncate(BlockPool* pool, uint64_t kept);
+  void Clear(BlockPool* pool) { Truncate(pool, 0); }
 
  private:
   void AppendSlow(BlockPool* pool, const char* data, size_t length);

@@ -30,7 +30,9 @@ void ResponseWriter::FinishFront(Connection* c) {
     core_->FreeExchange(e);
     taken = true;
     if (c->first_exchange != kNoIndex) {
-      c->out.Splice(&core_->exchanges().at(c->first_exchange)->out);
+      Exchange* next = core_->exchanges().at(c->first_exchange);
+      next->out_from = c->queue_end();
+      c->out.Splice(&next->out);
     }
   }
   const bool waits = c->spill != nullptr || c->read_paused;

@@ -64,6 +64,7 @@ void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
     case kOpWatchEnd: core_->ConnectionOf(*e)->end_wanted = true; return;
     case kOpAbort:
       if (e->response_complete) return;
+      if (!e->response_started) e->out_from = core_->ConnectionOf(*e)->queue_end();
       if (words[kCommandA] != 0) DropUnsent(e);
       e->response_started = true;
       e->close = e->cut = true;
@@ -73,13 +74,14 @@ void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
   }
 }
 
-// Nobody gets what is queued of its response.
 void ResponseWriter::DropUnsent(Exchange* e) {
   Connection* c = core_->ConnectionOf(*e);
-  OutQueue* unsent = c->first_exchange != e->index ? &e->out : e->alone ? &c->out : nullptr;
-  if (unsent == nullptr) return;
-  e->body_sent -= std::min(e->body_sent, unsent->bytes());
-  unsent->Clear(&core_->blocks());
+  const bool front = c->first_exchange == e->index;
+  if (front && !e->response_started) return;
+  OutQueue* queue = front ? &c->out : &e->out;
+  const uint64_t kept = front && e->out_from > c->bytes_out ? e->out_from - c->bytes_out : 0;
+  e->body_sent -= std::min(e->body_sent, queue->bytes() - kept);
+  queue->Truncate(&core_->blocks(), kept);
 }
 
 OutQueue* ResponseWriter::QueueOf(Exchange* e) {
@@ -113,7 +115,7 @@ void ResponseWriter::Respond(const uint32_t* words, Exchange* e) {
   }
   const HeadFraming framing = DecideFraming(e, head, findings, flags, body_bytes);
   OutQueue* out = QueueOf(e);
-  e->alone = out == &c->out && out->empty();
+  e->out_from = c->queue_end();
   AppendGivenHead(out, known, head, body, findings, framing);
   e->status = static_cast<uint16_t>(head.status);
   c->server->responses[head.status / 100 <= 5 ? head.status / 100 : 5]++;

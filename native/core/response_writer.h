@@ -28,6 +28,9 @@ class ResponseWriter {
   // consequences: next exchange, drain, close. The connection stays valid.
   void Write(Connection* connection);
 
+  // Nobody gets what is queued of its response; what is queued in front of it leaves.
+  void DropUnsent(Exchange* exchange);
+
   // "100 Continue", when nothing final was sent.
   void SendContinue(Exchange* exchange);
   // The core's own answer. `broken` is the exchange whose body was refused, or
@@ -60,7 +63,6 @@ class ResponseWriter {
   void FinishFront(Connection* connection);
   bool Send(Connection* connection);
   void TellDrain(Connection* connection);
-  void DropUnsent(Exchange* exchange);
   OutQueue* QueueOf(Exchange* exchange);
 
   Core* core_;

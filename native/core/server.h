@@ -79,6 +79,7 @@ struct Server {
   std::shared_ptr<const TlsContext> tls;     // nullptr: plain
   std::unique_ptr<const Peers> proxy_peers;  // who sends PROXY headers; nullptr: nobody
   uint32_t connections = 0;
+  uint32_t lingering = 0;  // of them: answered, and read on only for the sake of that answer
   uint32_t in_flight = 0;
   bool closed = false;    // to new connections
   bool draining = false;  // and those that there are end as soon as they can
@@ -95,6 +96,9 @@ struct Server {
   std::unique_ptr<Measures> measures;
 
   bool is(ServerStyle bit) const { return (style & bit) != 0; }
+
+  // For node:http, a connection ends with the last byte of its last response.
+  uint32_t counted_connections() const { return connections - (is(kNodeStyle) ? lingering : 0); }
 
   // Somebody wants to know how exchanges end.
   bool watched() const { return (style & (kTellEnds | kMeasured)) != 0; }

@@ -323,3 +323,26 @@ describe('server events, bytes past the responses', () => {
     ['G', 'ET /2 HTTP/1.1\r\nHost: a\r\n\r\n'],
   );
 });
+
+compare(
+  'close() does not wait for a client that keeps its half of an answered connection',
+  async (make) => {
+    const seen: unknown[] = [];
+    const server = make((req, res) => {
+      req.socket.on('close', () => seen.push('socket'));
+      res.setHeader('Connection', 'close').end('last');
+    });
+    const client = connect({ port: await listening(server), host: '127.0.0.1', allowHalfOpen: true });
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(client.resume(), 'end');
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    server.getConnections((_error, count) => seen.push(count));
+    await new Promise(setImmediate);
+    await new Promise((resolve) => server.close(resolve));
+    seen.push('server');
+    client.destroy();
+    return seen;
+  },
+  ['socket', 0, 'server'],
+);

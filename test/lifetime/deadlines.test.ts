@@ -82,6 +82,18 @@ for (const backend of testedBackends) {
       client.socket.destroy();
       await servesOn(t, server);
     });
+
+    test('empty lines do not put it off for a connection that asks for nothing', async (t) => {
+      const { server } = await serveHeld(t, backend, { headMs: 400, keepAliveMs: 400 });
+      const client = await Client.open(t, server.port);
+      await client.write('\r\n');
+      const dripping = setInterval(() => void client.write('\r\n'), 50);
+      t.after(() => clearInterval(dripping));
+      await client.end();
+      clearInterval(dripping);
+      client.socket.destroy();
+      await servesOn(t, server);
+    });
   });
 
   describe(`${backend}: the body deadline`, { concurrency: true }, () => {
