@@ -248,7 +248,10 @@ void Session::Finish() {
     fprintf(stderr, "connections %u in flight %u\n", server_->connections, server_->in_flight);
     Fail("a drain does not finish");
   }
-  if (server_->connections != 0 || server_->in_flight != 0) Fail("idle with something left");
+  if (server_->counted_connections() != 0 || server_->in_flight != 0) Fail("idle with something left");
+  // For node:http, those that linger are not waited for; they end all the same.
+  for (uint32_t round = 0; round < 100 && server_->connections != 0; round++) Pass(250);
+  if (server_->connections != 0 || server_->lingering != 0) Fail("a connection lingers for ever");
   core_->Flush();
   for (Client& one : clients_) {
     if (reads) one.Read();

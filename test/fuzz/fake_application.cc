@@ -243,10 +243,7 @@ void FakeApplication::Start(Entry* e, uint8_t action) {
     case 12:
       return (action & 0x40) != 0 ? OpenTunnel(e) : TakeOver(e);
     case 13:
-      Short(e, kOpAbort, 0);
-      e->ended = true;
-      e->watch_flush = false;
-      return Forget(e);
+      return Abort(e, action);
     case 14:
       return Respond(e, kOpRespond, 200, "Transfer-Encoding: chunked\n", "body", flags | kNoDate);
     default:
@@ -254,6 +251,17 @@ void FakeApplication::Start(Entry* e, uint8_t action) {
       watched_.insert(e->connection);
       return Short(e, kOpWatchEnd, 0);
   }
+}
+
+void FakeApplication::Abort(Entry* e, uint8_t action) {
+  Short(e, kOpAbort, (action & 16) != 0);
+  e->ended = true;
+  e->watch_flush = false;
+  if ((action & 32) != 0 && !core_->EndBehindOthers(e->index, e->generation) && (action & 64) != 0) {
+    Connection* c = core_->FindConnection(e->connection);
+    if (c != nullptr) core_->End(c, true);
+  }
+  Forget(e);
 }
 
 void FakeApplication::Stream(Entry* e, uint8_t action) {
@@ -275,10 +283,7 @@ void FakeApplication::Stream(Entry* e, uint8_t action) {
     case 8:
       return End(e, "x-trailer: a<CRLF><CRLF>HTTP/1.1 200 OK\n");
     case 9:
-      Short(e, kOpAbort, 0);
-      e->ended = true;
-      e->watch_flush = false;
-      return Forget(e);
+      return Abort(e, action);
     case 10:
       if (!e->body_complete) e->reading = true;
       return Short(e, kOpReadBody, 0);

@@ -76,6 +76,7 @@ class FakeApplication final : public Host {
                uint32_t flags);
   void Chunk(Entry* entry, size_t bytes, bool reference, uint32_t flags);
   void File(Entry* entry);
+  void Abort(Entry* entry, uint8_t action);
   void End(Entry* entry, const std::string& trailers);
   void Short(Entry* entry, uint32_t op, uint32_t a);
   void TakeOver(Entry* entry);
