@@ -1,8 +1,9 @@
 // Where node-gyp is, and with which Node headers it builds: for the scripts that build the addon.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
-/** npm tells its scripts where its own node-gyp is; outside npm it lies beside the node in use, or on the PATH. */
+/** npm tells its scripts where its own node-gyp is; outside npm it lies beside the node in use, on the PATH, or
+ *  with the npm that is there: a node of its own may come without. */
 export function findNodeGyp() {
   const bundled = 'node_modules/npm/node_modules/node-gyp/bin/node-gyp.js';
   const beside = ['../lib', '.'].map((folder) => join(dirname(process.execPath), folder, bundled));
@@ -12,6 +13,10 @@ export function findNodeGyp() {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     const command = join(folder, 'node-gyp');
     if (folder !== '' && existsSync(command)) return { command, args: [] };
+    const npm = join(folder, 'npm');
+    if (folder === '' || !existsSync(npm)) continue;
+    const script = join(dirname(realpathSync(npm)), '../node_modules/node-gyp/bin/node-gyp.js');
+    if (existsSync(script)) return { command: process.execPath, args: [script] };
   }
   return undefined;
 }
