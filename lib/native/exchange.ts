@@ -245,6 +245,19 @@ export class NativeExchange extends RequestHead implements Exchange {
     return addon.endBehindOthers(this.index, this.generation);
   }
 
+  /** `abort` in the tick of a write; the pair is told behind it, as when the core tells that the client has left. */
+  cut(): void {
+    if (this.#ended) return;
+    this.abort();
+    this.#aborted = true;
+    setImmediate(() => this.#tellCut());
+  }
+
+  #tellCut(): void {
+    this.#tellAbort();
+    this.#pair?.aborted();
+  }
+
   fail(error: unknown): void {
     this.server.reporter.applicationError(error, this);
     if (this.#headSent) return this.abort();
@@ -353,8 +366,7 @@ export class NativeExchange extends RequestHead implements Exchange {
     }
     if (this.#aborted) {
       this.#socket?.left();
-      this.#tellAbort();
-      this.#pair?.aborted();
+      this.#tellCut();
     }
   }
 

@@ -70,8 +70,8 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
     if (!this.readableEnded || !this.complete) {
       this.aborted = true;
       this.emit('aborted');
-      if (!exchange.ended) exchange.abort();
-      else if (!exchange.aborted) this.socket.destroy();
+      // Its connection goes with it, also when it is answered.
+      if (!exchange.aborted) exchange.socket.destroy(error ?? undefined);
     }
     // Without a listener an aborted request is no reason for an uncaught error, as with node:http.
     const told = error !== null && this.listenerCount('error') > 0 ? error : null;

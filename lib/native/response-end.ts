@@ -46,11 +46,11 @@ function tellEndCallbacks(response: NativeResponse, error: Error | null): void {
   for (const callback of callbacks) callback(error);
 }
 
-/** Whether 'prefinish' is due in end(): as in Node, when no other response is in front. Older Nodes say there that the
- *  response is finished, which it is not here before it is sent. */
+/** Whether 'prefinish' is due in end(): as in Node, when no other response is in front. */
 export function prefinishesNow(response: NativeResponse): boolean {
-  if (!queuesCallbacks || response.listenerCount('prefinish') === 0) return false;
-  return (response[kExchange].socket as { _httpMessage?: unknown })._httpMessage === response;
+  if (response.listenerCount('prefinish') === 0) return false;
+  const { socket } = response[kExchange] as { socket: { _httpMessage?: unknown } };
+  return response.destroyed || socket._httpMessage === response;
 }
 
 export function emitPrefinish(response: NativeResponse): void {

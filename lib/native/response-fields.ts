@@ -39,7 +39,7 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
     return this[kState] >= ended;
   },
   writableFinished() {
-    return this[kState] >= finished;
+    return this[kState] > ended || (this[kState] === ended && (this.destroyed || unsent(this) === 0));
   },
   outputSize() {
     return this[kState] < streaming ? 0 : this.writableLength;
@@ -49,7 +49,7 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
   },
   writableLength() {
     if (this[kState] === open || this[kState] >= finished) return 0;
-    return this[kExchange].unsentBytes + joinedBytes(this);
+    return unsent(this) + joinedBytes(this);
   },
   writableHighWaterMark() {
     return this[kExchange].server.highWaterMark;
@@ -79,6 +79,14 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
     return this.socket;
   },
 };
+
+/** Bytes that wait. With node:http what the socket takes has left within end(); here it leaves with the tick. */
+function unsent(response: NativeResponse): number {
+  const exchange = response[kExchange];
+  const { unsentBytes } = exchange;
+  const isLeaving = response[kState] === ended && (exchange.inThisTick || !exchange.watchFlush);
+  return isLeaving && unsentBytes <= exchange.server.highWaterMark ? 0 : unsentBytes;
+}
 
 /** For those who look into `_header`: the text of the head, as far as it is known here. */
 function headText(response: NativeResponse): string {

@@ -265,7 +265,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
       this[kState] = ended;
       exchange.end(this[kTrailers]);
     }
-    if (!isWatched) justEnded(this);
+    // Nothing more becomes of one that was cut before.
+    if (!isWatched && !this.destroyed) justEnded(this);
     else if (prefinishes) emitPrefinish(this);
     return this;
   }

@@ -250,7 +250,7 @@ export class NativeSocket extends SocketFacts {
   destroy(error?: Error): this {
     if (this.destroyed) return this;
     const front = this.#front;
-    if (front?.inThisTick === true) front.abort();
+    if (front?.inThisTick === true) front.cut();
     addon.endConnection(this[kConnection], true);
     this.#end(error);
     return this;

@@ -1,0 +1,108 @@
+// How requests and responses end that the application itself cuts: which events come, and what the messages say then.
+import { once } from 'node:events';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { describe } from 'node:test';
+import { closed, compare, get, listening, type Make, serving } from '../helpers/compare-servers.js';
+
+const tick = (action: () => void): void => void setTimeout(action, 20);
+
+/** What each does with a request that has no body. */
+const listeners: Record<string, RequestListener> = {
+  'the request is destroyed': (req) => req.destroy(),
+  'the request is destroyed before the end': (req, res) => {
+    req.destroy();
+    res.end('x');
+  },
+  'the request is destroyed with an error': (req, res) => {
+    req.destroy(new Error('broken'));
+    res.end();
+  },
+  'the request is destroyed, and the response ended later': (req, res) => {
+    req.destroy();
+    tick(() => res.end());
+  },
+  'the request is destroyed in the tick of a write': (req, res) => {
+    res.write('x');
+    req.destroy();
+  },
+  'the request is destroyed behind the head': (req, res) => {
+    res.flushHeaders();
+    req.destroy();
+  },
+  'the request is destroyed later': (req, res) => {
+    res.write('x');
+    tick(() => req.destroy());
+  },
+  'the socket is destroyed in the tick of a write': (req, res) => {
+    res.write('x');
+    req.socket.destroy();
+  },
+  'the socket is destroyed in the tick of a write, before the end': (req, res) => {
+    res.write('x');
+    req.socket.destroy();
+    res.end('y');
+  },
+  'the socket is destroyed behind the end': (req, res) => {
+    res.end('x');
+    req.socket.destroy();
+  },
+  'the response is destroyed behind the end': (_req, res) => void res.end('x').destroy(),
+  'the response is destroyed before the end': (_req, res) => {
+    res.destroy();
+    res.end();
+  },
+  'the response is ended': (_req, res) => void res.end('x'),
+};
+
+async function endOf(make: Make, listener: RequestListener): Promise<unknown> {
+  const told = { request: [] as string[], response: [] as string[], socket: [] as string[] };
+  const states: unknown[] = [];
+  const server = make((req, res) => {
+    watch(req, ['aborted', 'error', 'close'], told.request);
+    watch(res, ['prefinish', 'finish', 'error', 'close'], told.response);
+    watch(req.socket, ['close'], told.socket);
+    res.once('close', () => server.emit('seen'));
+    listener(req, res);
+    states.push(stateOf(req, res));
+    server.emit('asked', req, res);
+  });
+  const client = connect({ port: await listening(server), host: '127.0.0.1' }).on('error', () => {});
+  const seen = once(server, 'seen');
+  const asked = once(server, 'asked');
+  client.resume().write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  const [req, res] = (await asked) as [IncomingMessage, ServerResponse];
+  await Promise.all([seen, once(client, 'close')]);
+  if (!res.writableEnded) res.end();
+  states.push(stateOf(req, res), res.writableFinished);
+  await closed(server);
+  return [told, states];
+}
+
+function watch(emitter: NodeJS.EventEmitter, events: readonly string[], told: string[]): void {
+  for (const event of events) {
+    emitter.on(event, (error: unknown) =>
+      told.push(error instanceof Error ? `${event}: ${error.message}` : event),
+    );
+  }
+}
+
+function stateOf(req: IncomingMessage, res: ServerResponse): unknown {
+  const { writableEnded, finished, closed } = res;
+  return [req.destroyed, req.aborted, res.destroyed, writableEnded, finished, closed];
+}
+
+describe('the end of a request that the application cuts', () => {
+  for (const [name, listener] of Object.entries(listeners)) {
+    compare(name, (make) => endOf(make, listener));
+  }
+});
+
+compare('a small response is finished when end() returns', (make) => {
+  const states: unknown[] = [];
+  const listener: RequestListener = (_req, res) => {
+    res.once('prefinish', () => states.push('prefinish')).end('x');
+    states.push(res.writableFinished, res.writableLength, res.headersSent);
+  };
+  return serving(make, listener, async (port) => [await get(port), states]);
+});
