@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "core/core.h"
+#include "core/response_head.h"
 #include "host_wrap.h"
 #include "layout_export.h"
 #include "peers_wrap.h"
@@ -202,6 +203,11 @@ Napi::Value EndBehindOthers(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), waits);
 }
 
+// reasonOf(status).
+Napi::Value Reason(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), ReasonOf(info[0].As<Napi::Number>().Uint32Value()));
+}
+
 void CloseIdle(const Napi::CallbackInfo& info) {
   CoreOf(info)->RequestCloseIdle(ServerOf(info));
 }
@@ -343,6 +349,7 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("writeConnection", Napi::Function::New(env, WriteConnection));
   exports.Set("endConnection", Napi::Function::New(env, EndConnection));
   exports.Set("endBehindOthers", Napi::Function::New(env, EndBehindOthers));
+  exports.Set("reasonOf", Napi::Function::New(env, Reason));
   exports.Set("closeIdle", Napi::Function::New(env, CloseIdle));
   exports.Set("drain", Napi::Function::New(env, Drain));
   exports.Set("cut", Napi::Function::New(env, Cut));

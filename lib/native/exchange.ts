@@ -247,13 +247,13 @@ export class NativeExchange extends RequestHead implements Exchange {
 
   /** `abort` in the tick of a write; the pair is told behind it, as when the core tells that the client has left. */
   cut(): void {
-    if (this.#ended) return;
     this.abort();
     this.#aborted = true;
     setImmediate(() => this.#tellCut());
   }
 
   #tellCut(): void {
+    this.#socket?.left();
     this.#tellAbort();
     this.#pair?.aborted();
   }
@@ -355,19 +355,13 @@ export class NativeExchange extends RequestHead implements Exchange {
     this.#aborted = !this.#ended || this.watchFlush;
     this.#ended = true;
     this.server.admission?.leave(this);
-    if (this.#tunnel !== undefined) {
-      this.#tunnel.gone();
-      return;
-    }
+    if (this.#tunnel !== undefined) return this.#tunnel.gone();
     if (!this.bodyComplete) {
       this.#body?.fail(
         new ChaussetteError('CHAUSSETTE_ERR_ABORTED', 'the client left before the request body was complete'),
       );
     }
-    if (this.#aborted) {
-      this.#socket?.left();
-      this.#tellCut();
-    }
+    if (this.#aborted) this.#tellCut();
   }
 
   /** @internal */

@@ -6,6 +6,8 @@ import { bareBase } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { hasFrames } from './frames.js';
 import { endLater } from './request-end.js';
+import type { NativeResponse } from './response.js';
+import { finished, kState } from './response-state.js';
 
 // IncomingMessage is slow to construct, not to inherit from. Objects of this class are made by a constructor of their
 // own; their prototype chain ends in Node's, every member that is hot is overridden, and the state of the stream is
@@ -154,7 +156,7 @@ class RequestSink implements BodySink {
 /** The client is gone: 'aborted', 'error' where somebody listens, 'close'. As with node:http, nothing once the response
  *  has finished. */
 export function abortRequest(request: NativeRequest): void {
-  if (request[kExchange].node().res.writableFinished) return;
+  if ((request[kExchange].node().res as NativeResponse)[kState] >= finished) return;
   if (!isOpen(request)) {
     request.aborted = true;
     if (

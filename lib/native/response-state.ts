@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { HeaderList } from '../exchange.js';
-import { closeFlag, noChunked, noConnection, noDate, noLength, noReason } from './layout.js';
+import { addon, closeFlag, noChunked, noConnection, noDate, noLength, noReason } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import { isAwaited, kExchange, type NativeRequest } from './request.js';
@@ -113,9 +113,21 @@ export function statusOf(response: NativeResponse): number {
   return response[kStatus] ?? response.statusCode;
 }
 
+/** The phrases of the core, as far as they were asked for; the very strings of STATUS_CODES where they are equal. */
+const coreReasons: string[] = [];
+
+function coreReason(status: number): string {
+  const own = addon.reasonOf(status);
+  const nodes = STATUS_CODES[status];
+  return nodes === own ? nodes : own;
+}
+
+/** Empty where the phrase of the core is right. Programs add to STATUS_CODES, and Nodes differ in it. */
 export function reasonOf(response: NativeResponse): string {
-  const message = response.statusMessage;
-  return message === undefined || message === STATUS_CODES[statusOf(response)] ? '' : message;
+  const status = statusOf(response);
+  coreReasons[status] ??= coreReason(status);
+  const message = response.statusMessage || (STATUS_CODES[status] ?? 'unknown');
+  return message === coreReasons[status] ? '' : message;
 }
 
 export function startStream(response: NativeResponse): void {

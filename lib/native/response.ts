@@ -236,8 +236,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     const body = chunk === undefined || chunk === null ? null : encode(chunk as Chunk, encoding);
     if (this.strictContentLength) checkLength(this, body, true);
     if (body !== null) checkBodyAllowed(this);
-    // As node:http, whose head is final with writeHead: the length of what comes with the end is not in it, unless
-    // _contentLength told it (as @hono/node-server does).
+    // As node:http, whose head is final with writeHead, unless _contentLength tells of it (as @hono/node-server does).
     const lengthUnknown =
       this[kState] === headSet && (this as { _contentLength?: unknown })._contentLength === null
         ? noLength
@@ -265,8 +264,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
       this[kState] = ended;
       exchange.end(this[kTrailers]);
     }
-    // Nothing more becomes of one that was cut before.
-    if (!isWatched && !this.destroyed) justEnded(this);
+    if (!isWatched && !this.destroyed)
+      justEnded(this); // Nothing more becomes of one that was cut.
     else if (prefinishes) emitPrefinish(this);
     return this;
   }
@@ -324,9 +323,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     const isBehind = this[kExchange].endBehindOthers();
     // What has ended in this tick is sent all the same, as node:http has sent it by now, if there was a socket for it.
     const isSent = endsNow && !isBehind;
-    if (isSent) {
-      this[kState] = finished;
-    } else {
+    if (isSent) this[kState] = finished;
+    else {
       dropJoined(this, error ?? nodeErrors.destroyed('write'));
       failEnd(this, error ?? nodeErrors.destroyed('write'));
     }

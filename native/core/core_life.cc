@@ -247,7 +247,8 @@ void Core::UpdateDeadline(Connection* c) {
       const bool answered = exchanges_.at(c->last_exchange)->response_complete;
       const uint64_t idle_at = answered ? IdleAt(limits) : 0;
       const bool idle_first = idle_at != 0 && (body_at == 0 || idle_at < body_at);
-      SetDeadlineAt(c, idle_first ? Deadline::kIdle : Deadline::kBody, idle_first ? idle_at : body_at);
+      SetDeadlineAt(
+          c, idle_first ? Deadline::kIdle : Deadline::kBody, idle_first ? idle_at : body_at);
     } else {
       const bool waits = c->read_paused && !exchanges_.at(c->last_exchange)->response_complete;
       SetDeadline(c, waits ? Deadline::kNone : Deadline::kBody, limits.body_ms);

@@ -80,13 +80,6 @@ constexpr Reason kReasons[] = {
     {511, "Network Authentication Required"},
 };
 
-const char* ReasonOf(uint32_t status) {
-  for (const Reason& reason : kReasons) {
-    if (reason.status == status) return reason.phrase;
-  }
-  return "unknown";  // as node:http says
-}
-
 // Which bytes may stand in a name (bit 0) and in a value or reason (bit 1).
 struct ByteClasses {
   uint8_t of[256];
@@ -208,6 +201,13 @@ void AppendConnection(OutQueue* out,
 }
 
 }  // namespace
+
+const char* ReasonOf(uint32_t status) {
+  for (const Reason& reason : kReasons) {
+    if (reason.status == status) return reason.phrase;
+  }
+  return "unknown";  // as node:http says
+}
 
 void DateCache::Refresh() {
   timespec now;

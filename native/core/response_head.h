@@ -7,6 +7,9 @@
 
 namespace chaussette {
 
+// The phrase that a head without one gets.
+const char* ReasonOf(uint32_t status);
+
 // A response head as JavaScript gave it: lengths in pairs of words (name,
 // value), then the bytes of reason phrase, names and values in turn.
 struct GivenHead {
