@@ -4,6 +4,7 @@ import { hasFrames } from './frames.js';
 import * as nodeErrors from './node-errors.js';
 import { abortRequest, isAwaited, kExchange, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
+import { dropJoined } from './response-join.js';
 import { type Callback, closed, finished, kCloseTold, kEndContext, kState } from './response-state.js';
 
 // How a response tells of its end.
@@ -46,11 +47,12 @@ function tellEndCallbacks(response: NativeResponse, error: Error | null): void {
   for (const callback of callbacks) callback(error);
 }
 
-/** Whether 'prefinish' is due in end(): as in Node, when no other response is in front. */
+/** Whether 'prefinish' is due in end(): as in Node, when no other response is in front, or nothing will be sent. */
 export function prefinishesNow(response: NativeResponse): boolean {
   if (response.listenerCount('prefinish') === 0) return false;
-  const { socket } = response[kExchange] as { socket: { _httpMessage?: unknown } };
-  return response.destroyed || socket._httpMessage === response;
+  const exchange = response[kExchange];
+  const { _httpMessage: front } = exchange.socket as { _httpMessage?: unknown };
+  return exchange.ended || front === response;
 }
 
 export function emitPrefinish(response: NativeResponse): void {
@@ -80,8 +82,9 @@ export function emitClose(response: NativeResponse): void {
   if (!told) response.emit('close');
 }
 
-/** What end() was given is told that the response will not be sent. */
+/** What waits, and what end() was given, is told that the response will not be sent. */
 export function failEnd(response: NativeResponse, error: Error): void {
+  dropJoined(response, error);
   if (response[kEndCallbacks] !== undefined) process.nextTick(tellEndCallbacks, response, error);
 }
 

@@ -22,7 +22,7 @@ import {
   prefinishesNow,
 } from './response-end.js';
 import { type HeaderValue, ResponseHeaders, toPairs } from './response-headers.js';
-import { dropJoined, flushJoined, type Joined, kJoined, writeJoined } from './response-join.js';
+import { flushJoined, type Joined, kJoined, writeJoined } from './response-join.js';
 import {
   badReason,
   type Callback,
@@ -324,10 +324,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     // What has ended in this tick is sent all the same, as node:http has sent it by now, if there was a socket for it.
     const isSent = endsNow && !isBehind;
     if (isSent) this[kState] = finished;
-    else {
-      dropJoined(this, error ?? nodeErrors.destroyed('write'));
-      failEnd(this, error ?? nodeErrors.destroyed('write'));
-    }
+    else failEnd(this, error ?? nodeErrors.destroyed('write'));
     if (!isBehind) socket?.destroy(error);
     process.nextTick(isSent ? emitFinish : closeCut, this);
     return this;
@@ -367,7 +364,6 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   /** @internal The client is gone before the response was complete. */
   aborted(): void {
     this.destroyed = true;
-    dropJoined(this, nodeErrors.destroyed('write'));
     failEnd(this, nodeErrors.destroyed('write'));
     emitClose(this);
   }
