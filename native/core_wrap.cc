@@ -26,10 +26,14 @@ struct Instance {
   CoreHandle* handle = nullptr;
 };
 
-Core* CoreOf(const Napi::CallbackInfo& info) {
+CoreHandle* HandleOf(const Napi::CallbackInfo& info) {
   Instance* instance = info.Env().GetInstanceData<Instance>();
   CHECK(instance->handle != nullptr);
-  return instance->handle->core();
+  return instance->handle;
+}
+
+Core* CoreOf(const Napi::CallbackInfo& info) {
+  return HandleOf(info)->core();
 }
 
 uint32_t Uint32Of(const Napi::CallbackInfo& info, size_t i) {
@@ -98,7 +102,12 @@ ServerLimits LimitsOf(const Napi::CallbackInfo& info, size_t first) {
 
 // addServer(limits…): its tag.
 Napi::Value AddServer(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), CoreOf(info)->AddServer(LimitsOf(info, 0))->tag);
+  return Napi::Number::New(info.Env(), HandleOf(info)->AddServer(LimitsOf(info, 0)));
+}
+
+// forgetServer(tag): its last connection is closed.
+void ForgetServer(const Napi::CallbackInfo& info) {
+  HandleOf(info)->ForgetServer(Uint32Of(info, 0));
 }
 
 Server* ServerOf(const Napi::CallbackInfo& info) {
@@ -338,6 +347,7 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("llhttpProblem", Napi::Function::New(env, LlhttpProblem));
   exports.Set("openCore", Napi::Function::New(env, OpenCore));
   exports.Set("addServer", Napi::Function::New(env, AddServer));
+  exports.Set("forgetServer", Napi::Function::New(env, ForgetServer));
   exports.Set("addListener", Napi::Function::New(env, AddListener));
   exports.Set("setLimits", Napi::Function::New(env, SetLimits));
   exports.Set("setStyle", Napi::Function::New(env, SetStyle));

@@ -170,8 +170,10 @@ export interface CoreFunctions {
     blocks: (Buffer | undefined)[],
     onTurn: (first: number, count: number) => void,
   ): number;
-  /** @returns The tag of the server. */
+  /** What its clients bring about belongs to the async context of the call. @returns The tag of the server. */
   addServer(...limits: NativeLimits): number;
+  /** Its last connection is closed: nothing more comes of it. */
+  forgetServer(tag: number): void;
   /** For what begins from now on. */
   setLimits(tag: number, ...limits: NativeLimits): void;
   /** Takes the descriptor. @param shared Whether others accept from its queue. @returns 0 or a negated errno. */

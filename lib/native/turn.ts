@@ -249,6 +249,7 @@ export class NativeServer implements BackendServer {
   idle(): void {
     if (servers[this.#tag] === undefined) return;
     servers[this.#tag] = undefined;
+    addon.forgetServer(this.#tag);
     this.unref();
     this.#coreIdle?.();
   }
