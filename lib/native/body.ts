@@ -65,7 +65,8 @@ export class RequestBody {
 
   /** ... in this round of the event loop. */
   get isFresh(): boolean {
-    return this.#completedIn === thisRound();
+    if (this.#completedIn >= 0 && this.#completedIn !== thisRound()) this.#completedIn = -1;
+    return this.#completedIn >= 0;
   }
 
   /** What a record brings: bytes, the end, trailers.

@@ -36,8 +36,16 @@ const noTrailers: HeaderList = [];
 /** Of the async resource that keeps what the handler has left; that of the request is told apart. */
 const scopeType = 'HTTPINCOMINGMESSAGE_SCOPE';
 
+/** Whose handler is being called. */
+let called: NativeExchange | undefined;
+
 function runHandler(exchange: NativeExchange): void {
-  exchange.server.handler.handle(exchange);
+  called = exchange;
+  try {
+    exchange.server.handler.handle(exchange);
+  } finally {
+    called = undefined;
+  }
   if (hasFrames) exchange.keepScope();
 }
 
@@ -110,9 +118,14 @@ export class NativeExchange extends RequestHead implements Exchange {
     return this.#body === undefined || this.#body.complete;
   }
 
-  /** Its last bytes came in this round of the event loop. */
+  /** ... in this round of the event loop. */
   get bodyIsFresh(): boolean {
     return this.#body?.isFresh === true;
+  }
+
+  /** ... for node:http: after its handler, and after what its last bytes bring about in promises and ticks. */
+  get seemsComplete(): boolean {
+    return this.bodyComplete && called !== this && !this.bodyIsFresh;
   }
 
   readBody(sink: BodySink): void {

@@ -184,7 +184,7 @@ define(
 );
 define(
   'complete',
-  lazy('complete', (exchange) => exchange.bodyComplete),
+  lazy('complete', (exchange) => exchange.seemsComplete),
 );
 if ('signal' in IncomingMessage.prototype) {
   // Newer Nodes have it: aborted when the connection ends before the response.

@@ -98,7 +98,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       if (!isSeen) return;
       this.removeAllListeners('data');
       // Newer Nodes go straight to the end.
-      if (hasFrames && this.complete && !this.destroyed) this.read(0);
+      if (hasFrames && this[kExchange].bodyComplete && !this.destroyed) this.read(0);
       this.resume();
     }
   }
@@ -143,8 +143,9 @@ class RequestSink implements BodySink {
     this.#request[kTrailers] = trailers;
     const request = this.#request;
     // What nobody reads has brought nothing about.
-    if (isDumped(request) || !request[kExchange].bodyIsFresh) request.push(null);
-    else endLater(request);
+    if (isDumped(request)) request.complete = true;
+    else if (request[kExchange].bodyIsFresh) return endLater(request);
+    request.push(null);
   }
 
   error(): void {

@@ -110,9 +110,7 @@ export class ServerState implements DropIn {
     } else if (native.dropped) {
       server.emit('dropRequest', req, native.socket);
       res.writeHead(503).end();
-    } else if (native.expectsContinue && server.listenerCount('checkContinue') > 0) {
-      server.emit('checkContinue', req, res);
-    } else if (native.expectsOther) {
+    } else if (native.expectsContinue || native.expectsOther) {
       this.#expectation(req, res);
     } else {
       server.emit('request', req, res);
@@ -155,7 +153,10 @@ export class ServerState implements DropIn {
 
   connected(connection: number): void {
     const { server, settings } = this;
-    const socket = socketAt(connection, this.#native as NativeServer);
+    // It may have come in the same turn as the one whose listener has closed the server.
+    const native = this.#native ?? this.#closing;
+    if (native === undefined) return;
+    const socket = socketAt(connection, native);
     if (settings.timeout > 0) socket.setTimeout(settings.timeout);
     if (settings.keepAlive) socket.setKeepAlive(true, settings.keepAliveInitialDelay * 1000);
     server.emit('connection', socket);
