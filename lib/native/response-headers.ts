@@ -17,6 +17,8 @@ const checkedMax = 1000;
 export class ResponseHeaders {
   /** Name and value in turn; values as they were given. */
   readonly #list: HeaderValue[] = [];
+  /** They were given to writeHead() alone: as with node:http they are sent, and nobody is told of them. */
+  isDirect = false;
   /** Whether all values are strings, and whether some are lists. */
   #plain = true;
   #lists = false;
@@ -31,7 +33,7 @@ export class ResponseHeaders {
     const at = this.#find(name);
     if (typeof value !== 'string') {
       this.#plain = false;
-      if (typeof value === 'object') this.#lists = true;
+      if (Array.isArray(value)) this.#lists = true;
     }
     if (at < 0) {
       this.#list.push(name, value);
@@ -48,9 +50,9 @@ export class ResponseHeaders {
       this.#put(name, value);
       return;
     }
-    const list: string[] = Array.isArray(before) ? [...before] : [String(before)];
-    if (typeof value === 'string') list.push(value);
-    else list.push(...value);
+    const list = (Array.isArray(before) ? [...before] : [before]) as string[];
+    if (isList(value)) list.push(...value);
+    else list.push(value);
     this.#put(this.#list[this.#find(name)] as string, list);
   }
 
@@ -93,8 +95,8 @@ export class ResponseHeaders {
     for (let i = 0; i < this.#list.length; i += 2) {
       const name = this.#list[i] as string;
       const value = this.#list[i + 1] as HeaderValue;
-      if (typeof value === 'object' && isJoined(name, value, unique)) list.push(name, value.join('; '));
-      else if (typeof value === 'object') for (const one of value) list.push(name, String(one));
+      if (isList(value) && isJoined(name, value, unique)) list.push(name, value.join('; '));
+      else if (isList(value)) for (const one of value) list.push(name, String(one));
       else list.push(name, String(value));
     }
     return list;
@@ -109,6 +111,11 @@ export class ResponseHeaders {
     }
     return -1;
   }
+}
+
+/** Any other object is its text, as with node:http: a URL, a Date, a Buffer, null. */
+function isList(value: HeaderValue): value is readonly string[] {
+  return Array.isArray(value);
 }
 
 /** As node:http: cookies and those that uniqueHeaders names stand in one field. */

@@ -40,12 +40,21 @@ export type Callback = (error?: Error | null) => void;
 export const badReason = /[^\t\x20-\x7e\x80-\xff]/;
 export const noFields: HeaderList = [];
 
+/** The fields that the application may ask for. */
+export function shownFields(response: NativeResponse): ResponseHeaders | undefined {
+  const fields = response[kHeaders];
+  return fields?.isDirect === true ? undefined : fields;
+}
+
 /** Fields of writeHead replace those of the same name; a list given to it may repeat names. */
 export function mergeHead(response: NativeResponse, headers: object): void {
   const pairs = toPairs(headers);
   // As node:http: where nothing was set before, `Set-Cookie` and `set-cookie` of one object are two fields.
   const repeats = Array.isArray(headers) || response[kHeaders] === undefined;
-  response[kHeaders] ??= new ResponseHeaders();
+  if (response[kHeaders] === undefined) {
+    response[kHeaders] = new ResponseHeaders();
+    response[kHeaders].isDirect = true;
+  }
   const seen = new Set<string>();
   for (const [name, value] of pairs) {
     const key = lowerCase(name);

@@ -49,6 +49,7 @@ import {
   open,
   reasonOf,
   setHead,
+  shownFields,
   startStream,
   statusOf,
   watched,
@@ -119,13 +120,13 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   override getHeader(name: string): number | string | string[] | undefined {
     if (this[kExchange] === undefined) return pass(this, 'getHeader', [name]);
     if (typeof name !== 'string') throw nodeErrors.invalidType('name', 'of type string', name);
-    return this[kHeaders]?.get(name) as number | string | string[] | undefined;
+    return shownFields(this)?.get(name) as number | string | string[] | undefined;
   }
 
   override hasHeader(name: string): boolean {
     if (this[kExchange] === undefined) return pass(this, 'hasHeader', [name]);
     if (typeof name !== 'string') throw nodeErrors.invalidType('name', 'of type string', name);
-    return this[kHeaders]?.has(name) === true;
+    return shownFields(this)?.has(name) === true;
   }
 
   override removeHeader(name: string): void {
@@ -138,19 +139,20 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override getHeaderNames(): string[] {
     if (this[kExchange] === undefined) return pass(this, 'getHeaderNames', []);
-    return this[kHeaders]?.names().map(lowerCase) ?? [];
+    return shownFields(this)?.names().map(lowerCase) ?? [];
   }
 
   getRawHeaderNames(): string[] {
     if (this[kExchange] === undefined) return pass(this, 'getRawHeaderNames', []);
-    return this[kHeaders]?.names() ?? [];
+    return shownFields(this)?.names() ?? [];
   }
 
   override getHeaders(): NodeJS.Dict<number | string | string[]> {
     if (this[kExchange] === undefined) return pass(this, 'getHeaders', []);
     const all = Object.create(null) as NodeJS.Dict<number | string | string[]>;
-    for (const name of this[kHeaders]?.names() ?? []) {
-      all[lowerCase(name)] = this[kHeaders]?.get(name) as number | string | string[];
+    const fields = shownFields(this);
+    for (const name of fields?.names() ?? []) {
+      all[lowerCase(name)] = fields?.get(name) as number | string | string[];
     }
     return all;
   }

@@ -1,5 +1,5 @@
-// What proxy-chain and other programs found that nobody had run on ours before.
-import { STATUS_CODES } from 'node:http';
+// What proxy-chain, json-server and other programs found that nobody had run on ours before.
+import { type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
 import { compare, get, serving } from '../helpers/compare-servers.js';
 
 compare('a program may name statuses, and rename them', async (make) => {
@@ -18,4 +18,51 @@ compare('a program may name statuses, and rename them', async (make) => {
     delete STATUS_CODES[594];
     STATUS_CODES[404] = notFound;
   }
+});
+
+class Size {
+  readonly length = 2;
+  toString(): string {
+    return '2';
+  }
+}
+
+// json-server gives a field an object of lodash's, others a URL or a Date.
+const values: Record<string, unknown> = {
+  'an object with a length': new Size(),
+  'a URL': new URL('http://a/b'),
+  'a Date': new Date(0),
+  'a Buffer': Buffer.from('bytes'),
+  null: null,
+  'a boolean': true,
+  'a list of objects': [new Size(), 1],
+};
+const setters: Record<string, (res: ServerResponse, value: string) => unknown> = {
+  'setHeader()': (res, value) => res.setHeader('x-a', value),
+  'appendHeader()': (res, value) => res.appendHeader('x-a', '1').appendHeader('x-a', value),
+  'writeHead()': (res, value) => res.writeHead(200, { 'x-a': value }),
+  'writeHead() behind setHeader()': (res, value) => res.setHeader('x-b', 1).writeHead(200, { 'x-a': value }),
+};
+for (const [what, value] of Object.entries(values)) {
+  compare(`${what} as the value of a field`, async (make) => {
+    const answers: string[] = [];
+    for (const set of Object.values(setters)) {
+      const listener: RequestListener = (_req, res) => {
+        set(res, value as string);
+        res.end();
+      };
+      answers.push(await serving(make, listener, (port) => get(port)));
+    }
+    return answers;
+  });
+}
+
+compare('nobody is told of fields that were given to writeHead() alone', (make) => {
+  const listener: RequestListener = (req, res) => {
+    if (req.url === '/both') res.setHeader('x-b', '2');
+    res.writeHead(200, { 'X-A': '1' });
+    const told = [res.getHeader('x-a'), res.hasHeader('x-a'), res.getHeaders(), res.getHeaderNames()];
+    res.end(JSON.stringify(told));
+  };
+  return serving(make, listener, async (port) => [await get(port), await get(port, '/both')]);
 });
