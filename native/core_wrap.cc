@@ -184,6 +184,18 @@ Napi::Value MeasureConnection(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// unsentBytes(index, generation): of its response, and of what is in front of it once it
+// is the first of its connection; undefined when the exchange has ended.
+Napi::Value UnsentBytes(const Napi::CallbackInfo& info) {
+  Core* core = CoreOf(info);
+  core->RunCommands();
+  const Exchange* e = core->exchanges().Find(Uint32Of(info, 0), Uint32Of(info, 1));
+  if (e == nullptr) return info.Env().Undefined();
+  const Connection* c = core->ConnectionOf(*e);
+  const OutQueue& unsent = c->first_exchange == e->index ? c->out : e->out;
+  return Napi::Number::New(info.Env(), static_cast<double>(unsent.bytes()));
+}
+
 // releaseConnection(number): its descriptor, or -1.
 Napi::Value ReleaseConnection(const Napi::CallbackInfo& info) {
   Connection* connection = ConnectionOf(info);
@@ -355,6 +367,7 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("keepAliveConnection", Napi::Function::New(env, KeepAliveConnection));
   exports.Set("tapConnection", Napi::Function::New(env, TapConnection));
   exports.Set("measureConnection", Napi::Function::New(env, MeasureConnection));
+  exports.Set("unsentBytes", Napi::Function::New(env, UnsentBytes));
   exports.Set("releaseConnection", Napi::Function::New(env, ReleaseConnection));
   exports.Set("writeConnection", Napi::Function::New(env, WriteConnection));
   exports.Set("endConnection", Napi::Function::New(env, EndConnection));

@@ -191,6 +191,9 @@ export interface CoreFunctions {
   measureConnection(
     connection: number,
   ): [bytesIn: number, bytesOut: number, idleMs: number, unsentBytes: number] | undefined;
+  /** Bytes of a response that are not sent yet, once it is the first of its connection with what is in front of it;
+   *  undefined when the exchange has ended. */
+  unsentBytes(index: number, generation: number): number | undefined;
   /** The descriptor of a connection on which nothing was received, the caller's from here on; else -1. */
   releaseConnection(connection: number): number;
   /** Send bytes past the exchanges. @param connection Its number. @returns Whether there is room for more; in a

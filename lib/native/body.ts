@@ -102,10 +102,12 @@ export class RequestBody {
     this.flow();
   }
 
-  resume(): void {
-    if (!this.#paused) return;
+  /** @returns Whether it was stopped. */
+  resume(): boolean {
+    if (!this.#paused) return false;
     this.#paused = false;
     this.flow();
+    return true;
   }
 
   /** Take no more of it. */

@@ -17,7 +17,10 @@ import {
   recordTargetOffset,
 } from './layout.js';
 import type { ServerSettings } from './server-options.js';
-import { connectionRead } from './socket.js';
+import { connectionRead } from './sockets.js';
+
+/** Of a Server: serve a socket that is not the core's, by node:http. */
+export const kAdopt = Symbol('adopt');
 
 /** What a server adds that stands in place of one of node:http. */
 export interface DropIn {

@@ -23,8 +23,10 @@ import {
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { RequestHead, resourceOptions } from './request-head.js';
-import { type NativeSocket, openSocket, socketOf } from './socket.js';
-import { checkFinalStatus, checkInfoStatus } from './status.js';
+import type { NativeSocket } from './socket.js';
+import { kAnswered, kLeft } from './socket-facts.js';
+import { openSocket, socketOf } from './sockets.js';
+import { checkFinal, checkInfoStatus } from './status.js';
 import { thisTick } from './tick.js';
 import { TunnelSocket } from './tunnel-socket.js';
 import type { NativeServer } from './turn.js';
@@ -57,10 +59,10 @@ export class NativeExchange extends RequestHead implements Exchange {
   admitted = false;
   /** Of the response, where the log of requests shows them. */
   responseFields: HeaderList | undefined;
-  #headSent = false;
-  #ended = false;
+  headSent = false;
+  ended = false;
   #tick = -1;
-  #aborted = false;
+  aborted = false;
   #halfClosed = false;
   #body: RequestBody | undefined;
   #unacked = 0;
@@ -96,21 +98,9 @@ export class NativeExchange extends RequestHead implements Exchange {
     if (exchanges[this.index] === this) this.#scope = new AsyncResource(scopeType, resourceOptions);
   }
 
-  get headSent(): boolean {
-    return this.#headSent;
-  }
-
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   /** Its head was written in this tick as the start of a stream, or the end of it for somebody who waits for the flush. */
   get inThisTick(): boolean {
     return this.#tick >= 0 && this.#tick === thisTick();
-  }
-
-  get aborted(): boolean {
-    return this.#aborted;
   }
 
   /** Every byte of the request was received. */
@@ -133,8 +123,13 @@ export class NativeExchange extends RequestHead implements Exchange {
     this.#body.read(sink);
   }
 
-  resumeBody(): void {
-    this.#body?.resume();
+  resumeBody(): boolean {
+    return this.#body?.resume() === true;
+  }
+
+  /** @internal For who listens on its socket. */
+  tellSocket(event: string): void {
+    this.#socket?.emit(event);
   }
 
   discardBody(): void {
@@ -164,11 +159,11 @@ export class NativeExchange extends RequestHead implements Exchange {
     body: string | Uint8Array | null,
     flags: number,
   ): void {
-    if (this.#ended) return;
-    this.#checkFinal(status, flags);
+    if (this.ended) return;
+    checkFinal(this.headSent, status, (flags & nodeHead) !== 0);
     if (this.watchFlush) flags |= wantFlushed;
     putResponse(opRespond, this.index, this.generation, status, statusText, headers, body, flags);
-    this.#headSent = true;
+    this.headSent = true;
     if (this.server.log?.wantsFields === true) this.responseFields = headers;
     this.#finish();
   }
@@ -184,48 +179,42 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   #startHead(status: number, statusText: string, headers: HeaderList, flags: number): void {
-    if (this.#ended) return;
-    this.#checkFinal(status, flags);
-    putResponse(opRespond, this.index, this.generation, status, statusText, headers, null, flags | streamed);
-    this.#headSent = true;
+    if (this.ended) return;
+    checkFinal(this.headSent, status, (flags & nodeHead) !== 0);
+    putResponse(opRespond, this.index, this.generation, status, statusText, headers, null, flags);
+    this.headSent = true;
     if (this.server.log?.wantsFields === true) this.responseFields = headers;
   }
 
-  /** node:http takes an informational status for the last one, and has checked it. */
-  #checkFinal(status: number, flags: number): void {
-    if (this.#headSent) {
-      throw new ChaussetteError('CHAUSSETTE_ERR_RESPONSE', 'the response head is already sent', {
-        hint: 'Answer each request once.',
-      });
-    }
-    if ((flags & nodeHead) === 0) checkFinalStatus(status);
-  }
-
   respondInfo(status: number, headers: HeaderList): void {
-    if (this.#ended || this.#headSent) return;
+    if (this.ended || this.headSent) return;
     checkInfoStatus(status);
     putResponse(opInfo, this.index, this.generation, status, '', headers, null, 0);
   }
 
   /** @param needsDrain Tell when the client has taken it, although it is little. */
   write(chunk: string | Uint8Array, needsDrain = false): boolean {
-    if (this.#ended) return true;
+    if (this.ended) return true;
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
     if (bytes.length === 0) return !this.#needDrain;
+    const full = this.isFullWith(bytes.length) || needsDrain;
     this.#unacked += bytes.length;
-    const full = needsDrain || this.#unacked > this.server.highWaterMark;
     putChunk(opChunk, this.index, this.generation, bytes, full ? wantDrain : 0);
     if (full) this.#needDrain = true;
     return !full;
   }
 
-  /** Whether `write` of so many bytes would return false. */
+  /** Whether `write` of so many bytes would return false. What the kernel has taken meanwhile is asked for only when all
+   *  that was written together would be too much. */
   isFullWith(bytes: number): boolean {
-    return this.#unacked + bytes > this.server.highWaterMark;
+    const { highWaterMark } = this.server;
+    if (this.#unacked + bytes < highWaterMark) return false;
+    this.#unacked = this.unsentBytes;
+    return this.#unacked + bytes >= highWaterMark;
   }
 
   writeFile(fd: number, start = -1, length = 0): void {
-    if (this.#ended) return;
+    if (this.ended) return;
     putFile(this.index, this.generation, fd, start, length);
     // The core has a descriptor of its own from here on, and the caller may close this one.
     addon.runCommands();
@@ -237,17 +226,16 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   end(trailers: HeaderList = noTrailers): void {
-    if (this.#ended) return;
+    if (this.ended) return;
     const flags = this.watchFlush ? wantFlushed : 0;
     putEnd(this.index, this.generation, trailers, flags);
     this.#finish();
   }
 
   abort(): void {
-    if (this.#ended) return;
-    // As with node:http, what was written in the same tick is not sent any more.
-    putShort(opAbort, this.index, this.generation, this.inThisTick ? 1 : 0);
-    this.#headSent = true;
+    if (this.ended) return;
+    putShort(opAbort, this.index, this.generation, this.inThisTick ? 1 : 0); // as node:http, which drops that
+    this.headSent = true;
     this.watchFlush = false;
     this.#finish();
   }
@@ -261,24 +249,24 @@ export class NativeExchange extends RequestHead implements Exchange {
   /** `abort` in the tick of a write; the pair is told behind it, as when the core tells that the client has left. */
   cut(): void {
     this.abort();
-    this.#aborted = true;
+    this.aborted = true;
     setImmediate(() => this.#tellCut());
   }
 
   #tellCut(): void {
-    this.#socket?.left();
+    this.#socket?.[kLeft]();
     this.#tellAbort();
     this.#pair?.aborted();
   }
 
   fail(error: unknown): void {
     this.server.reporter.applicationError(error, this);
-    if (this.#headSent) return this.abort();
+    if (this.headSent) return this.abort();
     this.respond(500, '', ['content-type', 'text/plain; charset=utf-8'], 'Internal Server Error\n');
   }
 
   takeOver(): { socket: Socket; head: Buffer } | undefined {
-    if (!this.upgrade || this.#ended || this.#headSent) return undefined;
+    if (!this.upgrade || this.ended || this.headSent) return undefined;
     if (this.server.secure) return this.#openTunnel();
     const ends = this.server.isProxied ? { remote: this.remote, local: this.local } : undefined;
     const taken = addon.takeOver(this.index, this.generation);
@@ -308,18 +296,13 @@ export class NativeExchange extends RequestHead implements Exchange {
 
   onAbort(callback: (() => void) | undefined): void {
     this.#abortCallback = callback;
-    if (callback !== undefined && (this.#aborted || this.#halfClosed)) this.#tellAbort();
+    if (callback !== undefined && (this.aborted || this.#halfClosed)) this.#tellAbort();
   }
 
   /** `req.socket` and `res.socket`, made when somebody asks for it. */
   get socket(): NativeSocket {
     this.#socket ??= socketOf(this);
     return this.#socket;
-  }
-
-  /** The core can still be told something of it. */
-  get live(): boolean {
-    return !this.#ended;
   }
 
   /** Let the core tell of the end of the connection. */
@@ -333,17 +316,17 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   #finish(): void {
-    this.#ended = true;
+    this.ended = true;
     if (this.watchFlush) this.#tick = thisTick();
     this.#drainCallback = undefined;
-    this.#socket?.answered();
+    this.#socket?.[kAnswered]();
     this.#forget();
     if (this.admitted) this.server.admission?.leave(this);
   }
 
   /** The core has nothing more to tell, unless body bytes or the flush are still to come. */
   #forget(): void {
-    if (this.#tunnel !== undefined || !this.#ended || !this.bodyComplete || this.watchFlush) return;
+    if (this.#tunnel !== undefined || !this.ended || !this.bodyComplete || this.watchFlush) return;
     this.#gone();
   }
 
@@ -365,8 +348,8 @@ export class NativeExchange extends RequestHead implements Exchange {
   /** @internal */
   abortRecord(): void {
     this.#gone();
-    this.#aborted = !this.#ended || this.watchFlush;
-    this.#ended = true;
+    this.aborted = !this.ended || this.watchFlush;
+    this.ended = true;
     this.server.admission?.leave(this);
     if (this.#tunnel !== undefined) return this.#tunnel.gone();
     if (!this.bodyComplete) {
@@ -374,14 +357,14 @@ export class NativeExchange extends RequestHead implements Exchange {
         new ChaussetteError('CHAUSSETTE_ERR_ABORTED', 'the client left before the request body was complete'),
       );
     }
-    if (this.#aborted) this.#tellCut();
+    if (this.aborted) this.#tellCut();
   }
 
   /** @internal */
   halfClosedRecord(): void {
     this.#halfClosed = true;
     this.#tellAbort();
-    if (!this.#ended) this.#pair?.halfClosed();
+    if (!this.ended) this.#pair?.halfClosed();
   }
 
   #tellAbort(): void {

@@ -186,6 +186,10 @@ define(
   'complete',
   lazy('complete', (exchange) => exchange.seemsComplete),
 );
+define(
+  'joinDuplicateHeaders',
+  lazy('joinDuplicateHeaders', ({ server }) => server.dropIn?.settings.joinDuplicateHeaders || null),
+);
 if ('signal' in IncomingMessage.prototype) {
   // Newer Nodes have it: aborted when the connection ends before the response.
   define(
@@ -211,10 +215,9 @@ define('_readableState', {
 // What Node keeps as own properties with a constant start value.
 defineValues(NativeRequest.prototype, {
   aborted: false,
-  upgrade: null,
+  upgrade: false,
   statusCode: null,
   statusMessage: null,
-  joinDuplicateHeaders: false,
-  _consumed: false,
+  _consuming: false,
   _dumped: false,
 });

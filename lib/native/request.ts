@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { BodySink, HeaderList } from '../exchange.js';
 import { bareBase } from './base.js';
@@ -24,6 +25,8 @@ export const kHeaders = Symbol('headers');
 export const kHeadersDistinct = Symbol('headersDistinct');
 export const kTrailers = Symbol('trailers');
 const kReading = Symbol('reading');
+/** Its body is taken although nobody has asked for it. */
+const kPeeked = Symbol('peeked');
 
 /** Node's own, taken before the preload puts others in their place. */
 const dumpNodes = (IncomingMessage.prototype as unknown as { _dump(this: unknown): void })._dump;
@@ -37,6 +40,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   declare [kHeadersDistinct]: NodeJS.Dict<string[]> | undefined;
   declare [kTrailers]: HeaderList;
   declare [kReading]: boolean;
+  declare [kPeeked]: boolean;
 
   override on(event: string, listener: (...args: never[]) => void): this {
     // Readable's own on() looks at the state of the stream whatever the event is.
@@ -56,7 +60,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
     if (exchange === undefined) {
       super._read(size);
     } else if (this[kReading]) {
-      exchange.resumeBody();
+      if (exchange.resumeBody()) exchange.tellSocket('resume');
     } else {
       this[kReading] = true;
       exchange.readBody(new RequestSink(this));
@@ -72,12 +76,13 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
     if (!this.readableEnded || !this.complete) {
       this.aborted = true;
       this.emit('aborted');
-      // Its connection goes with it, also when it is answered.
-      if (!exchange.aborted) exchange.socket.destroy(error ?? undefined);
+      // stream.destroy() and pipeline() take its socket away first, so that the response can still be sent. Otherwise
+      // its connection goes with it, also when it is answered; one that was taken over is one of Node's own.
+      const socket = Object.hasOwn(this, 'socket') ? (this.socket as Socket | null) : exchange.socket;
+      if (socket === null) exchange.discardBody();
+      else if (!exchange.aborted) socket.destroy(error ?? undefined);
     }
-    // Without a listener an aborted request is no reason for an uncaught error, as with node:http.
-    const told = error !== null && this.listenerCount('error') > 0 ? error : null;
-    process.nextTick(callback, told);
+    process.nextTick(tellDestroyed, this, error, callback);
   }
 
   override setTimeout(ms: number, callback?: () => void): this {
@@ -91,7 +96,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   _dump(): void {
     if (this[kExchange] === undefined) {
       dumpNodes.call(this);
-    } else if (!this[kReading]) {
+    } else if (!this[kReading] || this[kPeeked]) {
       // Who begins to read only now gets nothing of what is still to come.
       const isSeen = isOpen(this) || isAwaited(this);
       if (isSeen || !this[kExchange].bodyComplete) (this as { _dumped?: boolean })._dumped = true;
@@ -102,6 +107,15 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       this.resume();
     }
   }
+}
+
+/** Without a listener an aborted request is no reason for an uncaught error, as with node:http. */
+function tellDestroyed(
+  request: NativeRequest,
+  error: Error | null,
+  callback: (error?: Error | null) => void,
+): void {
+  callback(request.listenerCount('error') > 0 ? error : null);
 }
 
 /** Whether somebody has treated the request as a stream. */
@@ -136,7 +150,10 @@ class RequestSink implements BodySink {
   }
 
   data(chunk: Uint8Array): boolean {
-    return isDumped(this.#request) || this.#request.push(chunk);
+    if (isDumped(this.#request)) return true;
+    const goesOn = this.#request.push(chunk);
+    if (!goesOn) this.#request[kExchange].tellSocket('pause');
+    return goesOn;
   }
 
   end(trailers: HeaderList): void {
@@ -152,6 +169,13 @@ class RequestSink implements BodySink {
     // With node:http a request that is answered does not belong to its connection any more: it just never ends.
     if (this.#request[kExchange].aborted) abortRequest(this.#request);
   }
+}
+
+/** Take the body as far as there is room for it, as node:http does whether somebody reads it or not. */
+export function peek(request: NativeRequest): void {
+  if (request[kReading] || !request[kExchange].hasBody) return;
+  request[kPeeked] = true;
+  request.read(0);
 }
 
 /** The client is gone: 'aborted', 'error' where somebody listens, 'close'. As with node:http, nothing once the response

@@ -2,10 +2,18 @@ import { AsyncResource } from 'node:async_hooks';
 import { OutgoingMessage } from 'node:http';
 import { hasFrames } from './frames.js';
 import * as nodeErrors from './node-errors.js';
-import { abortRequest, isAwaited, kExchange, type NativeRequest } from './request.js';
+import { abortRequest, isAwaited, isOpen, kExchange, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
 import { dropJoined } from './response-join.js';
-import { type Callback, closed, finished, kCloseTold, kEndContext, kState } from './response-state.js';
+import {
+  type Callback,
+  closed,
+  finished,
+  kCloseTold,
+  kEndContext,
+  kFlushed,
+  kState,
+} from './response-state.js';
 
 // How a response tells of its end.
 
@@ -125,13 +133,13 @@ function tellEnds(): void {
 
 function tellEnd(response: NativeResponse): void {
   const request = response.req as NativeRequest;
-  if (isAwaited(request)) request._dump();
+  if (isAwaited(request) || isOpen(request)) request._dump();
   const { _events: events } = response as unknown as { _events: unknown };
   if (events === undefined && response[kEndCallbacks] === undefined) {
     response[kState] = closed;
   } else {
     if (hasFrames)
       response[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', { requireManualDestroy: true });
-    response.flushed();
+    response[kFlushed]();
   }
 }

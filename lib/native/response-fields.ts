@@ -47,6 +47,15 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
   _closed() {
     return this.closed;
   },
+  outputData() {
+    return [];
+  },
+  _keepAliveTimeout() {
+    return this[kExchange].server.dropIn?.settings.keepAliveTimeout ?? 0;
+  },
+  _maxRequestsPerSocket() {
+    return this[kExchange].server.dropIn?.settings.maxRequestsPerSocket ?? 0;
+  },
   writableLength() {
     if (this[kState] === open || this[kState] >= finished) return 0;
     return unsent(this) + joinedBytes(this);
@@ -126,6 +135,12 @@ defineValues(NativeResponse.prototype, {
   sendDate: true,
   strictContentLength: false,
   _contentLength: null,
+  _defaultKeepAlive: true,
+  _expect_continue: false,
+  _removedConnection: false,
+  _removedTE: false,
+  _sent100: false,
+  maxRequestsOnConnectionReached: false,
   _removedContLen: false,
   _trailer: '',
   errored: null,

@@ -16,7 +16,7 @@ interface OldField {
 
 const oldFields: Record<string, OldField> = {
   _headers: {
-    get: (response) => (shownFields(response) === undefined ? undefined : response.getHeaders()),
+    get: (response) => response.getHeaders(),
     set(response, values) {
       response[kHeaders] = new ResponseHeaders();
       for (const [name, value] of Object.entries(values)) response[kHeaders].set(name, value);

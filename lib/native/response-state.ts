@@ -23,6 +23,9 @@ export const kRemoved = Symbol('removed');
 export const kBytes = Symbol('bytes');
 /** 'close' was emitted although the response is not finished: the client left, or has shut down its side. */
 export const kCloseTold = Symbol('closeTold');
+/** What the core tells of it; under symbols, since programs keep what they like on a response: `res.aborted = true`. */
+export const kAborted = Symbol('aborted');
+export const kFlushed = Symbol('flushed');
 /** The async context in which a response that is listened to was ended. */
 export const kEndContext = Symbol('endContext');
 

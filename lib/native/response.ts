@@ -34,10 +34,12 @@ import {
   finished,
   flagsOf,
   headSet,
+  kAborted,
   kBytes,
   kCloseTold,
   kCorked,
   kEndContext,
+  kFlushed,
   kHeaders,
   kOwnWriteHead,
   kRemoved,
@@ -353,10 +355,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (this[kExchange] === undefined) pass(this, 'detachSocket', [socket]);
   }
 
-  // What the exchange tells.
-
   /** @internal The last byte was handed to the kernel. */
-  flushed(): void {
+  [kFlushed](): void {
     if (this[kState] !== ended || this.destroyed) return;
     this[kState] = finished;
     (this[kEndContext] ?? this[kExchange].resource).runInAsyncScope(emitFinish, undefined, this);
@@ -364,7 +364,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   }
 
   /** @internal The client is gone before the response was complete. */
-  aborted(): void {
+  [kAborted](): void {
     this.destroyed = true;
     failEnd(this, nodeErrors.destroyed('write'));
     emitClose(this);

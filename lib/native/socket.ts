@@ -1,99 +1,25 @@
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
-import type { Socket } from 'node:net';
-import { defineValues } from './base.js';
 import { exchanges, type NativeExchange } from './exchange.js';
 import { addon } from './layout.js';
 import { socketEncoding } from './node-errors.js';
-import { kConnection, kLast, kMeasure, kServer, SocketFacts } from './socket-facts.js';
-import type { NativeServer } from './turn.js';
-
-/** Those that somebody has asked for, by the number of their connection. */
-const sockets = new Map<number, NativeSocket>();
-
-/** The socket of the connection of an exchange: one for all exchanges of it. */
-export function socketOf(exchange: NativeExchange): NativeSocket {
-  let socket = sockets.get(exchange.connection);
-  if (socket === undefined) {
-    becomeSocket();
-    const { connection, server } = exchange;
-    socket = new (server.SecureSocket ?? NativeSocket)(connection, server);
-    if (exchange.live) exchange.watchEnd();
-    if (exchange.live || addon.watchConnection(exchange.connection)) {
-      sockets.set(exchange.connection, socket);
-    }
-    if (exchange.aborted) socket.left();
-  }
-  socket.carries(exchange);
-  return socket;
-}
-
-/** The socket of a connection of which the core has told.
- *  @param connection Its number. */
-export function socketAt(connection: number, server: NativeServer): NativeSocket {
-  let socket = sockets.get(connection);
-  if (socket === undefined) {
-    becomeSocket();
-    socket = new (server.SecureSocket ?? NativeSocket)(connection, server);
-    if (addon.watchConnection(connection)) sockets.set(connection, socket);
-  }
-  return socket;
-}
-
-let isSocket = false;
-
-/** Make ours instances of net.Socket. Not when this file is loaded: node:net takes 4 ms of the start of servers that
- *  never need it. */
-function becomeSocket(): void {
-  if (isSocket) return;
-  isSocket = true;
-  const { Socket } = loadNet();
-  Object.setPrototypeOf(SocketFacts.prototype, Socket.prototype);
-  defineValues(NativeSocket.prototype, { constructor: Socket });
-}
-
-/** node:http is loaded by now in all but servers that have no use for sockets. */
-function reasonOf(status: number): string {
-  const { STATUS_CODES } = createRequire(import.meta.url)('node:http') as typeof import('node:http');
-  return STATUS_CODES[status] ?? '';
-}
-
-function loadNet(): typeof import('node:net') {
-  return createRequire(import.meta.url)('node:net') as typeof import('node:net');
-}
-
-/** @internal The core tells that a connection has ended. */
-export function connectionClosed(connection: number): void {
-  const socket = sockets.get(connection);
-  socket?.ended();
-  sockets.delete(connection);
-}
-
-/** @internal What was received on a connection that is read by somebody. */
-export function connectionRead(connection: number, bytes: Buffer): void {
-  sockets.get(connection)?.emit('data', bytes);
-}
-
-/** A socket of Node's own over a connection that the core has let go. One that the application has already becomes it.
- *  node:net is loaded here, since it takes 4 ms of the start of servers that never need it.
- *  @param connection The number that it had. @param fd The socket's own from here on. */
-export function openSocket(connection: number, fd: number): Socket {
-  const options = { fd, readable: true, writable: true, allowHalfOpen: true };
-  const known = sockets.get(connection);
-  const net = loadNet();
-  if (known === undefined) return new net.Socket(options);
-  sockets.delete(connection);
-  const { timeout } = known;
-  known.forget();
-  for (const name of ownFields) Reflect.deleteProperty(known, name);
-  const socket = Object.setPrototypeOf(known, net.Socket.prototype) as Socket;
-  (net.Socket as unknown as (this: Socket, given: object) => void).call(socket, options);
-  if (timeout > 0) socket.setTimeout(timeout);
-  return socket;
-}
-
-/** What Node keeps elsewhere. */
-const ownFields = ['readable', 'writable', 'destroyed', 'connecting', 'pending', 'timeout', 'encrypted'];
+import { type NativeRequest, peek } from './request.js';
+import {
+  kAnswered,
+  kCarries,
+  kConnection,
+  kEnded,
+  kFail,
+  kForget,
+  kLast,
+  kLeft,
+  kMeasure,
+  kServer,
+  kTimedOut,
+  SocketFacts,
+} from './socket-facts.js';
+import { SocketParser } from './socket-parser.js';
+import { openSocket } from './sockets.js';
 
 /** `req.socket`, `res.socket`, and what 'connection' brings: what middleware reads of a connection, and the few things
  *  that it does to one. The connection itself is the core's. An application that reads or pauses a connection before
@@ -110,21 +36,22 @@ export class NativeSocket extends SocketFacts {
   #told = false;
   /** 'end' and 'close' are still to come. */
   #left = false;
-  timeout = 0;
+  #parser: SocketParser | undefined;
+  timeout: number | undefined;
 
   /** @internal A request has come on it. */
-  carries(exchange: NativeExchange): void {
+  [kCarries](exchange: NativeExchange): void {
     this.#used = true;
     if (this.#front === undefined || !this.#exchanges.includes(exchange)) this.#exchanges.push(exchange);
   }
 
   /** @internal Those that are answered are not held here while the connection waits for another request. */
-  answered(): void {
+  [kAnswered](): void {
     while (this.#exchanges[0]?.ended === true) this.#exchanges.shift();
   }
 
   get #front(): NativeExchange | undefined {
-    this.answered();
+    this[kAnswered]();
     return this.#exchanges[0];
   }
 
@@ -132,7 +59,7 @@ export class NativeSocket extends SocketFacts {
 
   override on(event: string, listener: (...args: unknown[]) => void): this {
     if ((event === 'data' || event === 'readable') && this.#detach()) return this.on(event, listener);
-    if (event === 'data') addon.tapConnection(this[kConnection]);
+    this.#heard(event);
     return EventEmitter.prototype.on.call(this, event, listener) as this;
   }
 
@@ -143,8 +70,14 @@ export class NativeSocket extends SocketFacts {
   override prependListener(event: string, listener: (...args: unknown[]) => void): this {
     if ((event === 'data' || event === 'readable') && this.#detach())
       return this.prependListener(event, listener);
-    if (event === 'data') addon.tapConnection(this[kConnection]);
+    this.#heard(event);
     return EventEmitter.prototype.prependListener.call(this, event, listener) as this;
+  }
+
+  #heard(event: string): void {
+    if (event === 'data') addon.tapConnection(this[kConnection]);
+    if (event === 'pause' && this.#front !== undefined)
+      process.nextTick(peek, this.#front.node().req as NativeRequest);
   }
 
   pipe(...args: unknown[]): unknown {
@@ -185,14 +118,14 @@ export class NativeSocket extends SocketFacts {
   override emit(event: string, ...args: unknown[]): boolean {
     if (event === 'error' && !this.#failed) {
       this.#failed = true;
-      this.fail(args[0] as Error, 400);
+      this[kFail](args[0] as Error, 400);
     }
     if (event === 'error' && this.listenerCount('error') === 0) return false;
     return EventEmitter.prototype.emit.call(this, event, ...args);
   }
 
   /** @internal The connection cannot go on as HTTP. @param status To answer when nobody listens for 'clientError'. */
-  fail(error: Error, status: number): void {
+  [kFail](error: Error, status: number): void {
     const isTold = this.#failed;
     this.#failed = true;
     if (this[kServer].dropIn?.server.emit('clientError', error, this) === true) return;
@@ -213,6 +146,24 @@ export class NativeSocket extends SocketFacts {
 
   get server(): unknown {
     return this[kServer].dropIn?.server;
+  }
+
+  get _server(): unknown {
+    return this.server;
+  }
+
+  /** Truthy while the connection is there. */
+  get _handle(): object | null {
+    return this.destroyed ? null : noHandle;
+  }
+
+  get parser(): SocketParser | null {
+    const settings = this[kServer].dropIn?.settings;
+    if (this.destroyed || settings === undefined) return null;
+    this.#parser ??= new SocketParser(this, settings);
+    const last = this.#exchanges.at(-1);
+    if (last !== undefined) this.#parser.reads(last.node().req);
+    return this.#parser;
   }
 
   get _httpMessage(): unknown {
@@ -265,14 +216,14 @@ export class NativeSocket extends SocketFacts {
   }
 
   /** @internal The client has left, and the request is about to be told; the events come when the connection is gone. */
-  left(): void {
+  [kLeft](): void {
     if (this.destroyed) return;
     this.#left = true;
     this.#gone();
   }
 
   /** @internal The connection is gone. */
-  ended(): void {
+  [kEnded](): void {
     if (this.destroyed && !this.#left) return;
     process.nextTick(() => this.emit('end'));
     this.#gone();
@@ -281,12 +232,13 @@ export class NativeSocket extends SocketFacts {
   }
 
   /** @internal Nothing of ours holds it any more. */
-  forget(): void {
+  [kForget](): void {
     clearTimeout(this.#timer);
   }
 
   #gone(): void {
     this[kLast] = this[kMeasure]();
+    this.#parser?.letGo();
     this.destroyed = true;
     this.readable = false;
     this.writable = false;
@@ -331,19 +283,20 @@ export class NativeSocket extends SocketFacts {
     const since = now - this.#timerSet;
     const [, , idle, unsent] = this[kMeasure]();
     const quiet = Math.min(idle, since);
-    if (quiet < this.timeout - clockMs) return this.#wait(this.timeout - quiet);
+    const ms = this.timeout ?? 0;
+    if (quiet < ms - clockMs) return this.#wait(ms - quiet);
     this.#timerSet = now;
-    this.#wait(this.timeout);
+    this.#wait(ms);
     // Between two requests the keep-alive deadline holds, which is the core's.
     const between = this.#used && this.#front === undefined && unsent === 0;
     const hasDeadline = this[kServer].dropIn?.settings.keepAliveTimeout !== 0;
     if ((between && hasDeadline) || (this.#told && idle >= since)) return;
     this.#told = true;
-    this.timedOut();
+    this[kTimedOut]();
   }
 
   /** @internal As node:http: the request, the response and the server are told; when none of them listens, it is cut. */
-  timedOut(): void {
+  [kTimedOut](): void {
     const pair = this.#front?.node();
     this.emit('timeout');
     const told = [
@@ -379,10 +332,23 @@ export class NativeSocket extends SocketFacts {
     return this;
   }
 
+  get writableCorked(): number {
+    return this.#front?.node().res.writableCorked ?? 0;
+  }
+
   cork(): void {}
 
   uncork(): void {}
 }
 
+/** What the core has of a connection cannot be had. */
+const noHandle = Object.freeze({});
+
 /** How far the clock of the core may be behind ours, in milliseconds. */
 const clockMs = 10;
+
+/** node:http is loaded by now in all but servers that have no use for sockets. */
+function reasonOf(status: number): string {
+  const { STATUS_CODES } = createRequire(import.meta.url)('node:http') as typeof import('node:http');
+  return STATUS_CODES[status] ?? '';
+}

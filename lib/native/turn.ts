@@ -45,7 +45,8 @@ import {
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { problems } from './problems.js';
-import { connectionClosed, type NativeSocket } from './socket.js';
+import type { NativeSocket } from './socket.js';
+import { connectionClosed } from './sockets.js';
 import { TakenSockets } from './taken-sockets.js';
 
 // The receiving half of the turn: the core calls `onTurn` once with every request and event that is ready.

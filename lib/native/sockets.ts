@@ -1,0 +1,92 @@
+import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
+import { defineValues } from './base.js';
+import type { NativeExchange } from './exchange.js';
+import { addon } from './layout.js';
+import { NativeSocket } from './socket.js';
+import { kCarries, kEnded, kForget, kLeft, SocketFacts } from './socket-facts.js';
+import { defineInside, removeServerListeners } from './socket-inside.js';
+import type { NativeServer } from './turn.js';
+
+/** Those that somebody has asked for, by the number of their connection. */
+const sockets = new Map<number, NativeSocket>();
+
+/** The socket of the connection of an exchange: one for all exchanges of it. */
+export function socketOf(exchange: NativeExchange): NativeSocket {
+  let socket = sockets.get(exchange.connection);
+  if (socket === undefined) {
+    becomeSocket();
+    const { connection, server } = exchange;
+    socket = new (server.SecureSocket ?? NativeSocket)(connection, server);
+    if (!exchange.ended) exchange.watchEnd();
+    if (!exchange.ended || addon.watchConnection(exchange.connection)) {
+      sockets.set(exchange.connection, socket);
+    }
+    if (exchange.aborted) socket[kLeft]();
+  }
+  socket[kCarries](exchange);
+  return socket;
+}
+
+/** The socket of a connection of which the core has told.
+ *  @param connection Its number. */
+export function socketAt(connection: number, server: NativeServer): NativeSocket {
+  let socket = sockets.get(connection);
+  if (socket === undefined) {
+    becomeSocket();
+    socket = new (server.SecureSocket ?? NativeSocket)(connection, server);
+    if (addon.watchConnection(connection)) sockets.set(connection, socket);
+  }
+  return socket;
+}
+
+let isSocket = false;
+
+/** Make ours instances of net.Socket. Not when this file is loaded: node:net takes 4 ms of the start of servers that
+ *  never need it. */
+function becomeSocket(): void {
+  if (isSocket) return;
+  isSocket = true;
+  const { Socket } = loadNet();
+  Object.setPrototypeOf(SocketFacts.prototype, Socket.prototype);
+  defineInside(SocketFacts.prototype);
+  defineValues(NativeSocket.prototype, { constructor: Socket });
+}
+
+function loadNet(): typeof import('node:net') {
+  return createRequire(import.meta.url)('node:net') as typeof import('node:net');
+}
+
+/** @internal The core tells that a connection has ended. */
+export function connectionClosed(connection: number): void {
+  const socket = sockets.get(connection);
+  socket?.[kEnded]();
+  sockets.delete(connection);
+}
+
+/** @internal What was received on a connection that is read by somebody. */
+export function connectionRead(connection: number, bytes: Buffer): void {
+  sockets.get(connection)?.emit('data', bytes);
+}
+
+/** A socket of Node's own over a connection that the core has let go. One that the application has already becomes it.
+ *  node:net is loaded here, since it takes 4 ms of the start of servers that never need it.
+ *  @param connection The number that it had. @param fd The socket's own from here on. */
+export function openSocket(connection: number, fd: number): Socket {
+  const options = { fd, readable: true, writable: true, allowHalfOpen: true };
+  const known = sockets.get(connection);
+  const net = loadNet();
+  if (known === undefined) return new net.Socket(options);
+  sockets.delete(connection);
+  const { timeout } = known;
+  known[kForget]();
+  removeServerListeners(known);
+  for (const name of ownFields) Reflect.deleteProperty(known, name);
+  const socket = Object.setPrototypeOf(known, net.Socket.prototype) as Socket;
+  (net.Socket as unknown as (this: Socket, given: object) => void).call(socket, options);
+  if (timeout !== undefined && timeout > 0) socket.setTimeout(timeout);
+  return socket;
+}
+
+/** What Node keeps elsewhere. */
+const ownFields = ['readable', 'writable', 'destroyed', 'connecting', 'pending', 'timeout', 'encrypted'];
