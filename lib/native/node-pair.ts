@@ -11,7 +11,6 @@ import './response-fields.js';
 import './response-info.js';
 import './response-old-fields.js';
 import './response-inherited.js';
-import { kAborted, kFlushed } from './response-state.js';
 import type { RequestConstructor, ResponseConstructor } from './server-options.js';
 import type { PairFactory } from './turn.js';
 
@@ -44,14 +43,12 @@ export class NativePair {
   }
 
   flushed(): void {
-    // In this order, so that their events come as with node:http.
-    this.req._dump();
-    this.res[kFlushed]();
+    this.res.flushed();
   }
 
   aborted(): void {
     abortRequest(this.req);
-    this.res[kAborted]();
+    this.res.aborted();
   }
 
   halfClosed(): void {

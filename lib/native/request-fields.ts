@@ -4,6 +4,7 @@ import { defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { joinHeaders, joinHeadersDistinct } from './node-headers.js';
 import {
+  kConsuming,
   kExchange,
   kHeaders,
   kHeadersDistinct,
@@ -184,11 +185,7 @@ define(
 );
 define(
   'complete',
-  lazy('complete', (exchange) => exchange.seemsComplete),
-);
-define(
-  'joinDuplicateHeaders',
-  lazy('joinDuplicateHeaders', ({ server }) => server.dropIn?.settings.joinDuplicateHeaders || null),
+  lazy('complete', (exchange) => exchange.bodyTold),
 );
 if ('signal' in IncomingMessage.prototype) {
   // Newer Nodes have it: aborted when the connection ends before the response.
@@ -201,6 +198,14 @@ if ('signal' in IncomingMessage.prototype) {
     }),
   );
 }
+define('_consuming', {
+  get(this: NativeRequest) {
+    return this[kExchange] === undefined ? undefined : this[kConsuming];
+  },
+  set(this: NativeRequest, value: unknown) {
+    own(this, '_consuming', value);
+  },
+});
 define('_readableState', {
   get(this: NativeRequest) {
     if (this[kExchange] === undefined) return undefined;
@@ -218,6 +223,6 @@ defineValues(NativeRequest.prototype, {
   upgrade: false,
   statusCode: null,
   statusMessage: null,
-  _consuming: false,
+  joinDuplicateHeaders: false,
   _dumped: false,
 });

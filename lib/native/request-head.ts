@@ -117,10 +117,9 @@ export class RequestHead {
     return (this.#flags & flagDropped) !== 0;
   }
 
-  /** Bytes of its response that are not sent yet, and of those in front of it. */
+  /** Bytes of the responses on its connection that are not sent yet. */
   get unsentBytes(): number {
-    const own = addon.unsentBytes(this.index, this.generation);
-    return own ?? addon.measureConnection(this.connection)?.[3] ?? 0;
+    return addon.measureConnection(this.connection)?.[3] ?? 0;
   }
 
   /** The client waits for `100 Continue` before it sends the body. */

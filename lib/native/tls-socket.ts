@@ -4,7 +4,6 @@ import type { NativeServer } from './turn.js';
 
 /** `req.socket` of a connection with TLS. */
 export class NativeTlsSocket extends NativeSocket {
-  readonly encrypted = true;
   /** @internal */
   readonly tlsConnection: number;
 
