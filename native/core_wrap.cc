@@ -26,10 +26,14 @@ struct Instance {
   CoreHandle* handle = nullptr;
 };
 
-Core* CoreOf(const Napi::CallbackInfo& info) {
+CoreHandle* HandleOf(const Napi::CallbackInfo& info) {
   Instance* instance = info.Env().GetInstanceData<Instance>();
   CHECK(instance->handle != nullptr);
-  return instance->handle->core();
+  return instance->handle;
+}
+
+Core* CoreOf(const Napi::CallbackInfo& info) {
+  return HandleOf(info)->core();
 }
 
 uint32_t Uint32Of(const Napi::CallbackInfo& info, size_t i) {
@@ -98,7 +102,12 @@ ServerLimits LimitsOf(const Napi::CallbackInfo& info, size_t first) {
 
 // addServer(limits…): its tag.
 Napi::Value AddServer(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), CoreOf(info)->AddServer(LimitsOf(info, 0))->tag);
+  return Napi::Number::New(info.Env(), HandleOf(info)->AddServer(LimitsOf(info, 0)));
+}
+
+// forgetServer(tag): its last connection is closed.
+void ForgetServer(const Napi::CallbackInfo& info) {
+  HandleOf(info)->ForgetServer(Uint32Of(info, 0));
 }
 
 Server* ServerOf(const Napi::CallbackInfo& info) {
@@ -175,6 +184,18 @@ Napi::Value MeasureConnection(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// unsentBytes(index, generation): of its response, and of what is in front of it once it
+// is the first of its connection; undefined when the exchange has ended.
+Napi::Value UnsentBytes(const Napi::CallbackInfo& info) {
+  Core* core = CoreOf(info);
+  core->RunCommands();
+  const Exchange* e = core->exchanges().Find(Uint32Of(info, 0), Uint32Of(info, 1));
+  if (e == nullptr) return info.Env().Undefined();
+  const Connection* c = core->ConnectionOf(*e);
+  const OutQueue& unsent = c->first_exchange == e->index ? c->out : e->out;
+  return Napi::Number::New(info.Env(), static_cast<double>(unsent.bytes()));
+}
+
 // releaseConnection(number): its descriptor, or -1.
 Napi::Value ReleaseConnection(const Napi::CallbackInfo& info) {
   Connection* connection = ConnectionOf(info);
@@ -222,10 +243,6 @@ Napi::Value Cut(const Napi::CallbackInfo& info) {
 
 void RunCommands(const Napi::CallbackInfo& info) {
   CoreOf(info)->RunCommands();
-}
-
-Napi::Value SendNow(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), CoreOf(info)->SendNow());
 }
 
 void Ref(const Napi::CallbackInfo& info) {
@@ -342,6 +359,7 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("llhttpProblem", Napi::Function::New(env, LlhttpProblem));
   exports.Set("openCore", Napi::Function::New(env, OpenCore));
   exports.Set("addServer", Napi::Function::New(env, AddServer));
+  exports.Set("forgetServer", Napi::Function::New(env, ForgetServer));
   exports.Set("addListener", Napi::Function::New(env, AddListener));
   exports.Set("setLimits", Napi::Function::New(env, SetLimits));
   exports.Set("setStyle", Napi::Function::New(env, SetStyle));
@@ -349,6 +367,7 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("keepAliveConnection", Napi::Function::New(env, KeepAliveConnection));
   exports.Set("tapConnection", Napi::Function::New(env, TapConnection));
   exports.Set("measureConnection", Napi::Function::New(env, MeasureConnection));
+  exports.Set("unsentBytes", Napi::Function::New(env, UnsentBytes));
   exports.Set("releaseConnection", Napi::Function::New(env, ReleaseConnection));
   exports.Set("writeConnection", Napi::Function::New(env, WriteConnection));
   exports.Set("endConnection", Napi::Function::New(env, EndConnection));
@@ -358,7 +377,6 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("drain", Napi::Function::New(env, Drain));
   exports.Set("cut", Napi::Function::New(env, Cut));
   exports.Set("runCommands", Napi::Function::New(env, RunCommands));
-  exports.Set("sendNow", Napi::Function::New(env, SendNow));
   exports.Set("ref", Napi::Function::New(env, Ref));
   exports.Set("unref", Napi::Function::New(env, Unref));
   exports.Set("stats", Napi::Function::New(env, Stats));

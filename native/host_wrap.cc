@@ -13,12 +13,9 @@ int CoreHandle::Open(Napi::Object holder,
   // What can fail comes before the handles of the loop, which cannot be freed
   // before they are closed.
   uv_loop_t* loop = nullptr;
-  napi_value name;
-  if (napi_get_uv_event_loop(env_, &loop) != napi_ok ||
-      napi_create_string_utf8(env_, "CHAUSSETTE", NAPI_AUTO_LENGTH, &name) != napi_ok ||
-      napi_async_init(env_, nullptr, name, &context_) != napi_ok) {
-    return UV_EINVAL;
-  }
+  if (napi_get_uv_event_loop(env_, &loop) != napi_ok) return UV_EINVAL;
+  context_ = NewContext();
+  if (context_ == nullptr) return UV_EINVAL;
   const int error = uv_poll_init(loop, &poll_, epoll);
   if (error != 0) {
     napi_async_destroy(env_, context_);
@@ -40,6 +37,39 @@ int CoreHandle::Open(Napi::Object holder,
   return 0;
 }
 
+napi_async_context CoreHandle::NewContext() {
+  napi_value name;
+  napi_async_context context = nullptr;
+  if (napi_create_string_utf8(env_, "CHAUSSETTE", NAPI_AUTO_LENGTH, &name) != napi_ok) {
+    return nullptr;
+  }
+  return napi_async_init(env_, nullptr, name, &context) == napi_ok ? context : nullptr;
+}
+
+uint32_t CoreHandle::AddServer(const ServerLimits& limits) {
+  const uint32_t tag = core_->AddServer(limits)->tag;
+  contexts_.resize(tag + 1);
+  contexts_[tag] = NewContext();
+  context_count_++;
+  return tag;
+}
+
+void CoreHandle::ForgetServer(uint32_t tag) {
+  if (contexts_[tag] == nullptr) return;
+  unused_contexts_.push_back(contexts_[tag]);  // it may be the current one
+  contexts_[tag] = nullptr;
+  context_count_--;
+}
+
+void CoreHandle::DestroyContexts() {
+  for (napi_async_context context : unused_contexts_) napi_async_destroy(env_, context);
+  unused_contexts_.clear();
+}
+
+uint32_t CoreHandle::ServerOf(uint32_t record) const {
+  return records_[record * kRecordWords + kRecordServer];
+}
+
 void CoreHandle::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
   CoreHandle* self = static_cast<CoreHandle*>(data);
   self->core_.reset();
@@ -47,6 +77,8 @@ void CoreHandle::OnCleanup(napi_async_cleanup_hook_handle, void* data) {
   self->slots_.Reset();
   self->blocks_.Reset();
   self->on_turn_.Reset();
+  for (uint32_t tag = 0; tag < self->contexts_.size(); tag++) self->ForgetServer(tag);
+  self->DestroyContexts();
   napi_async_destroy(self->env_, self->context_);
   uv_close(reinterpret_cast<uv_handle_t*>(&self->poll_), OnClosed);
   uv_close(reinterpret_cast<uv_handle_t*>(&self->prepare_), OnClosed);
@@ -91,8 +123,21 @@ void CoreHandle::UpdateTimer() {
   }
 }
 
+// One call is for one server: what is left is handed over with the next.
 bool CoreHandle::Dispatch(uint32_t first, uint32_t count) {
   Napi::HandleScope scope(env_);
+  if (!unused_contexts_.empty()) DestroyContexts();
+  napi_async_context context = nullptr;
+  if (count > 0) {
+    const uint32_t tag = ServerOf(first);
+    if (tag < contexts_.size()) context = contexts_[tag];
+    if (context_count_ > 1) {
+      uint32_t of_it = 1;
+      while (of_it < count && ServerOf(first + of_it) == tag) of_it++;
+      count = of_it;
+    }
+  }
+  if (context == nullptr) context = context_;
   napi_value arguments[2];
   if (napi_create_uint32(env_, first, &arguments[0]) != napi_ok ||
       napi_create_uint32(env_, count, &arguments[1]) != napi_ok) {
@@ -100,7 +145,7 @@ bool CoreHandle::Dispatch(uint32_t first, uint32_t count) {
   }
   napi_value result;
   const napi_status status =
-      napi_make_callback(env_, context_, holder_.Value(), on_turn_.Value(), 2, arguments, &result);
+      napi_make_callback(env_, context, holder_.Value(), on_turn_.Value(), 2, arguments, &result);
   if (status == napi_ok) return true;
   bool pending = false;
   napi_is_exception_pending(env_, &pending);

@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include <memory>
+#include <vector>
 
 #include "core/core.h"
 
@@ -19,12 +20,20 @@ namespace chaussette {
 class CoreHandle final : public Host {
  public:
   CoreHandle(Napi::Env env, const LlhttpFunctions& llhttp, const SharedMemory& memory)
-      : env_(env), llhttp_(llhttp), core_(std::make_unique<Core>(this, &llhttp_, memory)) {}
+      : env_(env),
+        llhttp_(llhttp),
+        records_(memory.records),
+        core_(std::make_unique<Core>(this, &llhttp_, memory)) {}
 
   // Returns 0 or a negated errno.
   int Open(Napi::Object holder, Napi::Array slots, Napi::Array blocks, Napi::Function on_turn);
 
   Core* core() { return core_.get(); }
+  // What its clients bring about belongs to the async context that is the current one.
+  // Returns its tag.
+  uint32_t AddServer(const ServerLimits& limits);
+  // Nothing more comes of it.
+  void ForgetServer(uint32_t tag);
   void Ref() { uv_ref(reinterpret_cast<uv_handle_t*>(&poll_)); }
   void Unref() { uv_unref(reinterpret_cast<uv_handle_t*>(&poll_)); }
 
@@ -42,16 +51,23 @@ class CoreHandle final : public Host {
   static void OnCleanup(napi_async_cleanup_hook_handle hook, void* data);
   static void OnClosed(uv_handle_t* handle);
   void UpdateTimer();
+  napi_async_context NewContext();
+  void DestroyContexts();
+  uint32_t ServerOf(uint32_t record) const;
 
   Napi::Env env_;
   LlhttpFunctions llhttp_;
+  const uint32_t* records_;
   std::unique_ptr<Core> core_;
   // Keeps the shared memory alive and is `this` of the callback.
   Napi::ObjectReference holder_;
   Napi::Reference<Napi::Array> slots_;
   Napi::Reference<Napi::Array> blocks_;
   Napi::FunctionReference on_turn_;
-  napi_async_context context_ = nullptr;
+  napi_async_context context_ = nullptr;      // of what belongs to no server
+  std::vector<napi_async_context> contexts_;  // of servers, by tag; nullptr when they are gone
+  uint32_t context_count_ = 0;
+  std::vector<napi_async_context> unused_contexts_;
   napi_async_cleanup_hook_handle hook_ = nullptr;
   uv_poll_t poll_;
   uv_prepare_t prepare_;

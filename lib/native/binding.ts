@@ -170,8 +170,10 @@ export interface CoreFunctions {
     blocks: (Buffer | undefined)[],
     onTurn: (first: number, count: number) => void,
   ): number;
-  /** @returns The tag of the server. */
+  /** What its clients bring about belongs to the async context of the call. @returns The tag of the server. */
   addServer(...limits: NativeLimits): number;
+  /** Its last connection is closed: nothing more comes of it. */
+  forgetServer(tag: number): void;
   /** For what begins from now on. */
   setLimits(tag: number, ...limits: NativeLimits): void;
   /** Takes the descriptor. @param shared Whether others accept from its queue. @returns 0 or a negated errno. */
@@ -189,6 +191,9 @@ export interface CoreFunctions {
   measureConnection(
     connection: number,
   ): [bytesIn: number, bytesOut: number, idleMs: number, unsentBytes: number] | undefined;
+  /** Bytes of a response that are not sent yet, once it is the first of its connection with what is in front of it;
+   *  undefined when the exchange has ended. */
+  unsentBytes(index: number, generation: number): number | undefined;
   /** The descriptor of a connection on which nothing was received, the caller's from here on; else -1. */
   releaseConnection(connection: number): number;
   /** Send bytes past the exchanges. @param connection Its number. @returns Whether there is room for more; in a
@@ -207,9 +212,6 @@ export interface CoreFunctions {
   /** @returns How many requests were in flight. */
   cut(tag: number): number;
   runCommands(): void;
-  /** Run the commands and send what they bring. @returns How many responses have left that were to be told of: index,
-   *  generation and code of each stand in the memory of the commands. */
-  sendNow(): number;
   ref(): void;
   unref(): void;
   stats(tag: number): NativeStats;

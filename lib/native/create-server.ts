@@ -3,10 +3,12 @@ import type { RequestListener, ServerOptions } from 'node:http';
 import * as http from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { bareBase, enumerableAs } from './base.js';
+import { kAdopt } from './drop-in.js';
 import { nodeServes } from './fallback.js';
 import { readListenArguments } from './listen.js';
 import { listenNode, type NetListen } from './node-listen.js';
 import { currentOffer } from './offer.js';
+import { defineInside, stopChecks, trackConnections, untrackConnections } from './server-inside.js';
 import { hasValidation, readServerOptions, type ServerSettings } from './server-options.js';
 import { defineProperties, passOn } from './server-properties.js';
 import { ServerState } from './server-state.js';
@@ -114,6 +116,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
     const state = this[kState];
     if (state === undefined) node['close']?.call(this, callback);
     else {
+      stopChecks(this);
       state.close(typeof callback === 'function' ? callback : undefined);
       this.closeIdleConnections(); // Called for whoever has put another in its place.
     }
@@ -166,8 +169,8 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
     return this;
   }
 
-  /** @internal Serve a socket that is not the core's, by node:http. */
-  adopt(socket: Socket): void {
+  /** @internal */
+  [kAdopt](socket: Socket): void {
     let feeder = this[kFeeder];
     if (feeder === undefined) {
       feeder = new this[kNode].Server(nodeOptions(this));
@@ -200,7 +203,8 @@ export function initServer(
 ): void {
   const onRequest = typeof options === 'function' ? options : listener;
   const given = readOptions(options);
-  const state = new ServerState(server, readServerOptions(given));
+  const settings = readServerOptions(given);
+  const state = new ServerState(server, settings);
   (EventEmitter as unknown as (this: object) => void).call(server);
   server[kState] = state;
   server[kOptions] = given;
@@ -215,6 +219,7 @@ export function initServer(
   });
   if (onRequest !== undefined) server.on('request', onRequest as unknown as Listener);
   server.on('connection', feed as unknown as Listener);
+  trackConnections(server);
 }
 
 /** @throws {TypeError} ERR_INVALID_ARG_TYPE */
@@ -232,7 +237,7 @@ const told: ReadonlySet<string | symbol> = new Set(['connection', 'clientError',
 
 /** An application may emit 'connection' with any stream. */
 function feed(this: Server, socket: Socket): void {
-  if (this[kState] !== undefined && !(socket instanceof NativeSocket)) this.adopt(socket);
+  if (this[kState] !== undefined && !(socket instanceof NativeSocket)) this[kAdopt](socket);
 }
 
 const forwarded = [
@@ -253,6 +258,14 @@ function nodeOptions(server: Server): ServerOptions {
   return { IncomingMessage, ServerResponse, ...server[kNode].options(server) };
 }
 
+/** Have node:http serve, whether it listens already or not. */
+export function toNode(server: Server): void {
+  const state = server[kState];
+  if (state === undefined) return;
+  if (state.listening || state.opening) moveToNode(server);
+  else becomeNode(server, state.settings);
+}
+
 /** Have node:http accept what comes from now on at a server that listens already. */
 export function moveToNode(server: Server): void {
   const state = server[kState];
@@ -263,9 +276,10 @@ export function moveToNode(server: Server): void {
   }
   const left = state.leave();
   if (left === undefined) return;
-  becomeNode(server, state.settings);
+  untrackConnections(server);
   const told = left.announced ? server.rawListeners('listening') : [];
   if (left.announced) server.removeAllListeners('listening');
+  becomeNode(server, state.settings);
   node['listen']?.call(server, { fd: left.fd });
   if (!left.announced) return;
   server.once('listening', () => {
@@ -277,6 +291,7 @@ export function moveToNode(server: Server): void {
 function becomeNode(server: Server, settings: ServerSettings): void {
   server[kState] = undefined;
   server.removeListener('connection', feed as unknown as Listener);
+  untrackConnections(server);
   const construct = server[kNode].Server as unknown as (this: object, options: ServerOptions) => void;
   construct.call(server, nodeOptions(server));
   passOn(settings, server);
@@ -284,24 +299,9 @@ function becomeNode(server: Server, settings: ServerSettings): void {
 }
 
 defineProperties(Server.prototype, stateOf);
-enumerableAs(Server.prototype, HttpServer.prototype);
 
-// Undocumented, and read by those who ask how busy a server is, or whether it listens: supertest closes no server without
-// a handle, and the process then never ends.
-for (const [name, get] of Object.entries({
-  _handle: (state: ServerState) => (state.listening ? {} : null),
-  _connections: (state: ServerState) => state.connections,
-})) {
-  Object.defineProperty(Server.prototype, name, {
-    configurable: true,
-    get(this: Server): unknown {
-      return this[kState] === undefined ? undefined : get(this[kState]);
-    },
-    set(this: Server, value: unknown) {
-      Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
-    },
-  });
-}
+defineInside(Server.prototype, stateOf);
+enumerableAs(Server.prototype, HttpServer.prototype);
 
 Object.defineProperty(Server.prototype, kNode, {
   value: {

@@ -19,6 +19,9 @@ import {
 import type { ServerSettings } from './server-options.js';
 import { connectionRead } from './sockets.js';
 
+/** Of a Server: serve a socket that is not the core's, by node:http. */
+export const kAdopt = Symbol('adopt');
+
 /** What a server adds that stands in place of one of node:http. */
 export interface DropIn {
   readonly server: { emit(event: string, ...args: unknown[]): boolean };

@@ -5,6 +5,7 @@ import type { BodySink, Exchange, HeaderList, NodePair } from '../exchange.js';
 import { showEnds } from '../proxies/ends.js';
 import { RequestBody } from './body.js';
 import { putChunk, putEnd, putFile, putResponse, putShort } from './commands.js';
+import { hasFrames } from './frames.js';
 import type { TurnText } from './head.js';
 import {
   addon,
@@ -14,17 +15,19 @@ import {
   opInfo,
   opRespond,
   opWatchEnd,
+  recordCode,
+  records,
   streamed,
   wantDrain,
   wantFlushed,
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { RequestHead, resourceOptions } from './request-head.js';
-import { isRunning, runHandler } from './running.js';
 import type { NativeSocket } from './socket.js';
+import { kAnswered, kLeft } from './socket-facts.js';
 import { openSocket, socketOf } from './sockets.js';
-import { checkFinalStatus, checkInfoStatus } from './status.js';
-import { afterImmediates, thisTick } from './tick.js';
+import { checkFinal, checkInfoStatus } from './status.js';
+import { thisTick } from './tick.js';
 import { TunnelSocket } from './tunnel-socket.js';
 import type { NativeServer } from './turn.js';
 
@@ -35,6 +38,19 @@ const noTrailers: HeaderList = [];
 /** Of the async resource that keeps what the handler has left; that of the request is told apart. */
 const scopeType = 'HTTPINCOMINGMESSAGE_SCOPE';
 
+/** Whose handler is being called. */
+let called: NativeExchange | undefined;
+
+function runHandler(exchange: NativeExchange): void {
+  called = exchange;
+  try {
+    exchange.server.handler.handle(exchange);
+  } finally {
+    called = undefined;
+  }
+  if (hasFrames) exchange.keepScope();
+}
+
 /** One request of the native backend, its body and its response. */
 export class NativeExchange extends RequestHead implements Exchange {
   /** Tell the pair when the last byte of the response was handed to the kernel. Set it before the end. */
@@ -43,12 +59,10 @@ export class NativeExchange extends RequestHead implements Exchange {
   admitted = false;
   /** Of the response, where the log of requests shows them. */
   responseFields: HeaderList | undefined;
-  /** `100 Continue` was written by the application. */
-  continued = false;
-  #headSent = false;
-  #ended = false;
+  headSent = false;
+  ended = false;
   #tick = -1;
-  #aborted = false;
+  aborted = false;
   #halfClosed = false;
   #body: RequestBody | undefined;
   #unacked = 0;
@@ -84,21 +98,9 @@ export class NativeExchange extends RequestHead implements Exchange {
     if (exchanges[this.index] === this) this.#scope = new AsyncResource(scopeType, resourceOptions);
   }
 
-  get headSent(): boolean {
-    return this.#headSent;
-  }
-
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   /** Its head was written in this tick as the start of a stream, or the end of it for somebody who waits for the flush. */
   get inThisTick(): boolean {
     return this.#tick >= 0 && this.#tick === thisTick();
-  }
-
-  get aborted(): boolean {
-    return this.#aborted;
   }
 
   /** Every byte of the request was received. */
@@ -106,13 +108,14 @@ export class NativeExchange extends RequestHead implements Exchange {
     return this.#body === undefined || this.#body.complete;
   }
 
-  /** ... and the program was told, as by node:http: after the handler, and what the last bytes have brought about. */
-  get bodyTold(): boolean {
-    return !isRunning(this) && (this.#body === undefined || (this.#body.complete && !this.#body.isFresh));
+  /** ... in this round of the event loop. */
+  get bodyIsFresh(): boolean {
+    return this.#body?.isFresh === true;
   }
 
-  get body(): RequestBody | undefined {
-    return this.#body;
+  /** ... for node:http: after its handler, and after what its last bytes bring about in promises and ticks. */
+  get seemsComplete(): boolean {
+    return this.bodyComplete && called !== this && !this.bodyIsFresh;
   }
 
   readBody(sink: BodySink): void {
@@ -120,8 +123,13 @@ export class NativeExchange extends RequestHead implements Exchange {
     this.#body.read(sink);
   }
 
-  resumeBody(): void {
-    this.#body?.resume();
+  resumeBody(): boolean {
+    return this.#body?.resume() === true;
+  }
+
+  /** @internal For who listens on its socket. */
+  tellSocket(event: string): void {
+    this.#socket?.emit(event);
   }
 
   discardBody(): void {
@@ -151,11 +159,11 @@ export class NativeExchange extends RequestHead implements Exchange {
     body: string | Uint8Array | null,
     flags: number,
   ): void {
-    if (this.#ended) return;
-    this.#checkFinal(status, flags);
+    if (this.ended) return;
+    checkFinal(this.headSent, status, (flags & nodeHead) !== 0);
     if (this.watchFlush) flags |= wantFlushed;
     putResponse(opRespond, this.index, this.generation, status, statusText, headers, body, flags);
-    this.#headSent = true;
+    this.headSent = true;
     if (this.server.log?.wantsFields === true) this.responseFields = headers;
     this.#finish();
   }
@@ -171,49 +179,42 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   #startHead(status: number, statusText: string, headers: HeaderList, flags: number): void {
-    if (this.#ended) return;
-    this.#checkFinal(status, flags);
-    putResponse(opRespond, this.index, this.generation, status, statusText, headers, null, flags | streamed);
-    this.#headSent = true;
+    if (this.ended) return;
+    checkFinal(this.headSent, status, (flags & nodeHead) !== 0);
+    putResponse(opRespond, this.index, this.generation, status, statusText, headers, null, flags);
+    this.headSent = true;
     if (this.server.log?.wantsFields === true) this.responseFields = headers;
   }
 
-  /** node:http takes an informational status for the last one, and has checked it. */
-  #checkFinal(status: number, flags: number): void {
-    if (this.#headSent) {
-      throw new ChaussetteError('CHAUSSETTE_ERR_RESPONSE', 'the response head is already sent', {
-        hint: 'Answer each request once.',
-      });
-    }
-    if ((flags & nodeHead) === 0) checkFinalStatus(status);
-  }
-
   respondInfo(status: number, headers: HeaderList): void {
-    if (this.#ended || this.#headSent) return;
+    if (this.ended || this.headSent) return;
     checkInfoStatus(status);
-    if (status === 100) this.continued = true;
     putResponse(opInfo, this.index, this.generation, status, '', headers, null, 0);
   }
 
   /** @param needsDrain Tell when the client has taken it, although it is little. */
   write(chunk: string | Uint8Array, needsDrain = false): boolean {
-    if (this.#ended) return true;
+    if (this.ended) return true;
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
     if (bytes.length === 0) return !this.#needDrain;
+    const full = this.isFullWith(bytes.length) || needsDrain;
     this.#unacked += bytes.length;
-    const full = needsDrain || this.#unacked > this.server.highWaterMark;
     putChunk(opChunk, this.index, this.generation, bytes, full ? wantDrain : 0);
     if (full) this.#needDrain = true;
     return !full;
   }
 
-  /** Whether `write` of so many bytes would return false. */
+  /** Whether `write` of so many bytes would return false. What the kernel has taken meanwhile is asked for only when all
+   *  that was written together would be too much. */
   isFullWith(bytes: number): boolean {
-    return this.#unacked + bytes > this.server.highWaterMark;
+    const { highWaterMark } = this.server;
+    if (this.#unacked + bytes < highWaterMark) return false;
+    this.#unacked = this.unsentBytes;
+    return this.#unacked + bytes >= highWaterMark;
   }
 
   writeFile(fd: number, start = -1, length = 0): void {
-    if (this.#ended) return;
+    if (this.ended) return;
     putFile(this.index, this.generation, fd, start, length);
     // The core has a descriptor of its own from here on, and the caller may close this one.
     addon.runCommands();
@@ -225,17 +226,16 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   end(trailers: HeaderList = noTrailers): void {
-    if (this.#ended) return;
+    if (this.ended) return;
     const flags = this.watchFlush ? wantFlushed : 0;
     putEnd(this.index, this.generation, trailers, flags);
     this.#finish();
   }
 
   abort(): void {
-    if (this.#ended) return;
-    // As with node:http, what was written in the same tick is not sent any more.
-    putShort(opAbort, this.index, this.generation, this.inThisTick ? 1 : 0);
-    this.#headSent = true;
+    if (this.ended) return;
+    putShort(opAbort, this.index, this.generation, this.inThisTick ? 1 : 0); // as node:http, which drops that
+    this.headSent = true;
     this.watchFlush = false;
     this.#finish();
   }
@@ -249,25 +249,24 @@ export class NativeExchange extends RequestHead implements Exchange {
   /** `abort` in the tick of a write; the pair is told behind it, as when the core tells that the client has left. */
   cut(): void {
     this.abort();
-    this.#aborted = true;
-    afterImmediates(() => this.#tellCut(0));
+    this.aborted = true;
+    setImmediate(() => this.#tellCut());
   }
 
-  #tellCut(how: number): void {
-    this.#socket?.left(how);
+  #tellCut(): void {
+    this.#socket?.[kLeft]();
     this.#tellAbort();
     this.#pair?.aborted();
-    this.#socket?.toldAll();
   }
 
   fail(error: unknown): void {
     this.server.reporter.applicationError(error, this);
-    if (this.#headSent) return this.abort();
+    if (this.headSent) return this.abort();
     this.respond(500, '', ['content-type', 'text/plain; charset=utf-8'], 'Internal Server Error\n');
   }
 
   takeOver(): { socket: Socket; head: Buffer } | undefined {
-    if (!this.upgrade || this.#ended || this.#headSent) return undefined;
+    if (!this.upgrade || this.ended || this.headSent) return undefined;
     if (this.server.secure) return this.#openTunnel();
     const ends = this.server.isProxied ? { remote: this.remote, local: this.local } : undefined;
     const taken = addon.takeOver(this.index, this.generation);
@@ -297,17 +296,12 @@ export class NativeExchange extends RequestHead implements Exchange {
 
   onAbort(callback: (() => void) | undefined): void {
     this.#abortCallback = callback;
-    if (callback !== undefined && (this.#aborted || this.#halfClosed)) this.#tellAbort();
+    if (callback !== undefined && (this.aborted || this.#halfClosed)) this.#tellAbort();
   }
 
   /** `req.socket` and `res.socket`, made when somebody asks for it. */
   get socket(): NativeSocket {
     this.#socket ??= socketOf(this);
-    return this.#socket;
-  }
-
-  /** The same, when somebody has asked for it. */
-  get knownSocket(): NativeSocket | undefined {
     return this.#socket;
   }
 
@@ -322,17 +316,17 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   #finish(): void {
-    this.#ended = true;
+    this.ended = true;
     if (this.watchFlush) this.#tick = thisTick();
     this.#drainCallback = undefined;
-    this.#socket?.answered();
+    this.#socket?.[kAnswered]();
     this.#forget();
     if (this.admitted) this.server.admission?.leave(this);
   }
 
   /** The core has nothing more to tell, unless body bytes or the flush are still to come. */
   #forget(): void {
-    if (this.#tunnel !== undefined || !this.#ended || !this.bodyComplete || this.watchFlush) return;
+    if (this.#tunnel !== undefined || !this.ended || !this.bodyComplete || this.watchFlush) return;
     this.#gone();
   }
 
@@ -352,10 +346,10 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   /** @internal */
-  abortRecord(how: number): void {
+  abortRecord(): void {
     this.#gone();
-    this.#aborted = !this.#ended || this.watchFlush;
-    this.#ended = true;
+    this.aborted = !this.ended || this.watchFlush;
+    this.ended = true;
     this.server.admission?.leave(this);
     if (this.#tunnel !== undefined) return this.#tunnel.gone();
     if (!this.bodyComplete) {
@@ -363,14 +357,14 @@ export class NativeExchange extends RequestHead implements Exchange {
         new ChaussetteError('CHAUSSETTE_ERR_ABORTED', 'the client left before the request body was complete'),
       );
     }
-    if (this.#aborted) this.#tellCut(how);
+    if (this.aborted) this.#tellCut();
   }
 
+  /** @internal */
   halfClosedRecord(): void {
     this.#halfClosed = true;
-    this.#socket?.peerEnded();
     this.#tellAbort();
-    if (!this.#ended) this.#pair?.halfClosed();
+    if (!this.ended) this.#pair?.halfClosed();
   }
 
   #tellAbort(): void {
@@ -380,6 +374,7 @@ export class NativeExchange extends RequestHead implements Exchange {
     callback?.();
   }
 
+  /** @internal */
   drainRecord(): void {
     this.#tunnel?.drained();
     this.#unacked = 0;
@@ -389,10 +384,10 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   /** @internal */
-  flushed(code: number): void {
+  flushedRecord(r: number): void {
     this.watchFlush = false;
     // The connection ends with it.
-    if (this.#socket !== undefined && code === 1) this.#socket.writable = false;
+    if (this.#socket !== undefined && records[r + recordCode] === 1) this.#socket.writable = false;
     this.#forget();
     this.#pair?.flushed();
   }

@@ -88,10 +88,6 @@ export function lengthMismatch(given: number, announced: number | undefined): Er
   );
 }
 
-export function unknownEncoding(encoding: unknown): Error {
-  return coded(new TypeError(`Unknown encoding: ${String(encoding)}`), 'ERR_UNKNOWN_ENCODING');
-}
-
 export function socketEncoding(): Error {
   return coded(
     new Error('Changing the socket encoding is not allowed per RFC7230 Section 3.'),

@@ -11,6 +11,7 @@ import './response-fields.js';
 import './response-info.js';
 import './response-old-fields.js';
 import './response-inherited.js';
+import { kAborted, kFlushed } from './response-state.js';
 import type { RequestConstructor, ResponseConstructor } from './server-options.js';
 import type { PairFactory } from './turn.js';
 
@@ -43,12 +44,14 @@ export class NativePair {
   }
 
   flushed(): void {
-    this.res.flushed();
+    // In this order, so that their events come as with node:http.
+    this.req._dump();
+    this.res[kFlushed]();
   }
 
   aborted(): void {
     abortRequest(this.req);
-    this.res.aborted();
+    this.res[kAborted]();
   }
 
   halfClosed(): void {

@@ -4,7 +4,6 @@ import { defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { joinHeaders, joinHeadersDistinct } from './node-headers.js';
 import {
-  kConsuming,
   kExchange,
   kHeaders,
   kHeadersDistinct,
@@ -185,7 +184,11 @@ define(
 );
 define(
   'complete',
-  lazy('complete', (exchange) => exchange.bodyTold),
+  lazy('complete', (exchange) => exchange.seemsComplete),
+);
+define(
+  'joinDuplicateHeaders',
+  lazy('joinDuplicateHeaders', ({ server }) => server.dropIn?.settings.joinDuplicateHeaders || null),
 );
 if ('signal' in IncomingMessage.prototype) {
   // Newer Nodes have it: aborted when the connection ends before the response.
@@ -198,14 +201,6 @@ if ('signal' in IncomingMessage.prototype) {
     }),
   );
 }
-define('_consuming', {
-  get(this: NativeRequest) {
-    return this[kExchange] === undefined ? undefined : this[kConsuming];
-  },
-  set(this: NativeRequest, value: unknown) {
-    own(this, '_consuming', value);
-  },
-});
 define('_readableState', {
   get(this: NativeRequest) {
     if (this[kExchange] === undefined) return undefined;
@@ -223,6 +218,6 @@ defineValues(NativeRequest.prototype, {
   upgrade: false,
   statusCode: null,
   statusMessage: null,
-  joinDuplicateHeaders: false,
+  _consuming: false,
   _dumped: false,
 });

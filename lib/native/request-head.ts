@@ -117,9 +117,10 @@ export class RequestHead {
     return (this.#flags & flagDropped) !== 0;
   }
 
-  /** Bytes of the responses on its connection that are not sent yet. */
+  /** Bytes of its response that are not sent yet, and of those in front of it. */
   get unsentBytes(): number {
-    return addon.measureConnection(this.connection)?.[3] ?? 0;
+    const own = addon.unsentBytes(this.index, this.generation);
+    return own ?? addon.measureConnection(this.connection)?.[3] ?? 0;
   }
 
   /** The client waits for `100 Continue` before it sends the body. */

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { BodySink, HeaderList } from '../exchange.js';
 import { bareBase } from './base.js';
@@ -8,8 +9,6 @@ import { hasFrames } from './frames.js';
 import { endLater } from './request-end.js';
 import type { NativeResponse } from './response.js';
 import { finished, kState } from './response-state.js';
-import { openWithHandler } from './running.js';
-import { afterImmediates } from './tick.js';
 
 // IncomingMessage is slow to construct, not to inherit from. Objects of this class are made by a constructor of their
 // own; their prototype chain ends in Node's, every member that is hot is overridden, and the state of the stream is
@@ -25,10 +24,9 @@ export const kMethod = Symbol('method');
 export const kHeaders = Symbol('headers');
 export const kHeadersDistinct = Symbol('headersDistinct');
 export const kTrailers = Symbol('trailers');
-/** The core has been told to bring the body. */
 const kReading = Symbol('reading');
-/** Somebody has asked the stream for it. */
-export const kConsuming = Symbol('consuming');
+/** Its body is taken although nobody has asked for it. */
+const kPeeked = Symbol('peeked');
 
 /** Node's own, taken before the preload puts others in their place. */
 const dumpNodes = (IncomingMessage.prototype as unknown as { _dump(this: unknown): void })._dump;
@@ -42,7 +40,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   declare [kHeadersDistinct]: NodeJS.Dict<string[]> | undefined;
   declare [kTrailers]: HeaderList;
   declare [kReading]: boolean;
-  declare [kConsuming]: boolean;
+  declare [kPeeked]: boolean;
 
   override on(event: string, listener: (...args: never[]) => void): this {
     // Readable's own on() looks at the state of the stream whatever the event is.
@@ -61,20 +59,9 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
     const exchange = this[kExchange];
     if (exchange === undefined) {
       super._read(size);
+    } else if (this[kReading]) {
+      if (exchange.resumeBody()) exchange.tellSocket('resume');
     } else {
-      if (!this[kConsuming]) setReadingMore(this, false);
-      this[kConsuming] = true;
-      if (this[kReading]) exchange.resumeBody();
-      else if (exchange.hasBody) openWithHandler(exchange, this);
-    }
-  }
-
-  /** @internal */
-  startBody(): void {
-    const exchange = this[kExchange];
-    if (!exchange.hasBody) {
-      this.push(null);
-    } else if (!this[kReading] && (this[kConsuming] || !exchange.expectsContinue)) {
       this[kReading] = true;
       exchange.readBody(new RequestSink(this));
     }
@@ -86,23 +73,16 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       super._destroy(error, callback);
       return;
     }
-    const isCut = !this.readableEnded || !this.complete;
-    if (isCut) {
+    if (!this.readableEnded || !this.complete) {
       this.aborted = true;
       this.emit('aborted');
+      // stream.destroy() and pipeline() take its socket away first, so that the response can still be sent. Otherwise
+      // its connection goes with it, also when it is answered; one that was taken over is one of Node's own.
+      const socket = Object.hasOwn(this, 'socket') ? (this.socket as Socket | null) : exchange.socket;
+      if (socket === null) exchange.discardBody();
+      else if (!exchange.aborted) socket.destroy(error ?? undefined);
     }
-    // Without a listener an aborted request is no reason for an uncaught error, as with node:http.
-    const tell = (): void => callback(error !== null && this.listenerCount('error') > 0 ? error : null);
-    // pipeline() takes the socket away from a request before it destroys it, so that it can be answered.
-    if (Object.hasOwn(this, 'socket') && this.socket === null) {
-      exchange.discardBody();
-      process.nextTick(tell);
-    } else if (isCut && !exchange.ended) {
-      cutConnection(exchange, error, tell);
-    } else {
-      process.nextTick(tell);
-      if (isCut && !exchange.aborted) exchange.socket.destroy(error ?? undefined);
-    }
+    process.nextTick(tellDestroyed, this, error, callback);
   }
 
   override setTimeout(ms: number, callback?: () => void): this {
@@ -116,26 +96,26 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   _dump(): void {
     if (this[kExchange] === undefined) {
       dumpNodes.call(this);
-    } else if (!this[kConsuming]) {
+    } else if (!this[kReading] || this[kPeeked]) {
       // Who begins to read only now gets nothing of what is still to come.
       const isSeen = isOpen(this) || isAwaited(this);
       if (isSeen || !this[kExchange].bodyComplete) (this as { _dumped?: boolean })._dumped = true;
       if (!isSeen) return;
       this.removeAllListeners('data');
       // Newer Nodes go straight to the end.
-      if (hasFrames && this.complete && !this.destroyed) this.read(0);
+      if (hasFrames && this[kExchange].bodyComplete && !this.destroyed) this.read(0);
       this.resume();
     }
   }
 }
 
-/** The program gives its request up, and with it the connection. As with node:http the request is told a few ticks
- *  later, and the response when the connection is gone. */
-function cutConnection(exchange: NativeExchange, error: Error | null, tell: () => void): void {
-  exchange.abort();
-  process.nextTick(() => process.nextTick(tell));
-  afterImmediates(() => (exchange.node().res as unknown as NativeResponse).aborted());
-  exchange.knownSocket?.destroy(error ?? undefined);
+/** Without a listener an aborted request is no reason for an uncaught error, as with node:http. */
+function tellDestroyed(
+  request: NativeRequest,
+  error: Error | null,
+  callback: (error?: Error | null) => void,
+): void {
+  callback(request.listenerCount('error') > 0 ? error : null);
 }
 
 /** Whether somebody has treated the request as a stream. */
@@ -143,26 +123,18 @@ export function isOpen(request: NativeRequest): boolean {
   return Object.hasOwn(request, '_readableState');
 }
 
-const awaited = ['close', 'end', 'resume'];
-
 /** Whether somebody waits for the end of a request that nobody reads. */
 export function isAwaited(request: NativeRequest): boolean {
   const events = (request as unknown as { _events?: Record<string, unknown> })._events;
-  return events !== undefined && awaited.some((name) => events[name] !== undefined);
+  return events !== undefined && (events['close'] !== undefined || events['end'] !== undefined);
 }
 
 export function openStream(request: NativeRequest): void {
-  const exchange = request[kExchange];
-  const { highWaterMark } = exchange.server;
+  const { server, hasBody } = request[kExchange];
+  const { highWaterMark } = server;
   Readable.call(request as unknown as Readable, { highWaterMark });
-  // As with node:http: bytes that come do not make the stream ask for more before somebody has asked it.
-  setReadingMore(request, true);
   // Some look into the state of the stream for whether there is more to come.
-  openWithHandler(exchange, request);
-}
-
-function setReadingMore(request: NativeRequest, value: boolean): void {
-  (request as unknown as { _readableState: { readingMore: boolean } })._readableState.readingMore = value;
+  if (!hasBody) request.push(null);
 }
 
 function isDumped(request: NativeRequest): boolean {
@@ -178,20 +150,32 @@ class RequestSink implements BodySink {
   }
 
   data(chunk: Uint8Array): boolean {
-    return isDumped(this.#request) || this.#request.push(chunk);
+    if (isDumped(this.#request)) return true;
+    const goesOn = this.#request.push(chunk);
+    if (!goesOn) this.#request[kExchange].tellSocket('pause');
+    return goesOn;
   }
 
   end(trailers: HeaderList): void {
     this.#request[kTrailers] = trailers;
     const request = this.#request;
-    if (request[kExchange].body?.isFresh === true) endLater(request);
-    else request.push(null);
+    // What nobody reads has brought nothing about.
+    if (isDumped(request)) request.complete = true;
+    else if (request[kExchange].bodyIsFresh) return endLater(request);
+    request.push(null);
   }
 
   error(): void {
     // With node:http a request that is answered does not belong to its connection any more: it just never ends.
     if (this.#request[kExchange].aborted) abortRequest(this.#request);
   }
+}
+
+/** Take the body as far as there is room for it, as node:http does whether somebody reads it or not. */
+export function peek(request: NativeRequest): void {
+  if (request[kReading] || !request[kExchange].hasBody) return;
+  request[kPeeked] = true;
+  request.read(0);
 }
 
 /** The client is gone: 'aborted', 'error' where somebody listens, 'close'. As with node:http, nothing once the response
@@ -224,5 +208,4 @@ export function initRequest(request: NativeRequest, exchange: NativeExchange): v
   request[kHeaders] = undefined;
   request[kTrailers] = noTrailers;
   request[kReading] = false;
-  request[kConsuming] = false;
 }

@@ -2,10 +2,18 @@ import { AsyncResource } from 'node:async_hooks';
 import { OutgoingMessage } from 'node:http';
 import { hasFrames } from './frames.js';
 import * as nodeErrors from './node-errors.js';
-import { abortRequest, isAwaited, kExchange, type NativeRequest } from './request.js';
+import { abortRequest, isAwaited, isOpen, kExchange, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
 import { dropJoined } from './response-join.js';
-import { type Callback, closed, finished, kCloseTold, kEndContext, kState } from './response-state.js';
+import {
+  type Callback,
+  closed,
+  finished,
+  kCloseTold,
+  kEndContext,
+  kFlushed,
+  kState,
+} from './response-state.js';
 
 // How a response tells of its end.
 
@@ -34,8 +42,7 @@ export function onEnd(response: NativeResponse, callback: Callback): void {
 
 /** The response has ended before. */
 export function onSecondEnd(response: NativeResponse, callback: Callback): void {
-  if (response[kState] >= finished || (!queuesCallbacks && response.writableFinished))
-    callback(nodeErrors.alreadyFinished());
+  if (!queuesCallbacks || response[kState] >= finished) callback(nodeErrors.alreadyFinished());
   else if (response.destroyed) process.nextTick(callback, nodeErrors.destroyed('end'));
   else onEnd(response, callback);
 }
@@ -64,12 +71,10 @@ export function emitPrefinish(response: NativeResponse): void {
 
 /** 'finish', and 'close' behind it. */
 export function emitFinish(response: NativeResponse): void {
-  // In this order, so that their events come as with node:http.
-  (response.req as NativeRequest)._dump();
-  process.nextTick(emitClose, response);
   emitPrefinish(response);
   tellEndCallbacks(response, null);
   response.emit('finish');
+  process.nextTick(emitClose, response);
 }
 
 /** 'close', once. A response that is cut keeps its state: what was not sent does not count as sent. */
@@ -78,6 +83,7 @@ export function emitClose(response: NativeResponse): void {
   const told = response[kCloseTold];
   if (response[kState] === finished) {
     response[kState] = closed;
+    response.destroyed = true;
   } else {
     response[kCloseTold] = true;
   }
@@ -94,7 +100,6 @@ export function failEnd(response: NativeResponse, error: Error): void {
 export function closeCut(response: NativeResponse): void {
   if (response[kState] < finished) abortRequest(response.req as NativeRequest);
   emitClose(response);
-  response[kExchange].knownSocket?.toldAll();
 }
 
 // A response that nobody listened to when it ended may still get a listener in the same tick: res.end().on('finish').
@@ -128,13 +133,13 @@ function tellEnds(): void {
 
 function tellEnd(response: NativeResponse): void {
   const request = response.req as NativeRequest;
+  if (isAwaited(request) || isOpen(request)) request._dump();
   const { _events: events } = response as unknown as { _events: unknown };
   if (events === undefined && response[kEndCallbacks] === undefined) {
-    if (isAwaited(request)) request._dump();
     response[kState] = closed;
   } else {
     if (hasFrames)
       response[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', { requireManualDestroy: true });
-    response.flushed();
+    response[kFlushed]();
   }
 }

@@ -12,6 +12,7 @@ import {
   readOptions,
   Server,
   stateOf,
+  toNode,
 } from './create-server.js';
 import { readSecureOptions } from './secure-options.js';
 
@@ -98,6 +99,24 @@ function make({ Server: HttpsServer }: typeof https): SecureServerClass {
       use(this);
     }
   }
+
+  // Node's secure context of the server, which programs reach into: from then on node:https serves.
+  Object.defineProperty(SecureServer.prototype, '_sharedCreds', {
+    configurable: true,
+    get(this: SecureServer): unknown {
+      if (stateOf(this) === undefined) return undefined;
+      toNode(this as unknown as Server);
+      return (this as { _sharedCreds?: unknown })._sharedCreds;
+    },
+    set(this: SecureServer, value: unknown) {
+      Object.defineProperty(this, '_sharedCreds', {
+        value,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+    },
+  });
 
   const side: NodeSide = {
     Server: HttpsServer as unknown as typeof HttpServer,

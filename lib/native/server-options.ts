@@ -69,7 +69,7 @@ export const nodeDefaults = {
 } as const;
 
 /** Of the running Node, for what it has. */
-const nodesOwn = new Server();
+export const nodesOwn = new Server();
 
 /** Whether this Node lets a program set what is added to keepAliveTimeout. */
 export const hasTimeoutBuffer = 'keepAliveTimeoutBuffer' in nodesOwn;

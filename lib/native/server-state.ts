@@ -5,7 +5,7 @@ import type { BackendServer, ListeningSocket } from '../backends/backend.js';
 import type { Exchange, Handler, Reporter } from '../exchange.js';
 import type { NativeTls } from './binding.js';
 import type { Server } from './create-server.js';
-import { type DropIn, isHostless, parseError, type RefusedRequest, skipBody } from './drop-in.js';
+import { type DropIn, isHostless, kAdopt, parseError, type RefusedRequest, skipBody } from './drop-in.js';
 import type { NativeExchange } from './exchange.js';
 import {
   addon,
@@ -27,6 +27,7 @@ import { isWatched, watch } from './observe.js';
 import { type Answer, currentOffer } from './offer.js';
 import { limitsOf, nodeLimits, takesNone } from './server-limits.js';
 import type { ServerSettings } from './server-options.js';
+import { kFail, kLeft, kTimedOut } from './socket-facts.js';
 import { socketAt } from './sockets.js';
 import { NativeTlsSocket, nativeTls } from './tls.js';
 import { NativeServer } from './turn.js';
@@ -110,9 +111,7 @@ export class ServerState implements DropIn {
     } else if (native.dropped) {
       server.emit('dropRequest', req, native.socket);
       res.writeHead(503).end();
-    } else if (native.expectsContinue && server.listenerCount('checkContinue') > 0) {
-      server.emit('checkContinue', req, res);
-    } else if (native.expectsOther) {
+    } else if (native.expectsContinue || native.expectsOther) {
       this.#expectation(req, res);
     } else {
       server.emit('request', req, res);
@@ -155,7 +154,10 @@ export class ServerState implements DropIn {
 
   connected(connection: number): void {
     const { server, settings } = this;
-    const socket = socketAt(connection, this.#native as NativeServer);
+    // It may have come in the same turn as the one whose listener has closed the server.
+    const native = this.#native ?? this.#closing;
+    if (native === undefined) return;
+    const socket = socketAt(connection, native);
     if (settings.timeout > 0) socket.setTimeout(settings.timeout);
     if (settings.keepAlive) socket.setKeepAlive(true, settings.keepAliveInitialDelay * 1000);
     server.emit('connection', socket);
@@ -166,14 +168,14 @@ export class ServerState implements DropIn {
     if (native === undefined) return;
     const socket = socketAt(connection, native);
     const error = parseError(refusal);
-    if (error.code === 'ECONNRESET') return socket.broke(error);
+    if (error.code === 'ECONNRESET') socket[kLeft]();
     if (error.code === 'HPE_INVALID_EOF_STATE') socket.readable = false;
-    socket.fail(error, refusal.status);
+    socket[kFail](error, refusal.status);
   }
 
   timedOut(connection: number): void {
     const native = this.#native ?? this.#closing;
-    if (native !== undefined) socketAt(connection, native).timedOut();
+    if (native !== undefined) socketAt(connection, native)[kTimedOut]();
   }
 
   dropped(fd: number): void {
@@ -186,7 +188,7 @@ export class ServerState implements DropIn {
 
   adopt(socket: Socket): void {
     (this.#native ?? this.#closing)?.taken.hold(socket, undefined);
-    this.server.adopt(socket);
+    this.server[kAdopt](socket);
   }
 
   /** What of it the core has to tell, as far as somebody listens. */

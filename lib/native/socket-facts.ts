@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Endpoint } from '../exchange.js';
 import { localEnd, remoteEnd } from './endpoints.js';
 import { addon } from './layout.js';
+import { addServerListeners } from './socket-inside.js';
 import type { NativeServer } from './turn.js';
 
 export const kConnection = Symbol('connection');
@@ -9,6 +10,15 @@ export const kServer = Symbol('server');
 export const kMeasure = Symbol('measure');
 /** The measures of a connection that has ended. */
 export const kLast = Symbol('last');
+
+// What the core tells of it: under symbols, since programs keep what they like on a socket.
+export const kCarries = Symbol('carries');
+export const kAnswered = Symbol('answered');
+export const kFail = Symbol('fail');
+export const kLeft = Symbol('left');
+export const kEnded = Symbol('ended');
+export const kForget = Symbol('forget');
+export const kTimedOut = Symbol('timedOut');
 
 /** As addon.measureConnection gives it. */
 export type Measure = readonly [bytesIn: number, bytesOut: number, idleMs: number, unsentBytes: number];
@@ -20,7 +30,6 @@ export class SocketFacts extends EventEmitter {
   readonly [kServer]: NativeServer;
   [kLast]: Measure | undefined;
   #remote: Endpoint | undefined;
-  declare readonly encrypted: true | undefined;
   readable = true;
   writable = true;
   destroyed = false;
@@ -31,7 +40,7 @@ export class SocketFacts extends EventEmitter {
     super();
     this[kConnection] = connection;
     this[kServer] = server;
-    if (server.secure) (this as { encrypted: true | undefined }).encrypted = true;
+    addServerListeners(this);
   }
 
   get remoteAddress(): string | undefined {
@@ -66,6 +75,10 @@ export class SocketFacts extends EventEmitter {
 
   get localFamily(): string | undefined {
     return familyName(this.#near.family);
+  }
+
+  get _bytesDispatched(): number {
+    return this.bytesWritten;
   }
 
   get readyState(): string {
@@ -131,7 +144,7 @@ export class SocketFacts extends EventEmitter {
 
   address(): { address?: string; port?: number; family?: string } {
     const { address, port, family } = this.#near;
-    return family === 'unix' ? {} : { address, family, port };
+    return family === 'unix' ? {} : { address, port, family };
   }
 }
 

@@ -1,17 +1,25 @@
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import { exchanges, type NativeExchange } from './exchange.js';
-import { addon, endBroken, endByPeer } from './layout.js';
+import { addon } from './layout.js';
 import { socketEncoding } from './node-errors.js';
-import { kConnection, kLast, kMeasure, kServer, SocketFacts } from './socket-facts.js';
+import { type NativeRequest, peek } from './request.js';
+import {
+  kAnswered,
+  kCarries,
+  kConnection,
+  kEnded,
+  kFail,
+  kForget,
+  kLast,
+  kLeft,
+  kMeasure,
+  kServer,
+  kTimedOut,
+  SocketFacts,
+} from './socket-facts.js';
+import { SocketParser } from './socket-parser.js';
 import { openSocket } from './sockets.js';
-import { afterImmediates } from './tick.js';
-
-/** node:http is loaded by now in all but servers that have no use for sockets. */
-function reasonOf(status: number): string {
-  const { STATUS_CODES } = createRequire(import.meta.url)('node:http') as typeof import('node:http');
-  return STATUS_CODES[status] ?? '';
-}
 
 /** `req.socket`, `res.socket`, and what 'connection' brings: what middleware reads of a connection, and the few things
  *  that it does to one. The connection itself is the core's. An application that reads or pauses a connection before
@@ -26,25 +34,24 @@ export class NativeSocket extends SocketFacts {
   #timerSet = 0;
   #failed = false;
   #told = false;
-  #finished = false;
-  #closeTold = false;
   /** 'end' and 'close' are still to come. */
   #left = false;
-  timeout = 0;
+  #parser: SocketParser | undefined;
+  timeout: number | undefined;
 
   /** @internal A request has come on it. */
-  carries(exchange: NativeExchange): void {
+  [kCarries](exchange: NativeExchange): void {
     this.#used = true;
     if (this.#front === undefined || !this.#exchanges.includes(exchange)) this.#exchanges.push(exchange);
   }
 
   /** @internal Those that are answered are not held here while the connection waits for another request. */
-  answered(): void {
+  [kAnswered](): void {
     while (this.#exchanges[0]?.ended === true) this.#exchanges.shift();
   }
 
   get #front(): NativeExchange | undefined {
-    this.answered();
+    this[kAnswered]();
     return this.#exchanges[0];
   }
 
@@ -52,7 +59,7 @@ export class NativeSocket extends SocketFacts {
 
   override on(event: string, listener: (...args: unknown[]) => void): this {
     if ((event === 'data' || event === 'readable') && this.#detach()) return this.on(event, listener);
-    if (event === 'data') addon.tapConnection(this[kConnection]);
+    this.#heard(event);
     return EventEmitter.prototype.on.call(this, event, listener) as this;
   }
 
@@ -63,8 +70,14 @@ export class NativeSocket extends SocketFacts {
   override prependListener(event: string, listener: (...args: unknown[]) => void): this {
     if ((event === 'data' || event === 'readable') && this.#detach())
       return this.prependListener(event, listener);
-    if (event === 'data') addon.tapConnection(this[kConnection]);
+    this.#heard(event);
     return EventEmitter.prototype.prependListener.call(this, event, listener) as this;
+  }
+
+  #heard(event: string): void {
+    if (event === 'data') addon.tapConnection(this[kConnection]);
+    if (event === 'pause' && this.#front !== undefined)
+      process.nextTick(peek, this.#front.node().req as NativeRequest);
   }
 
   pipe(...args: unknown[]): unknown {
@@ -105,14 +118,14 @@ export class NativeSocket extends SocketFacts {
   override emit(event: string, ...args: unknown[]): boolean {
     if (event === 'error' && !this.#failed) {
       this.#failed = true;
-      this.fail(args[0] as Error, 400);
+      this[kFail](args[0] as Error, 400);
     }
     if (event === 'error' && this.listenerCount('error') === 0) return false;
     return EventEmitter.prototype.emit.call(this, event, ...args);
   }
 
   /** @internal The connection cannot go on as HTTP. @param status To answer when nobody listens for 'clientError'. */
-  fail(error: Error, status: number): void {
+  [kFail](error: Error, status: number): void {
     const isTold = this.#failed;
     this.#failed = true;
     if (this[kServer].dropIn?.server.emit('clientError', error, this) === true) return;
@@ -135,6 +148,24 @@ export class NativeSocket extends SocketFacts {
     return this[kServer].dropIn?.server;
   }
 
+  get _server(): unknown {
+    return this.server;
+  }
+
+  /** Truthy while the connection is there. */
+  get _handle(): object | null {
+    return this.destroyed ? null : noHandle;
+  }
+
+  get parser(): SocketParser | null {
+    const settings = this[kServer].dropIn?.settings;
+    if (this.destroyed || settings === undefined) return null;
+    this.#parser ??= new SocketParser(this, settings);
+    const last = this.#exchanges.at(-1);
+    if (last !== undefined) this.#parser.reads(last.node().req);
+    return this.#parser;
+  }
+
   get _httpMessage(): unknown {
     return this.#front?.node().res ?? null;
   }
@@ -142,15 +173,15 @@ export class NativeSocket extends SocketFacts {
   // Writing and the end.
 
   /** Bytes for the client, past the responses. @returns Whether more may be written at once. */
-  write(chunk: string | Uint8Array, encoding?: unknown, callback?: (error: null) => void): boolean {
+  write(chunk: string | Uint8Array, encoding?: unknown, callback?: () => void): boolean {
     if (!this.writable) return false;
     const bytes =
       typeof chunk === 'string'
         ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
         : chunk;
     if (bytes.length > 0) addon.writeConnection(this[kConnection], bytes);
-    const written = typeof encoding === 'function' ? (encoding as (error: null) => void) : callback;
-    if (written !== undefined) process.nextTick(written, null);
+    const written = typeof encoding === 'function' ? (encoding as () => void) : callback;
+    if (written !== undefined) process.nextTick(written);
     return true;
   }
 
@@ -162,7 +193,7 @@ export class NativeSocket extends SocketFacts {
     if (!this.writable) return this;
     this.writable = false;
     addon.endConnection(this[kConnection], false);
-    process.nextTick(() => this.#tellFinish());
+    process.nextTick(() => this.emit('finish'));
     return this;
   }
 
@@ -184,84 +215,30 @@ export class NativeSocket extends SocketFacts {
     this.end();
   }
 
-  /** @internal The client has left, and the request is about to be told. @param how A ConnectionEnd of the core. */
-  left(how = 0): void {
+  /** @internal The client has left, and the request is about to be told; the events come when the connection is gone. */
+  [kLeft](): void {
     if (this.destroyed) return;
     this.#left = true;
-    if (how === endByPeer) this.peerEnded();
     this.#gone();
-    if (how === endBroken) this.#tellReset();
-    else if (how === endByPeer) this.#tellFinish();
   }
 
-  /** @internal Reading failed, and the server listens for that. */
-  broke(error: Error): void {
-    if (this.#failed || this.destroyed) return;
-    this.left();
-    this.#failed = true;
-    this[kServer].dropIn?.server.emit('clientError', error, this);
-    if (this.listenerCount('error') > 0) EventEmitter.prototype.emit.call(this, 'error', error);
-  }
-
-  /** @internal The requests have been told. */
-  toldAll(): void {
-    if (!this.destroyed) return;
-    this.#left = false;
-    this.#tellClose(this.#failed);
-  }
-
-  #tellClose(failed: boolean): void {
-    if (this.#closeTold) return;
-    this.#closeTold = true;
-    this.emit('close', failed);
-  }
-
-  /** @internal The client has ended its side. */
-  peerEnded(): void {
-    if (!this.readable) return;
-    this.readable = false;
-    this.emit('end');
-  }
-
-  /** @internal The connection is gone, or about to go. @param how A ConnectionEnd of the core. */
-  ended(how: number): void {
+  /** @internal The connection is gone. */
+  [kEnded](): void {
     if (this.destroyed && !this.#left) return;
-    const wasReadable = this.readable;
+    process.nextTick(() => this.emit('end'));
     this.#gone();
     this.#left = false;
-    if (how === endBroken) process.nextTick(() => this.#tellReset());
-    else if (how === endByPeer && wasReadable) process.nextTick(() => this.emit('end'));
-    if (how !== endBroken) process.nextTick(() => this.#tellFinish());
-    const tellClose = (): void => this.#tellClose(this.#failed);
-    if (how === 0) afterImmediates(tellClose);
-    else process.nextTick(tellClose);
-  }
-
-  #tellFinish(): void {
-    if (this.#finished) return;
-    this.#finished = true;
-    this.emit('finish');
-  }
-
-  /** For who listens; nobody has to. */
-  #tellReset(): void {
-    if (this.#failed) return;
-    this.#failed = true;
-    const error = Object.assign(new Error('read ECONNRESET'), {
-      errno: -104,
-      code: 'ECONNRESET',
-      syscall: 'read',
-    });
-    if (this.listenerCount('error') > 0) EventEmitter.prototype.emit.call(this, 'error', error);
+    process.nextTick(() => this.emit('close', false));
   }
 
   /** @internal Nothing of ours holds it any more. */
-  forget(): void {
+  [kForget](): void {
     clearTimeout(this.#timer);
   }
 
   #gone(): void {
     this[kLast] = this[kMeasure]();
+    this.#parser?.letGo();
     this.destroyed = true;
     this.readable = false;
     this.writable = false;
@@ -275,7 +252,7 @@ export class NativeSocket extends SocketFacts {
     this.#gone();
     if (error !== undefined && !atOnce) process.nextTick(() => this.emit('error', error));
     // Not before the requests have been told of it.
-    afterImmediates(() => this.#tellClose(error !== undefined));
+    setImmediate(() => this.emit('close', error !== undefined));
     if (error !== undefined && atOnce) this.emit('error', error);
   }
 
@@ -306,19 +283,20 @@ export class NativeSocket extends SocketFacts {
     const since = now - this.#timerSet;
     const [, , idle, unsent] = this[kMeasure]();
     const quiet = Math.min(idle, since);
-    if (quiet < this.timeout - clockMs) return this.#wait(this.timeout - quiet);
+    const ms = this.timeout ?? 0;
+    if (quiet < ms - clockMs) return this.#wait(ms - quiet);
     this.#timerSet = now;
-    this.#wait(this.timeout);
+    this.#wait(ms);
     // Between two requests the keep-alive deadline holds, which is the core's.
     const between = this.#used && this.#front === undefined && unsent === 0;
     const hasDeadline = this[kServer].dropIn?.settings.keepAliveTimeout !== 0;
     if ((between && hasDeadline) || (this.#told && idle >= since)) return;
     this.#told = true;
-    this.timedOut();
+    this[kTimedOut]();
   }
 
   /** @internal As node:http: the request, the response and the server are told; when none of them listens, it is cut. */
-  timedOut(): void {
+  [kTimedOut](): void {
     const pair = this.#front?.node();
     this.emit('timeout');
     const told = [
@@ -354,10 +332,23 @@ export class NativeSocket extends SocketFacts {
     return this;
   }
 
+  get writableCorked(): number {
+    return this.#front?.node().res.writableCorked ?? 0;
+  }
+
   cork(): void {}
 
   uncork(): void {}
 }
 
+/** What the core has of a connection cannot be had. */
+const noHandle = Object.freeze({});
+
 /** How far the clock of the core may be behind ours, in milliseconds. */
 const clockMs = 10;
+
+/** node:http is loaded by now in all but servers that have no use for sockets. */
+function reasonOf(status: number): string {
+  const { STATUS_CODES } = createRequire(import.meta.url)('node:http') as typeof import('node:http');
+  return STATUS_CODES[status] ?? '';
+}

@@ -4,10 +4,9 @@ import { defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { addon } from './layout.js';
 import { NativeSocket } from './socket.js';
-import { SocketFacts } from './socket-facts.js';
+import { kCarries, kEnded, kForget, kLeft, SocketFacts } from './socket-facts.js';
+import { defineInside, removeServerListeners } from './socket-inside.js';
 import type { NativeServer } from './turn.js';
-
-// The sockets that the application has asked for, and what they become when it takes their connection.
 
 /** Those that somebody has asked for, by the number of their connection. */
 const sockets = new Map<number, NativeSocket>();
@@ -23,9 +22,9 @@ export function socketOf(exchange: NativeExchange): NativeSocket {
     if (!exchange.ended || addon.watchConnection(exchange.connection)) {
       sockets.set(exchange.connection, socket);
     }
-    if (exchange.aborted) socket.left();
+    if (exchange.aborted) socket[kLeft]();
   }
-  socket.carries(exchange);
+  socket[kCarries](exchange);
   return socket;
 }
 
@@ -50,6 +49,7 @@ function becomeSocket(): void {
   isSocket = true;
   const { Socket } = loadNet();
   Object.setPrototypeOf(SocketFacts.prototype, Socket.prototype);
+  defineInside(SocketFacts.prototype);
   defineValues(NativeSocket.prototype, { constructor: Socket });
 }
 
@@ -58,9 +58,9 @@ function loadNet(): typeof import('node:net') {
 }
 
 /** @internal The core tells that a connection has ended. */
-export function connectionClosed(connection: number, how: number): void {
+export function connectionClosed(connection: number): void {
   const socket = sockets.get(connection);
-  socket?.ended(how);
+  socket?.[kEnded]();
   sockets.delete(connection);
 }
 
@@ -79,11 +79,12 @@ export function openSocket(connection: number, fd: number): Socket {
   if (known === undefined) return new net.Socket(options);
   sockets.delete(connection);
   const { timeout } = known;
-  known.forget();
+  known[kForget]();
+  removeServerListeners(known);
   for (const name of ownFields) Reflect.deleteProperty(known, name);
   const socket = Object.setPrototypeOf(known, net.Socket.prototype) as Socket;
   (net.Socket as unknown as (this: Socket, given: object) => void).call(socket, options);
-  if (timeout > 0) socket.setTimeout(timeout);
+  if (timeout !== undefined && timeout > 0) socket.setTimeout(timeout);
   return socket;
 }
 

@@ -4,6 +4,7 @@ import type { NativeServer } from './turn.js';
 
 /** `req.socket` of a connection with TLS. */
 export class NativeTlsSocket extends NativeSocket {
+  readonly encrypted = true;
   /** @internal */
   readonly tlsConnection: number;
 

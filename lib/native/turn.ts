@@ -16,7 +16,6 @@ import { TurnText } from './head.js';
 import {
   addon,
   control,
-  controlAgain,
   controlEnds,
   controlHandled,
   eventAbort,
@@ -46,7 +45,6 @@ import {
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { problems } from './problems.js';
-import { endSome } from './request-end.js';
 import type { NativeSocket } from './socket.js';
 import { connectionClosed } from './sockets.js';
 import { TakenSockets } from './taken-sockets.js';
@@ -252,6 +250,7 @@ export class NativeServer implements BackendServer {
   idle(): void {
     if (servers[this.#tag] === undefined) return;
     servers[this.#tag] = undefined;
+    addon.forgetServer(this.#tag);
     this.unref();
     this.#coreIdle?.();
   }
@@ -283,7 +282,6 @@ function now(): number {
 /** Handle records [first, first + count). */
 function onTurn(first: number, count: number): void {
   if (control[controlEnds] !== 0) takeEnds(servers);
-  if (control[controlAgain] !== 0) endSome();
   let text: TurnText | undefined;
   const last = (first + count - 1) * recordWords;
   // A record alone needs no clock.
@@ -348,7 +346,7 @@ function onEvent(r: number): void {
     return;
   }
   if (kind === eventClosed) {
-    connectionClosed(records[r + recordCode] as number, records[r + recordIndex] as number);
+    connectionClosed(records[r + recordCode] as number);
     return;
   }
   if (kind >= eventConnection) {
@@ -358,10 +356,8 @@ function onEvent(r: number): void {
   const exchange = exchanges[records[r + recordIndex] as number];
   if (exchange === undefined || exchange.generation !== records[r + recordGeneration]) return;
   if (kind === eventBody) exchange.scope.runInAsyncScope(exchange.bodyRecord, exchange, r);
-  else if (kind === eventAbort)
-    exchange.scope.runInAsyncScope(exchange.abortRecord, exchange, records[r + recordCode] as number);
+  else if (kind === eventAbort) exchange.scope.runInAsyncScope(exchange.abortRecord, exchange);
   else if (kind === eventDrain) exchange.scope.runInAsyncScope(exchange.drainRecord, exchange);
-  else if (kind === eventFlushed)
-    exchange.scope.runInAsyncScope(exchange.flushed, exchange, records[r + recordCode] as number);
+  else if (kind === eventFlushed) exchange.scope.runInAsyncScope(exchange.flushedRecord, exchange, r);
   else if (kind === eventHalfClosed) exchange.scope.runInAsyncScope(exchange.halfClosedRecord, exchange);
 }

@@ -47,7 +47,6 @@ void RequestReader::Read(Connection* c) {
   }
   if (n == kWouldBlock) return;
   if (n == kBroken) {
-    c->broken = c->channel.session == nullptr;
     if (TellsRefusals(*c)) {
       const TlsTransport* tls = core_->TlsOf(*c);
       const char* problem = tls != nullptr ? tls->Problem(c->channel) : nullptr;
@@ -322,6 +321,8 @@ Refusal RequestReader::OnHead(const Head& head) {
   e->chunked_request = head.chunked;
   e->body_bytes_left = head.content_length;
   e->expect_continue = head.expect_continue && head.has_body;
+  // node:http says 100 whether or not there is a body.
+  const bool tells_continue = head.expect_continue && (head.has_body || server->is(kNodeStyle));
   server->requests++;
   if (!e->keep_alive) c->no_more_requests = true;
   c->requests++;
@@ -337,7 +338,7 @@ Refusal RequestReader::OnHead(const Head& head) {
   uint32_t* record = table.AddRecord(kEventRequest, e->index, e->generation, server->tag);
   record[kRecordFlags] = FlagIf(e->keep_alive, kFlagKeepAlive) | FlagIf(e->http10, kFlagHttp10) |
                          FlagIf(head.has_body, kFlagHasBody) | FlagIf(e->upgrade, kFlagUpgrade) |
-                         FlagIf(e->expect_continue, kFlagExpectContinue) |
+                         FlagIf(tells_continue, kFlagExpectContinue) |
                          FlagIf(head.expect_other, kFlagExpectOther) |
                          FlagIf(e->last_allowed && c->requests > requests_max, kFlagDropped);
   record[kRecordConnection] = c->serial;

@@ -104,7 +104,9 @@ bool ResponseWriter::Send(Connection* c) {
 void ResponseWriter::TellDrain(Connection* c) {
   if (c->first_exchange == kNoIndex) return;
   Exchange* e = core_->exchanges().at(c->first_exchange);
-  if (!e->want_drain || c->out.bytes() > kWriteWindowBytes / 2) return;
+  // A response of node:http says so when nothing is left.
+  const size_t left_bytes_max = c->server->is(kNodeStyle) ? 0 : kWriteWindowBytes / 2;
+  if (!e->want_drain || c->out.bytes() > left_bytes_max) return;
   e->want_drain = false;
   core_->PushEvent(kEventDrain, e, c->server->tag);
 }

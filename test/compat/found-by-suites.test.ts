@@ -1,10 +1,11 @@
-// What the suites of Express, supertest, engine.io, @hono/node-server and Fastify found.
+// What the suites of Express, supertest, engine.io, @hono/node-server, Fastify and @fastify/static found.
+import { AsyncLocalStorage, AsyncResource, createHook, executionAsyncId } from 'node:async_hooks';
 import { once } from 'node:events';
 import * as http from 'node:http';
 import { type AddressInfo, connect, Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { closed, compare, exchangeBytes, listening, type Make } from '../helpers/compare-servers.js';
+import { closed, compare, exchangeBytes, get, listening, type Make } from '../helpers/compare-servers.js';
 
 /** What a listener answers to a request. */
 async function answer(make: Make, request: string, listener: http.RequestListener): Promise<string> {
@@ -163,4 +164,40 @@ compare('an idle connection does not hold the request that it has brought', asyn
   client.destroy();
   await closed(server);
   return isHeld;
+});
+
+compare('a request belongs to the async context in which its server began to listen', async (make) => {
+  const triggers = new Map<number, number>();
+  const hook = createHook({ init: (id, _type, trigger) => triggers.set(id, trigger) }).enable();
+  const isBelow = (id: number, above: number): boolean => {
+    for (let at: number | undefined = id; at !== undefined; at = triggers.get(at))
+      if (at === above) return true;
+    return false;
+  };
+  const storage = new AsyncLocalStorage<string>();
+  const servers = ['one', 'two'].map((name) => {
+    const context = storage.run(name, () => new AsyncResource('LISTENS'));
+    const server = make((_req, res) =>
+      res.end(`${storage.getStore()} ${isBelow(executionAsyncId(), context.asyncId())}`),
+    );
+    server.on('connection', () => seen.push(storage.getStore()));
+    return { server, port: context.runInAsyncScope(listening, undefined, server) };
+  });
+  const seen: unknown[] = [];
+  for (const { port } of servers) seen.push(await get(await port));
+  for (const { server } of servers) await closed(server);
+  hook.disable();
+  return seen;
+});
+
+compare('connections that come at once, of which the first has the server closed', async (make) => {
+  const server = make();
+  const port = await listening(server);
+  server.on('connection', (socket) => {
+    server.close();
+    socket.destroy();
+  });
+  for (let n = 0; n < 8; n++) connect({ port, host: '127.0.0.1' }).on('error', () => {});
+  await once(server, 'close');
+  return server.listening;
 });

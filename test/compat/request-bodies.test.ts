@@ -116,3 +116,59 @@ compare('chunks that come at once are pieces of their own, with promises and tic
       ),
   ),
 );
+
+for (const [name, head, reads] of [
+  ['that has no body', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', true],
+  [
+    'whose body came with it',
+    'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab',
+    true,
+  ],
+  [
+    'whose body nobody reads',
+    'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab',
+    false,
+  ],
+] as const) {
+  compare(`when a request is complete ${name}`, (make) =>
+    serving(
+      make,
+      (req, res) => {
+        const seen: unknown[] = [];
+        const look = (when: string) => seen.push([when, req.complete]);
+        look('handler');
+        process.nextTick(look, 'tick');
+        Promise.resolve('promise').then(look);
+        if (reads) req.on('data', () => look('data')).on('end', () => look('end'));
+        setTimeout(() => {
+          look('later');
+          res.end(JSON.stringify(seen));
+        }, 1);
+      },
+      (port) => exchangeBytes(port, head),
+    ),
+  );
+}
+
+for (const [name, line, body] of [
+  ['with a body behind it', 'POST /', 'ab'],
+  ['without a body', 'GET /', ''],
+] as const) {
+  for (const reads of [true, false]) {
+    compare(`100-continue ${name}, ${reads ? 'read' : 'not read'}, and another request`, (make) =>
+      serving(
+        make,
+        (req, res) => {
+          if (reads) req.resume();
+          setImmediate(() => res.end(req.method));
+        },
+        (port) =>
+          exchangeBytes(
+            port,
+            `${line} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+            next,
+          ),
+      ),
+    );
+  }
+}

@@ -8,7 +8,7 @@ import { startBackend } from '../helpers/start-backend.js';
 import type { Application, Started } from './apps/application.js';
 
 /** One request of the scenario. */
-interface Step {
+export interface Step {
   readonly name: string;
   readonly options: RequestOptions;
   readonly body?: string;
@@ -128,10 +128,7 @@ export function compareServers({ name, start }: Application): void {
   describe(`${name} on createServer`, () => {
     for (const step of steps) {
       asking(step.name, async ({ port }) => {
-        const answer = await exchangeBytes(
-          port,
-          `${requestOf(step)}Connection: close\r\n\r\n${bodyOf(step)}`,
-        );
+        const answer = await exchangeBytes(port, bytesOf(step));
         assert.match(answer, new RegExp(`^HTTP/1\\.1 ${step.status} `));
         return answer;
       });
@@ -152,6 +149,11 @@ export function compareServers({ name, start }: Application): void {
       return [answered, await idle];
     });
   });
+}
+
+/** A step as the last request of its connection. */
+export function bytesOf(step: Step): string {
+  return `${requestOf(step)}Connection: close\r\n\r\n${bodyOf(step)}`;
 }
 
 function requestOf({ options: { path, method = 'GET', headers }, body = '' }: Step): string {

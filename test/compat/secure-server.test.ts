@@ -97,6 +97,16 @@ for (const [name, make, native] of [
       await assert.rejects(asked(t, strict, client));
     });
 
+    test("a program that reaches into Node's secure context gets node:https", async (t) => {
+      const server = make(identity, facts);
+      const shared = (server as unknown as { _sharedCreds: { context: { setTicketKeys: unknown } } })
+        ._sharedCreds;
+      assert.equal(typeof shared.context.setTicketKeys, 'function');
+      const port = await listen(t, server);
+      assert.equal(isNode(server), true);
+      assert.deepEqual(await asked(t, port), ['/hello', false, null, false, 'localhost']);
+    });
+
     test('addContext and setSecureContext, while it listens', async (t) => {
       const server = make(identity, facts);
       server.addContext('*.example.com', testAuthority().sign(['first']));

@@ -1,0 +1,92 @@
+import type { Server } from 'node:http';
+import { nodesOwn } from './server-options.js';
+import type { ServerState } from './server-state.js';
+
+// What no document tells of a server of node:http, and what programs look at all the same.
+//
+// The timer with which node:http looks for connections that are too slow is undocumented, and programs reach for it all
+// the same, to stop it. Here the core has these deadlines: there is a timer only when somebody asks for it.
+
+const kChecking = Symbol('checking');
+const kTimer = Symbol('timer');
+
+interface Checked extends Server {
+  connectionsCheckingInterval: number;
+  /** Undefined before it listens. */
+  [kChecking]?: boolean;
+  [kTimer]?: NodeJS.Timeout | undefined;
+}
+
+/** Node's own listener for 'listening', by its name. */
+function setupConnectionsTracking(this: Server): void {
+  const server = this as Checked;
+  clearInterval(server[kTimer]);
+  server[kTimer] = undefined;
+  server[kChecking] = true;
+}
+
+/** From the construction of a server on. */
+export function trackConnections(server: object): void {
+  (server as Server).on('listening', setupConnectionsTracking);
+}
+
+/** node:http serves, with a timer of its own. */
+export function untrackConnections(server: object): void {
+  (server as Server).removeListener('listening', setupConnectionsTracking);
+}
+
+/** The server closes. */
+export function stopChecks(server: object): void {
+  if ((server as Checked)[kChecking] === undefined) return;
+  (server as Checked)[kChecking] = false;
+  clearInterval((server as Checked)[kTimer]);
+}
+
+function timerOf(server: Checked): NodeJS.Timeout | undefined {
+  if (server[kChecking] === undefined) return undefined;
+  server[kTimer] ??= setInterval(() => {}, server.connectionsCheckingInterval).unref();
+  if (!server[kChecking]) clearInterval(server[kTimer]);
+  return server[kTimer];
+}
+
+// Read by those who ask how busy a server is, or whether it listens: supertest closes no server without a handle, and
+// the process then never ends.
+const members: Readonly<Record<string, (state: ServerState) => unknown>> = {
+  _handle: (state) => (state.listening ? {} : null),
+  _connections: (state) => state.connections,
+};
+
+/** @param prototype Of our servers. @param stateOf Undefined when node:http serves. */
+export function defineInside(prototype: object, stateOf: (server: object) => ServerState | undefined): void {
+  for (const [name, get] of Object.entries(members)) {
+    Object.defineProperty(prototype, name, {
+      configurable: true,
+      get(this: object): unknown {
+        const state = stateOf(this);
+        return state === undefined ? undefined : get(state);
+      },
+      set(this: object, value: unknown) {
+        Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+      },
+    });
+  }
+  defineChecks(prototype);
+}
+
+function defineChecks(prototype: object): void {
+  nodesOwn.emit('listening');
+  for (const symbol of Object.getOwnPropertySymbols(nodesOwn)) {
+    if (symbol.description !== 'http.server.connectionsCheckingInterval') continue;
+    clearInterval((nodesOwn as unknown as Record<symbol, NodeJS.Timeout>)[symbol]);
+    Object.defineProperty(prototype, symbol, {
+      configurable: true,
+      get(this: Checked) {
+        return timerOf(this);
+      },
+      // One of Node's own.
+      set(this: object, value: unknown) {
+        Object.defineProperty(this, symbol, { value, writable: true, enumerable: true, configurable: true });
+      },
+    });
+  }
+}

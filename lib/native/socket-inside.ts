@@ -1,0 +1,115 @@
+import { EventEmitter } from 'node:events';
+import { Duplex } from 'node:stream';
+import { defineValues } from './base.js';
+import type { SocketFacts } from './socket-facts.js';
+
+// What no document tells of the sockets of node:http, and what programs look at all the same: the listeners that the
+// server has on them, and the states of the stream.
+
+type Listener = (...args: unknown[]) => void;
+
+/** One that is seen and does nothing: what it stands for is done by the core. */
+function listener(name: string): Listener {
+  const nothing = (): void => {};
+  Object.defineProperty(nothing, 'name', { value: name });
+  return nothing;
+}
+
+const onStreamEnd = listener('onReadableStreamEnd');
+const onEnd = listener('bound socketOnEnd');
+const onClose = listener('bound socketOnClose');
+const onResponseClose = listener('onServerResponseClose');
+const single: Readonly<Record<string, Listener>> = {
+  timeout: listener('socketOnTimeout'),
+  data: listener('bound socketOnData'),
+  error: listener('socketOnError'),
+  drain: listener('bound socketOnDrain'),
+  resume: listener('onSocketResume'),
+  pause: listener('onSocketPause'),
+};
+
+interface Listened {
+  _events: Record<string, Listener | Listener[]>;
+  _eventsCount: number;
+}
+
+/** Give it the listeners that node:http's have: programs count and list them. At once, since eight calls of on() cost
+ *  more than all the rest of a socket. */
+export function addServerListeners(socket: EventEmitter): void {
+  const listened = socket as unknown as Listened;
+  listened._events = Object.assign(Object.create(null), single, {
+    end: [onStreamEnd, onEnd],
+    close: [onClose, onResponseClose],
+  }) as Listened['_events'];
+  listened._eventsCount = 8;
+}
+
+/** It becomes a socket of Node's own, which gets its own. */
+export function removeServerListeners(socket: EventEmitter): void {
+  const own = { ...single, end: onStreamEnd, close: onClose };
+  for (const [event, each] of Object.entries(own))
+    EventEmitter.prototype.removeListener.call(socket, event, each);
+  EventEmitter.prototype.removeListener.call(socket, 'end', onEnd);
+  EventEmitter.prototype.removeListener.call(socket, 'close', onResponseClose);
+}
+
+type State = Record<string, unknown>;
+interface States {
+  readonly _readableState: State;
+  readonly _writableState: State;
+}
+
+const kStates = Symbol('states');
+
+/** Those of a stream that goes nowhere, with what is true of the connection now. */
+function statesOf(socket: SocketFacts & { [kStates]?: States }): States {
+  const highWaterMark = socket.writableHighWaterMark;
+  socket[kStates] ??= new Duplex({ highWaterMark }) as unknown as States;
+  const states = socket[kStates];
+  const { readable, writable, destroyed, writableLength } = socket;
+  Object.assign(states._readableState, {
+    flowing: true,
+    reading: readable,
+    ended: !readable,
+    endEmitted: !readable,
+  });
+  Object.assign(states._readableState, { destroyed, closed: destroyed, closeEmitted: destroyed });
+  Object.assign(states._writableState, {
+    ending: !writable,
+    ended: !writable,
+    finished: !writable,
+    destroyed,
+  });
+  Object.assign(states._writableState, {
+    closed: destroyed,
+    closeEmitted: destroyed,
+    length: writableLength,
+  });
+  return states;
+}
+
+/** @param prototype Of our sockets. */
+export function defineInside(prototype: object): void {
+  for (const name of ['_readableState', '_writableState'] as const) {
+    Object.defineProperty(prototype, name, {
+      configurable: true,
+      get(this: SocketFacts) {
+        return statesOf(this)[name];
+      },
+      // When it becomes one of Node's own.
+      set(this: object, value: unknown) {
+        Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+      },
+    });
+  }
+  defineValues(prototype, {
+    _hadError: false,
+    _host: null,
+    _parent: null,
+    _paused: false,
+    _pendingData: null,
+    _pendingEncoding: '',
+    _sockname: null,
+    _closeAfterHandlingError: false,
+  });
+}
