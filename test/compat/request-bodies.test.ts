@@ -32,7 +32,7 @@ async function early(
   });
   Object.assign(server, settings);
   const client = connect({ port: await listening(server), host: '127.0.0.1' }).on('error', () => {});
-  const gone = once(server, 'gone');
+  const gone = Promise.all([once(server, 'gone'), once(client, 'close')]);
   let received = '';
   client.setEncoding('latin1').on('data', (text: string) => {
     received += text;
@@ -44,7 +44,6 @@ async function early(
   await gone;
   // What would come of it has come.
   await new Promise(setImmediate);
-  client.destroy();
   await closed(server);
   return [seen, received.replace(/^date: .*\r\n/gim, '')];
 }
@@ -85,6 +84,18 @@ compare('destroy() of the request behind its response cuts the connection', (mak
     make,
     (req, res) => res.on('finish', () => req.destroy()),
     () => {},
+  ),
+);
+
+compare('destroy() of a request without its socket leaves the connection to the response', (make) =>
+  serving(
+    make,
+    (req, res) => {
+      Object.assign(req, { socket: null });
+      req.on('close', () => setImmediate(() => res.setHeader('Connection', 'close').end('later')));
+      req.destroy();
+    },
+    (port) => exchangeBytes(port, head),
   ),
 );
 
