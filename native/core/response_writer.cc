@@ -207,6 +207,10 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e,
     e->close = true;
     c->no_more_requests = true;
   }
+  // As node:http, which leaves the field of the program (`keep-alive` of event streams) to a client
+  // that asked for the end itself. While draining, and for the last request, ours is the truth.
+  const bool asked = !e->keep_alive && !c->server->draining && !e->last_allowed;
+  if (f.node_style && findings.has_connection && asked) f.says_close = false;
   return f;
 }
 

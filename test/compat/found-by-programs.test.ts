@@ -66,3 +66,17 @@ compare('nobody is told of fields that were given to writeHead() alone', (make) 
   };
   return serving(make, listener, async (port) => [await get(port), await get(port, '/both')]);
 });
+
+// GraphQL Yoga and tRPC say it of their event streams, whatever the client asked for.
+for (const connection of ['keep-alive', 'Upgrade', 'close', 'x, close']) {
+  compare(`Connection: ${connection} of the program, for a client that asks for close`, (make) => {
+    const listener: RequestListener = (req, res) => {
+      res.setHeader('Connection', connection);
+      if (req.url === '/stream') res.write('some');
+      res.end('more');
+      // node:http leaves the connection open when the program says so; here it ends as the client asked.
+      res.once('finish', () => req.socket.end());
+    };
+    return serving(make, listener, async (port) => [await get(port), await get(port, '/stream')]);
+  });
+}
