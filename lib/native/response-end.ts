@@ -73,8 +73,9 @@ export function emitPrefinish(response: NativeResponse): void {
 export function emitFinish(response: NativeResponse): void {
   emitPrefinish(response);
   tellEndCallbacks(response, null);
-  response.emit('finish');
+  // Before what listeners of 'finish' defer: the first of them is node:http's own.
   process.nextTick(emitClose, response);
+  response.emit('finish');
 }
 
 /** 'close', once. A response that is cut keeps its state: what was not sent does not count as sent. */

@@ -22,6 +22,9 @@ import {
 
 // What Node keeps as own properties of a response, or as accessors over them, is computed here when it is asked for.
 
+/** Before Node 24 a response is finished when its end was handed over, from there on when 'finish' comes. */
+const finishesInEnd = Object.assign(new OutgoingMessage(), { finished: true }).writableFinished;
+
 const accessors: Record<string, (this: NativeResponse) => unknown> = {
   headersSent() {
     return this[kState] !== open;
@@ -39,7 +42,8 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
     return this[kState] >= ended;
   },
   writableFinished() {
-    return this[kState] > ended || (this[kState] === ended && (this.destroyed || unsent(this) === 0));
+    if (this[kState] !== ended || !finishesInEnd) return this[kState] > ended;
+    return this.destroyed || unsent(this) === 0;
   },
   outputSize() {
     return this[kState] < streaming ? 0 : this.writableLength;
