@@ -54,17 +54,17 @@ export function mergeHead(response: NativeResponse, headers: object): void {
   const pairs = toPairs(headers);
   // As node:http: where nothing was set before, `Set-Cookie` and `set-cookie` of one object are two fields.
   const repeats = Array.isArray(headers) || response[kHeaders] === undefined;
-  if (response[kHeaders] === undefined) {
-    response[kHeaders] = new ResponseHeaders();
-    response[kHeaders].isDirect = true;
-  }
+  const isDirect = response[kHeaders] === undefined;
+  const fields = response[kHeaders] ?? new ResponseHeaders();
+  fields.isDirect ||= isDirect;
   const seen = new Set<string>();
   for (const [name, value] of pairs) {
     const key = lowerCase(name);
-    if (repeats && seen.has(key)) response[kHeaders].append(name, value as string);
-    else response[kHeaders].set(name, value);
+    if (repeats && seen.has(key)) fields.append(name, value as string);
+    else fields.set(name, value);
     seen.add(key);
   }
+  response[kHeaders] = fields; // None of them when one has thrown.
 }
 
 /** Make status and fields final. A writeHead that middleware has put in place of ours is called. */

@@ -173,10 +173,10 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     }
     if (badReason.test(this.statusMessage)) throw nodeErrors.invalidChar('statusMessage');
     this.statusCode = code;
-    this[kStatus] = code;
     if (typeof headers === 'object' && headers !== null) mergeHead(this, headers);
     if (this[kHeaders]?.has('trailer') === true && this[kHeaders].has('content-length'))
       throw nodeErrors.trailerNotAllowed();
+    this[kStatus] = code;
     this[kState] = headSet;
     return this;
   }

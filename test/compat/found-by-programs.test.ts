@@ -1,5 +1,7 @@
 // What proxy-chain, json-server and other programs found that nobody had run on ours before.
-import { type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
+import { once } from 'node:events';
+import { type OutgoingHttpHeaders, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { compare, get, serving } from '../helpers/compare-servers.js';
 
 compare('a program may name statuses, and rename them', async (make) => {
@@ -80,3 +82,39 @@ for (const connection of ['keep-alive', 'Upgrade', 'close', 'x, close']) {
     return serving(make, listener, async (port) => [await get(port), await get(port, '/stream')]);
   });
 }
+
+// srvx answers 500 when the head of an application is no head.
+for (const [what, headers] of Object.entries({
+  'an object': { 'x-good': '1', 'x-bad': 'a\r\nb' },
+  'a list': ['x-good', '1', 'x-bad', 'a\r\nb'],
+})) {
+  compare(`nothing remains of a writeHead() that has thrown over ${what}`, (make) => {
+    const listener: RequestListener = (req, res) => {
+      if (req.url === '/set') res.setHeader('x-set', '1');
+      try {
+        res.writeHead(200, headers as OutgoingHttpHeaders);
+      } catch (error) {
+        res.statusCode = 500;
+        res.end((error as NodeJS.ErrnoException).code);
+      }
+    };
+    return serving(make, listener, (port) => get(port));
+  });
+}
+
+compare('two servers share a port where this Node lets them', async (make) => {
+  const [first, second] = [make(), make()];
+  try {
+    first.listen({ port: 0, host: '127.0.0.1', reusePort: true });
+    await once(first, 'listening');
+    const { port } = first.address() as AddressInfo;
+    second.listen({ port, host: '127.0.0.1', reusePort: true });
+    return await once(second, 'listening').then(
+      () => (second.address() as AddressInfo).port === port,
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+  } finally {
+    first.close();
+    second.close();
+  }
+});
