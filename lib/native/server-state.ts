@@ -305,7 +305,7 @@ export class ServerState implements DropIn {
       server.once('close', native === undefined ? () => callback(notRunning()) : callback);
     }
     if (native === undefined) {
-      if (this.#closing === undefined) process.nextTick(() => server.emit('close'));
+      if (this.connections === 0) process.nextTick(() => server.emit('close'));
       return;
     }
     this.#native = undefined;

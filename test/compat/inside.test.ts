@@ -322,6 +322,18 @@ compare('a request that is paused is read over behind the response', (make) =>
   ),
 );
 
+compare('close() again in the callback of close()', async (make) => {
+  const server = make((_req, res) => res.end());
+  const port = await listening(server);
+  await get(port);
+  const told = await new Promise((resolve) => {
+    server.close((first) =>
+      server.close((second) => resolve([first, (second as NodeJS.ErrnoException).code])),
+    );
+  });
+  return told;
+});
+
 compare('no connections at all: maxConnections = 0', async (make) => {
   const server = make((_req, res) => res.end('served'));
   server.maxConnections = 0;
