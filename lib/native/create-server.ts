@@ -187,7 +187,6 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.listening) return;
     await new Promise<void>((resolve, reject) => {
       this.close((error) => (error === undefined ? resolve() : reject(error)));
     });

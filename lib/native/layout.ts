@@ -59,6 +59,7 @@ export const flagHttp10 = number('FlagHttp10');
 export const flagHasBody = number('FlagHasBody');
 export const flagBodyComplete = number('FlagBodyComplete');
 export const flagUpgrade = number('FlagUpgrade');
+export const flagKeepAlive = number('FlagKeepAlive');
 export const flagExpectContinue = number('FlagExpectContinue');
 export const flagBodyInBlock = number('FlagBodyInBlock');
 export const flagExpectOther = number('FlagExpectOther');

@@ -12,6 +12,7 @@ import {
   kUrl,
   NativeRequest,
   openStream,
+  signalOf,
 } from './request.js';
 import { headersKept } from './server-limits.js';
 import type { NativeSocket } from './socket.js';
@@ -191,14 +192,10 @@ define(
   lazy('joinDuplicateHeaders', ({ server }) => server.dropIn?.settings.joinDuplicateHeaders || null),
 );
 if ('signal' in IncomingMessage.prototype) {
-  // Newer Nodes have it: aborted when the connection ends before the response.
+  // Newer Nodes have it: aborted when the request or its connection is destroyed before the response has finished.
   define(
     'signal',
-    lazy('signal', (exchange) => {
-      const controller = new AbortController();
-      exchange.onAbort(() => controller.abort());
-      return controller.signal;
-    }),
+    lazy('signal', (exchange) => signalOf(exchange.node().req as NativeRequest), true),
   );
 }
 define('_readableState', {

@@ -9,6 +9,7 @@ import {
   flagExpectOther,
   flagHasBody,
   flagHttp10,
+  flagKeepAlive,
   flagUpgrade,
   recordConnection,
   recordFlags,
@@ -73,6 +74,11 @@ export class RequestHead {
 
   get httpVersion(): '1.0' | '1.1' {
     return (this.#flags & flagHttp10) !== 0 ? '1.0' : '1.1';
+  }
+
+  /** The client lets the connection go on. */
+  get keepAlive(): boolean {
+    return (this.#flags & flagKeepAlive) !== 0;
   }
 
   get scheme(): 'http' | 'https' {

@@ -27,6 +27,8 @@ export const kTrailers = Symbol('trailers');
 const kReading = Symbol('reading');
 /** Its body is taken although nobody has asked for it. */
 const kPeeked = Symbol('peeked');
+/** Of `signal`, once somebody has asked for it. */
+const kAborter = Symbol('aborter');
 
 /** Node's own, taken before the preload puts others in their place. */
 const dumpNodes = (IncomingMessage.prototype as unknown as { _dump(this: unknown): void })._dump;
@@ -41,6 +43,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   declare [kTrailers]: HeaderList;
   declare [kReading]: boolean;
   declare [kPeeked]: boolean;
+  declare [kAborter]: AbortController | undefined;
 
   override on(event: string, listener: (...args: never[]) => void): this {
     // Readable's own on() looks at the state of the stream whatever the event is.
@@ -74,6 +77,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       return;
     }
     if (!this.readableEnded || !this.complete) {
+      this[kAborter]?.abort();
       this.aborted = true;
       this.emit('aborted');
       // stream.destroy() and pipeline() take its socket away first, so that the response can still be sent. Otherwise
@@ -129,6 +133,17 @@ export function isAwaited(request: NativeRequest): boolean {
   return events !== undefined && (events['close'] !== undefined || events['end'] !== undefined);
 }
 
+/** What `signal` is in the Nodes that have it. */
+export function signalOf(request: NativeRequest): AbortSignal {
+  const aborter = new AbortController();
+  request[kAborter] = aborter;
+  const { socket } = request;
+  const isCut = request.destroyed && (!request.readableEnded || !request.complete);
+  if (isCut || (socket?.destroyed === true && !request[kExchange].node().res.writableFinished))
+    aborter.abort();
+  return aborter.signal;
+}
+
 export function openStream(request: NativeRequest): void {
   const { server, hasBody } = request[kExchange];
   const { highWaterMark } = server;
@@ -167,7 +182,8 @@ class RequestSink implements BodySink {
 
   error(): void {
     // With node:http a request that is answered does not belong to its connection any more: it just never ends.
-    if (this.#request[kExchange].aborted) abortRequest(this.#request);
+    const { aborted, server } = this.#request[kExchange];
+    if (aborted || server.dropIn === undefined) abortRequest(this.#request);
   }
 }
 
@@ -178,10 +194,13 @@ export function peek(request: NativeRequest): void {
   request.read(0);
 }
 
-/** The client is gone: 'aborted', 'error' where somebody listens, 'close'. As with node:http, nothing once the response
- *  has finished. */
+/** The client is gone: 'aborted', 'error' where somebody listens, 'close'. In place of node:http nothing once the
+ *  response has finished, as there. */
 export function abortRequest(request: NativeRequest): void {
-  if ((request[kExchange].node().res as NativeResponse)[kState] >= finished) return;
+  const { server } = request[kExchange];
+  const isFinished = (request[kExchange].node().res as NativeResponse)[kState] >= finished;
+  if (isFinished && server.dropIn !== undefined) return;
+  request[kAborter]?.abort();
   if (!isOpen(request)) {
     request.aborted = true;
     if (

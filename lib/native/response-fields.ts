@@ -8,7 +8,10 @@ import {
   closed,
   ended,
   finished,
+  headSet,
+  isBodiless,
   kBytes,
+  kCloses,
   kCloseTold,
   kCorked,
   kEndContext,
@@ -17,6 +20,7 @@ import {
   kState,
   kStatus,
   open,
+  statusOf,
   streaming,
 } from './response-state.js';
 
@@ -80,7 +84,16 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
     return this[kState] === closed || this[kCloseTold];
   },
   _hasBody() {
-    return this.req.method !== 'HEAD';
+    return this.req.method !== 'HEAD' && (this[kState] === open || !isBodiless(statusOf(this)));
+  },
+  chunkedEncoding() {
+    const isKnown = this[kState] === headSet || this[kState] === streaming;
+    if (!isKnown || this[kHeaders]?.has('content-length') === true) return false;
+    return this.req.method !== 'HEAD' && !isBodiless(statusOf(this)) && this.useChunkedEncodingByDefault;
+  },
+  _contentLength() {
+    const length = this[kState] === open ? undefined : this[kHeaders]?.get('content-length');
+    return length === undefined ? null : Number(length);
   },
   useChunkedEncodingByDefault() {
     return this.req.httpVersion !== '1.0';
@@ -129,16 +142,30 @@ if ('writeHeader' in ServerResponse.prototype)
   defineValues(NativeResponse.prototype, { writeHeader: NativeResponse.prototype.writeHead });
 
 // What Node keeps as own properties with a constant start value.
+Object.defineProperty(NativeResponse.prototype, 'shouldKeepAlive', {
+  configurable: true,
+  get(this: NativeResponse) {
+    return !this[kCloses] && this[kExchange]?.keepAlive !== false;
+  },
+  set(this: NativeResponse, value: unknown) {
+    if (this[kExchange] !== undefined) this[kCloses] = !value;
+    else
+      Object.defineProperty(this, 'shouldKeepAlive', {
+        value,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+  },
+});
+
 defineValues(NativeResponse.prototype, {
   statusMessage: undefined,
   writable: true,
   destroyed: false,
   _last: false,
-  chunkedEncoding: false,
-  shouldKeepAlive: true,
   sendDate: true,
   strictContentLength: false,
-  _contentLength: null,
   _defaultKeepAlive: true,
   _expect_continue: false,
   _removedConnection: false,
@@ -150,6 +177,7 @@ defineValues(NativeResponse.prototype, {
   errored: null,
   [kBytes]: 0,
   [kRemoved]: 0,
+  [kCloses]: false,
   [kStatus]: undefined,
   [kCloseTold]: false,
   [kEndContext]: undefined,

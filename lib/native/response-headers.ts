@@ -29,12 +29,22 @@ export class ResponseHeaders {
     this.#put(name, value);
   }
 
+  /** As it is, whatever was set under that name. @throws as set() */
+  add(name: string, value: HeaderValue): void {
+    check(name, value);
+    this.#note(value);
+    this.#list.push(name, value);
+  }
+
+  #note(value: HeaderValue): void {
+    if (typeof value === 'string') return;
+    this.#plain = false;
+    if (Array.isArray(value)) this.#lists = true;
+  }
+
   #put(name: string, value: HeaderValue): void {
     const at = this.#find(name);
-    if (typeof value !== 'string') {
-      this.#plain = false;
-      if (Array.isArray(value)) this.#lists = true;
-    }
+    this.#note(value);
     if (at < 0) {
       this.#list.push(name, value);
     } else {

@@ -1,8 +1,7 @@
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, ServerResponse, STATUS_CODES, validateHeaderName } from 'node:http';
 import type { HeaderList } from '../exchange.js';
 import { addon, closeFlag, noChunked, noConnection, noDate, noLength, noReason } from './layout.js';
 import * as nodeErrors from './node-errors.js';
-import { lowerCase } from './node-headers.js';
 import { isAwaited, kExchange, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
 import { ResponseHeaders, toPairs } from './response-headers.js';
@@ -15,6 +14,8 @@ export const kStatus = Symbol('status');
 export const kState = Symbol('state');
 /** The writeHead of the prototype, to see whether middleware has put its own in place. */
 export const kOwnWriteHead = Symbol('writeHead');
+/** The program wants no other request on the connection. */
+export const kCloses = Symbol('closes');
 export const kTrailers = Symbol('trailers');
 export const kCorked = Symbol('corked');
 /** Command flags: the fields that the application has removed, and so does not want added. */
@@ -40,7 +41,8 @@ export const closed = 5;
 
 export type Callback = (error?: Error | null) => void;
 
-export const badReason = /[^\t\x20-\x7e\x80-\xff]/;
+const badValue = /[^\t\x20-\x7e\x80-\xff]/;
+export const badReason = badValue;
 export const noFields: HeaderList = [];
 
 /** The fields that the application may ask for. */
@@ -49,22 +51,47 @@ export function shownFields(response: NativeResponse): ResponseHeaders | undefin
   return fields?.isDirect === true ? undefined : fields;
 }
 
-/** Fields of writeHead replace those of the same name; a list given to it may repeat names. */
+/** Fields of writeHead: those of an object replace what was set before. Where nothing was, they are taken as they are,
+ *  and a list may repeat names; behind others it may from Node 22 on. */
 export function mergeHead(response: NativeResponse, headers: object): void {
   const pairs = toPairs(headers);
-  // As node:http: where nothing was set before, `Set-Cookie` and `set-cookie` of one object are two fields.
-  const repeats = Array.isArray(headers) || response[kHeaders] === undefined;
-  const isDirect = response[kHeaders] === undefined;
-  const fields = response[kHeaders] ?? new ResponseHeaders();
-  fields.isDirect ||= isDirect;
-  const seen = new Set<string>();
-  for (const [name, value] of pairs) {
-    const key = lowerCase(name);
-    if (repeats && seen.has(key)) fields.append(name, value as string);
-    else fields.set(name, value);
-    seen.add(key);
+  const list = response[kHeaders];
+  if (list === undefined) {
+    const fields = new ResponseHeaders();
+    fields.isDirect = true;
+    for (const [name, value] of pairs) fields.add(name, value);
+    response[kHeaders] = fields; // None of them when one has thrown.
+  } else if (Array.isArray(headers) && listsRepeat()) {
+    for (const [name] of pairs) list.delete(name);
+    for (const [name, value] of pairs) list.append(name, value as string);
+  } else {
+    for (const [name, value] of pairs) list.set(name, value);
   }
-  response[kHeaders] = fields; // None of them when one has thrown.
+}
+
+let repeats: boolean | undefined;
+
+/** What the running Node does. */
+function listsRepeat(): boolean {
+  if (repeats === undefined) {
+    const response = new ServerResponse({ method: 'GET' } as IncomingMessage);
+    response.setHeader('a', '1').writeHead(200, ['b', '1', 'b', '2']);
+    repeats = typeof response.getHeader('b') === 'object';
+  }
+  return repeats;
+}
+
+/** @throws {TypeError} ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR */
+export function setTrailers(response: NativeResponse, headers: object): void {
+  response[kTrailers] = undefined;
+  for (const [name, values] of toPairs(headers)) {
+    (validateHeaderName as (name: string, label?: string) => void)(name, 'Trailer name');
+    for (const value of Array.isArray(values) ? values : [values]) {
+      if (badValue.test(String(value))) throw nodeErrors.invalidChar(`trailer content ["${name}"]`);
+      response[kTrailers] ??= [];
+      response[kTrailers].push(name, String(value));
+    }
+  }
 }
 
 /** Make status and fields final. A writeHead that middleware has put in place of ours is called. */
@@ -94,7 +121,7 @@ export function flagsOf(response: NativeResponse): number {
   if (!response.sendDate) flags |= noDate;
   // writeHead(200, '') of those who copy the statusText of a Response means it so.
   if (response.statusMessage === '' && response[kStatus] !== undefined) flags |= noReason;
-  if (!response.shouldKeepAlive) flags |= closeFlag;
+  if (response[kCloses]) flags |= closeFlag;
   if (!response.useChunkedEncodingByDefault) flags |= noChunked;
   return flags;
 }
@@ -119,6 +146,11 @@ export function checkBodyAllowed(response: NativeResponse): void {
   if (!exchange.server.rejectsBodies) return;
   const status = statusOf(response);
   if (exchange.method === 'HEAD' || status === 204 || status === 304) throw nodeErrors.bodyNotAllowed();
+}
+
+/** Whether a response with that status has no body, whatever the program writes. */
+export function isBodiless(status: number): boolean {
+  return status === 204 || status === 304 || status < 200;
 }
 
 export function statusOf(response: NativeResponse): number {

@@ -21,7 +21,7 @@ import {
   onSecondEnd,
   prefinishesNow,
 } from './response-end.js';
-import { type HeaderValue, ResponseHeaders, toPairs } from './response-headers.js';
+import { type HeaderValue, ResponseHeaders } from './response-headers.js';
 import { flushJoined, type Joined, kJoined, writeJoined } from './response-join.js';
 import {
   badReason,
@@ -36,6 +36,7 @@ import {
   headSet,
   kAborted,
   kBytes,
+  kCloses,
   kCloseTold,
   kCorked,
   kEndContext,
@@ -51,6 +52,7 @@ import {
   open,
   reasonOf,
   setHead,
+  setTrailers,
   shownFields,
   startStream,
   statusOf,
@@ -80,6 +82,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kBytes]: number;
   declare [kStatus]: number | undefined;
   declare [kRemoved]: number;
+  declare [kCloses]: boolean;
   declare strictContentLength: boolean;
   declare [kCloseTold]: boolean;
   declare [kEndContext]: AsyncResource | undefined;
@@ -276,14 +279,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override addTrailers(headers: object): void {
     if (this[kExchange] === undefined) return pass(this, 'addTrailers', [headers]);
-    this[kTrailers] = [];
-    for (const [name, value] of toPairs(headers)) {
-      for (const one of Array.isArray(value) ? value : [value]) {
-        const checked = new ResponseHeaders(); // Each keeps the case of its name.
-        checked.append(name, String(one));
-        this[kTrailers].push(...checked.toList());
-      }
-    }
+    setTrailers(this, headers);
   }
 
   override cork(): void {
@@ -330,7 +326,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (isSent) this[kState] = finished;
     else failEnd(this, error ?? nodeErrors.destroyed('write'));
     if (!isBehind) socket?.destroy(error);
-    process.nextTick(isSent ? emitFinish : closeCut, this);
+    if (isSent) process.nextTick(emitFinish, this);
+    else setImmediate(closeCut, this); // When the connection has closed, as with node:http.
     return this;
   }
 
