@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <initializer_list>
 #include <memory>
 
 #include "core/check.h"
@@ -377,6 +376,9 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("drain", Napi::Function::New(env, Drain));
   exports.Set("cut", Napi::Function::New(env, Cut));
   exports.Set("runCommands", Napi::Function::New(env, RunCommands));
+  exports.Set("sendNow", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Napi::Number::New(info.Env(), CoreOf(info)->SendNow());
+              }));
   exports.Set("ref", Napi::Function::New(env, Ref));
   exports.Set("unref", Napi::Function::New(env, Unref));
   exports.Set("stats", Napi::Function::New(env, Stats));

@@ -212,6 +212,9 @@ export interface CoreFunctions {
   /** @returns How many requests were in flight. */
   cut(tag: number): number;
   runCommands(): void;
+  /** Run the commands and send what they bring. @returns How many responses have left that were to be told of: index,
+   *  generation and code of each stand in the memory of the commands. */
+  sendNow(): number;
   ref(): void;
   unref(): void;
   stats(tag: number): NativeStats;

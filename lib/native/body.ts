@@ -49,7 +49,7 @@ export class RequestBody {
   #paused = false;
   #done = false;
   #complete: boolean;
-  #completedIn = -1;
+  #bytesIn = -1;
 
   /** @param index The exchange. @param complete Whether there is nothing more to come. */
   constructor(index: number, generation: number, complete: boolean) {
@@ -63,10 +63,19 @@ export class RequestBody {
     return this.#complete;
   }
 
-  /** ... in this round of the event loop. */
+  /** ... the last bytes in this round of the event loop. */
   get isFresh(): boolean {
-    if (this.#completedIn >= 0 && this.#completedIn !== thisRound()) this.#completedIn = -1;
-    return this.#completedIn >= 0;
+    return this.#complete && this.#bytesIn === thisRound();
+  }
+
+  /** Somebody reads it, or has given it up. */
+  get isTaken(): boolean {
+    return this.#sink !== undefined;
+  }
+
+  /** The program is told that it is complete. */
+  told(): void {
+    this.#bytesIn = -1;
   }
 
   /** What a record brings: bytes, the end, trailers.
@@ -74,11 +83,12 @@ export class RequestBody {
   take(r: number): void {
     const length = records[r + recordBodyLength] as number;
     const flags = records[r + recordFlags] as number;
-    if (length > 0 && !this.#done)
+    if (length > 0) this.#bytesIn = thisRound();
+    if (length > 0 && !this.#done) {
       this.#chunks.push(bytesOf(r, flags, records[r + recordBodyOffset] as number, length));
+    }
     if ((flags & flagBodyComplete) !== 0) {
       this.#complete = true;
-      this.#completedIn = thisRound();
       // The fields of a request record are those of the head.
       const count = records[r + recordKind] === eventBody ? (records[r + recordHeaderCount] as number) : 0;
       if (count > 0) this.#trailers = readTrailers(r, count);

@@ -16,6 +16,7 @@ import {
   records,
   recordTargetOffset,
 } from './layout.js';
+import { connectionReset } from './node-errors.js';
 import type { ServerSettings } from './server-options.js';
 import { connectionRead } from './sockets.js';
 
@@ -82,9 +83,7 @@ function bytesAt(at: number): Buffer {
 
 /** The error of 'clientError', as node:http makes it. */
 export function parseError({ text, packet, parsed }: RefusedRequest): Error & { readonly code: string } {
-  if (text === '') {
-    return Object.assign(new Error('read ECONNRESET'), { errno: -104, code: 'ECONNRESET', syscall: 'read' });
-  }
+  if (text === '') return connectionReset();
   const space = text.indexOf(' ');
   const code = text.slice(0, space);
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return Object.assign(new Error('Request timeout'), { code });

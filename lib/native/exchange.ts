@@ -5,7 +5,6 @@ import type { BodySink, Exchange, HeaderList, NodePair } from '../exchange.js';
 import { showEnds } from '../proxies/ends.js';
 import { RequestBody } from './body.js';
 import { putChunk, putEnd, putFile, putResponse, putShort } from './commands.js';
-import { hasFrames } from './frames.js';
 import type { TurnText } from './head.js';
 import {
   addon,
@@ -15,19 +14,18 @@ import {
   opInfo,
   opRespond,
   opWatchEnd,
-  recordCode,
-  records,
   streamed,
   wantDrain,
   wantFlushed,
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { RequestHead, resourceOptions } from './request-head.js';
+import { isRunning, runHandler } from './running.js';
 import type { NativeSocket } from './socket.js';
-import { kAnswered, kLeft } from './socket-facts.js';
+import { kAnswered, kLeft, kPeerEnded, kToldAll } from './socket-facts.js';
 import { openSocket, socketOf } from './sockets.js';
 import { checkFinal, checkInfoStatus } from './status.js';
-import { thisTick } from './tick.js';
+import { afterImmediates, thisTick } from './tick.js';
 import { TunnelSocket } from './tunnel-socket.js';
 import type { NativeServer } from './turn.js';
 
@@ -38,19 +36,6 @@ const noTrailers: HeaderList = [];
 /** Of the async resource that keeps what the handler has left; that of the request is told apart. */
 const scopeType = 'HTTPINCOMINGMESSAGE_SCOPE';
 
-/** Whose handler is being called. */
-let called: NativeExchange | undefined;
-
-function runHandler(exchange: NativeExchange): void {
-  called = exchange;
-  try {
-    exchange.server.handler.handle(exchange);
-  } finally {
-    called = undefined;
-  }
-  if (hasFrames) exchange.keepScope();
-}
-
 /** One request of the native backend, its body and its response. */
 export class NativeExchange extends RequestHead implements Exchange {
   /** Tell the pair when the last byte of the response was handed to the kernel. Set it before the end. */
@@ -59,6 +44,8 @@ export class NativeExchange extends RequestHead implements Exchange {
   admitted = false;
   /** Of the response, where the log of requests shows them. */
   responseFields: HeaderList | undefined;
+  /** `100 Continue` was written by the application. */
+  continued = false;
   headSent = false;
   ended = false;
   #tick = -1;
@@ -108,14 +95,13 @@ export class NativeExchange extends RequestHead implements Exchange {
     return this.#body === undefined || this.#body.complete;
   }
 
-  /** ... in this round of the event loop. */
-  get bodyIsFresh(): boolean {
-    return this.#body?.isFresh === true;
+  /** ... and the program was told, as by node:http: after the handler, and what the last bytes have brought about. */
+  get bodyTold(): boolean {
+    return !isRunning(this) && (this.#body === undefined || (this.#body.complete && !this.#body.isFresh));
   }
 
-  /** ... for node:http: after its handler, and after what its last bytes bring about in promises and ticks. */
-  get seemsComplete(): boolean {
-    return this.bodyComplete && called !== this && !this.bodyIsFresh;
+  get body(): RequestBody | undefined {
+    return this.#body;
   }
 
   readBody(sink: BodySink): void {
@@ -189,6 +175,7 @@ export class NativeExchange extends RequestHead implements Exchange {
   respondInfo(status: number, headers: HeaderList): void {
     if (this.ended || this.headSent) return;
     checkInfoStatus(status);
+    if (status === 100) this.continued = true;
     putResponse(opInfo, this.index, this.generation, status, '', headers, null, 0);
   }
 
@@ -250,13 +237,14 @@ export class NativeExchange extends RequestHead implements Exchange {
   cut(): void {
     this.abort();
     this.aborted = true;
-    setImmediate(() => this.#tellCut());
+    afterImmediates(() => this.#tellCut(0));
   }
 
-  #tellCut(): void {
-    this.#socket?.[kLeft]();
+  #tellCut(how: number): void {
+    this.#socket?.[kLeft](how);
     this.#tellAbort();
     this.#pair?.aborted();
+    this.#socket?.[kToldAll]();
   }
 
   fail(error: unknown): void {
@@ -305,6 +293,11 @@ export class NativeExchange extends RequestHead implements Exchange {
     return this.#socket;
   }
 
+  /** The same, when somebody has asked for it. */
+  get knownSocket(): NativeSocket | undefined {
+    return this.#socket;
+  }
+
   /** Let the core tell of the end of the connection. */
   watchEnd(): void {
     putShort(opWatchEnd, this.index, this.generation, 0);
@@ -346,7 +339,7 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   /** @internal */
-  abortRecord(): void {
+  abortRecord(how: number): void {
     this.#gone();
     this.aborted = !this.ended || this.watchFlush;
     this.ended = true;
@@ -357,12 +350,12 @@ export class NativeExchange extends RequestHead implements Exchange {
         new ChaussetteError('CHAUSSETTE_ERR_ABORTED', 'the client left before the request body was complete'),
       );
     }
-    if (this.aborted) this.#tellCut();
+    if (this.aborted) this.#tellCut(how);
   }
 
-  /** @internal */
   halfClosedRecord(): void {
     this.#halfClosed = true;
+    this.#socket?.[kPeerEnded]();
     this.#tellAbort();
     if (!this.ended) this.#pair?.halfClosed();
   }
@@ -374,7 +367,6 @@ export class NativeExchange extends RequestHead implements Exchange {
     callback?.();
   }
 
-  /** @internal */
   drainRecord(): void {
     this.#tunnel?.drained();
     this.#unacked = 0;
@@ -384,10 +376,10 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   /** @internal */
-  flushedRecord(r: number): void {
+  flushed(code: number): void {
     this.watchFlush = false;
     // The connection ends with it.
-    if (this.#socket !== undefined && records[r + recordCode] === 1) this.#socket.writable = false;
+    if (this.#socket !== undefined && code === 1) this.#socket.writable = false;
     this.#forget();
     this.#pair?.flushed();
   }

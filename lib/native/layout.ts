@@ -64,6 +64,8 @@ export const flagExpectContinue = number('FlagExpectContinue');
 export const flagBodyInBlock = number('FlagBodyInBlock');
 export const flagExpectOther = number('FlagExpectOther');
 export const flagDropped = number('FlagDropped');
+export const endBroken = number('EndBroken');
+export const endByPeer = number('EndByPeer');
 
 // How a server stands in for one of node:http, and what it wants to be told.
 export const nodeStyle = number('NodeStyle');
@@ -146,6 +148,8 @@ export const endAborted = number('EndAborted');
 export const endRefused = number('EndRefused');
 
 export const controlEnds = number('ControlEnds');
+export const controlAgain = number('ControlAgain');
+export const controlDispatching = number('ControlDispatching');
 export const controlHandled = number('ControlHandled');
 export const controlCommandBytes = number('ControlCommandBytes');
 

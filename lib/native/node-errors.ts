@@ -88,6 +88,10 @@ export function lengthMismatch(given: number, announced: number | undefined): Er
   );
 }
 
+export function unknownEncoding(encoding: unknown): Error {
+  return coded(new TypeError(`Unknown encoding: ${String(encoding)}`), 'ERR_UNKNOWN_ENCODING');
+}
+
 export function socketEncoding(): Error {
   return coded(
     new Error('Changing the socket encoding is not allowed per RFC7230 Section 3.'),
@@ -118,6 +122,10 @@ export function outOfRange(name: string, range: string, value: number): RangeErr
     ),
     { code: 'ERR_OUT_OF_RANGE' },
   );
+}
+
+export function connectionReset(): Error & { readonly code: string } {
+  return Object.assign(new Error('read ECONNRESET'), { errno: -104, code: 'ECONNRESET', syscall: 'read' });
 }
 
 export function notRunning(): Error {

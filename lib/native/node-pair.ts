@@ -44,8 +44,6 @@ export class NativePair {
   }
 
   flushed(): void {
-    // In this order, so that their events come as with node:http.
-    this.req._dump();
     this.res[kFlushed]();
   }
 

@@ -1,28 +1,46 @@
+import { control, controlAgain } from './layout.js';
 import { kExchange, type NativeRequest } from './request.js';
 
 // With node:http what the last bytes of a body have brought about in promises and ticks has run before its end comes:
-// parsers of forms tell an error from an end by it. Bytes and end come here in one record, so the end waits for the
-// event loop to go round.
+// parsers of forms tell an error from an end by it. Bytes and end come here in one record, so the end waits until the
+// core calls once more.
 
 /** Those whose body is complete. */
 let waiting: NativeRequest[] = [];
+let hasImmediate = false;
 
 /** How many end at once: what they answer is sent before the others have their turn. */
 const endsMax = 8;
 
 export function endLater(request: NativeRequest): void {
-  if (waiting.push(request) === 1) setImmediate(endSome);
+  if (waiting.push(request) === 1) askAgain();
 }
 
-function endSome(): void {
+function askAgain(): void {
+  control[controlAgain] = 1;
+  if (hasImmediate) return;
+  hasImmediate = true;
+  setImmediate(goOnLate);
+}
+
+/** Outside of a call of the core nobody looks at what it is asked. */
+function goOnLate(): void {
+  hasImmediate = false;
+  if (waiting.length > 0) endSome();
+}
+
+/** @internal */
+export function endSome(): void {
+  control[controlAgain] = 0;
   const some = waiting.slice(0, endsMax);
   waiting = waiting.slice(endsMax);
-  if (waiting.length > 0) setImmediate(endSome);
+  if (waiting.length > 0) askAgain();
   for (const request of some) request[kExchange].scope.runInAsyncScope(end, undefined, request);
 }
 
 function end(request: NativeRequest): void {
   try {
+    request[kExchange].body?.told();
     request.push(null);
   } catch (error) {
     // A listener of 'readable' has thrown: that is its request's, and must not keep the others from their end.

@@ -4,6 +4,7 @@ import { defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { joinHeaders, joinHeadersDistinct } from './node-headers.js';
 import {
+  kConsuming,
   kExchange,
   kHeaders,
   kHeadersDistinct,
@@ -185,7 +186,7 @@ define(
 );
 define(
   'complete',
-  lazy('complete', (exchange) => exchange.seemsComplete),
+  lazy('complete', (exchange) => exchange.bodyTold),
 );
 define(
   'joinDuplicateHeaders',
@@ -198,6 +199,14 @@ if ('signal' in IncomingMessage.prototype) {
     lazy('signal', (exchange) => signalOf(exchange.node().req as NativeRequest), true),
   );
 }
+define('_consuming', {
+  get(this: NativeRequest) {
+    return this[kExchange] === undefined ? undefined : this[kConsuming];
+  },
+  set(this: NativeRequest, value: unknown) {
+    own(this, '_consuming', value);
+  },
+});
 define('_readableState', {
   get(this: NativeRequest) {
     if (this[kExchange] === undefined) return undefined;
@@ -215,6 +224,5 @@ defineValues(NativeRequest.prototype, {
   upgrade: false,
   statusCode: null,
   statusMessage: null,
-  _consuming: false,
   _dumped: false,
 });

@@ -8,7 +8,9 @@ import type { NativeExchange } from './exchange.js';
 import { hasFrames } from './frames.js';
 import { endLater } from './request-end.js';
 import type { NativeResponse } from './response.js';
-import { finished, kState } from './response-state.js';
+import { finished, kAborted, kState } from './response-state.js';
+import { openWithHandler } from './running.js';
+import { afterImmediates } from './tick.js';
 
 // IncomingMessage is slow to construct, not to inherit from. Objects of this class are made by a constructor of their
 // own; their prototype chain ends in Node's, every member that is hot is overridden, and the state of the stream is
@@ -24,9 +26,10 @@ export const kMethod = Symbol('method');
 export const kHeaders = Symbol('headers');
 export const kHeadersDistinct = Symbol('headersDistinct');
 export const kTrailers = Symbol('trailers');
+/** The core has been told to bring the body. */
 const kReading = Symbol('reading');
-/** Its body is taken although nobody has asked for it. */
-const kPeeked = Symbol('peeked');
+/** Somebody has asked the stream for it. */
+export const kConsuming = Symbol('consuming');
 /** Of `signal`, once somebody has asked for it. */
 const kAborter = Symbol('aborter');
 
@@ -42,7 +45,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   declare [kHeadersDistinct]: NodeJS.Dict<string[]> | undefined;
   declare [kTrailers]: HeaderList;
   declare [kReading]: boolean;
-  declare [kPeeked]: boolean;
+  declare [kConsuming]: boolean;
   declare [kAborter]: AbortController | undefined;
 
   override on(event: string, listener: (...args: never[]) => void): this {
@@ -62,9 +65,25 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
     const exchange = this[kExchange];
     if (exchange === undefined) {
       super._read(size);
-    } else if (this[kReading]) {
-      if (exchange.resumeBody()) exchange.tellSocket('resume');
     } else {
+      if (!this[kConsuming]) setReadingMore(this, false);
+      this[kConsuming] = true;
+      if (this[kReading]) {
+        if (exchange.resumeBody()) exchange.tellSocket('resume');
+      } else if (exchange.hasBody) openWithHandler(exchange, this);
+    }
+  }
+
+  /** @internal */
+  startBody(): void {
+    const exchange = this[kExchange];
+    if (!exchange.hasBody) {
+      this.push(null);
+    } else if (
+      !this[kReading] &&
+      exchange.body?.isTaken !== true &&
+      (this[kConsuming] || !exchange.expectsContinue)
+    ) {
       this[kReading] = true;
       exchange.readBody(new RequestSink(this));
     }
@@ -76,17 +95,27 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       super._destroy(error, callback);
       return;
     }
-    if (!this.readableEnded || !this.complete) {
+    const isCut = !this.readableEnded || !this.complete;
+    if (isCut) {
       this[kAborter]?.abort();
       this.aborted = true;
       this.emit('aborted');
-      // stream.destroy() and pipeline() take its socket away first, so that the response can still be sent. Otherwise
-      // its connection goes with it, also when it is answered; one that was taken over is one of Node's own.
-      const socket = Object.hasOwn(this, 'socket') ? (this.socket as Socket | null) : exchange.socket;
-      if (socket === null) exchange.discardBody();
-      else if (!exchange.aborted) socket.destroy(error ?? undefined);
     }
-    process.nextTick(tellDestroyed, this, error, callback);
+    // Without a listener an aborted request is no reason for an uncaught error, as with node:http.
+    const tell = (): void => callback(error !== null && this.listenerCount('error') > 0 ? error : null);
+    // pipeline() takes the socket away from a request before it destroys it, so that it can be answered.
+    // One that was taken over is one of Node's own.
+    const own = Object.hasOwn(this, 'socket') ? (this.socket as Socket | null) : undefined;
+    if (isCut && own !== undefined) {
+      if (own === null) exchange.discardBody();
+      else if (!exchange.aborted) own.destroy(error ?? undefined);
+      process.nextTick(tell);
+    } else if (isCut && !exchange.ended) {
+      cutConnection(exchange, error, tell);
+    } else {
+      process.nextTick(tell);
+      if (isCut && !exchange.aborted) exchange.socket.destroy(error ?? undefined);
+    }
   }
 
   override setTimeout(ms: number, callback?: () => void): this {
@@ -100,7 +129,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   _dump(): void {
     if (this[kExchange] === undefined) {
       dumpNodes.call(this);
-    } else if (!this[kReading] || this[kPeeked]) {
+    } else if (!this[kConsuming]) {
       // Who begins to read only now gets nothing of what is still to come.
       const isSeen = isOpen(this) || isAwaited(this);
       if (isSeen || !this[kExchange].bodyComplete) (this as { _dumped?: boolean })._dumped = true;
@@ -113,13 +142,13 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   }
 }
 
-/** Without a listener an aborted request is no reason for an uncaught error, as with node:http. */
-function tellDestroyed(
-  request: NativeRequest,
-  error: Error | null,
-  callback: (error?: Error | null) => void,
-): void {
-  callback(request.listenerCount('error') > 0 ? error : null);
+/** The program gives its request up, and with it the connection. As with node:http the request is told a few ticks
+ *  later, and the response when the connection is gone. */
+function cutConnection(exchange: NativeExchange, error: Error | null, tell: () => void): void {
+  exchange.abort();
+  process.nextTick(() => process.nextTick(tell));
+  afterImmediates(() => (exchange.node().res as unknown as NativeResponse)[kAborted]());
+  exchange.knownSocket?.destroy(error ?? undefined);
 }
 
 /** Whether somebody has treated the request as a stream. */
@@ -127,10 +156,12 @@ export function isOpen(request: NativeRequest): boolean {
   return Object.hasOwn(request, '_readableState');
 }
 
+const awaited = ['close', 'end', 'resume'];
+
 /** Whether somebody waits for the end of a request that nobody reads. */
 export function isAwaited(request: NativeRequest): boolean {
   const events = (request as unknown as { _events?: Record<string, unknown> })._events;
-  return events !== undefined && (events['close'] !== undefined || events['end'] !== undefined);
+  return events !== undefined && awaited.some((name) => events[name] !== undefined);
 }
 
 /** What `signal` is in the Nodes that have it. */
@@ -145,11 +176,17 @@ export function signalOf(request: NativeRequest): AbortSignal {
 }
 
 export function openStream(request: NativeRequest): void {
-  const { server, hasBody } = request[kExchange];
-  const { highWaterMark } = server;
+  const exchange = request[kExchange];
+  const { highWaterMark } = exchange.server;
   Readable.call(request as unknown as Readable, { highWaterMark });
+  // As with node:http: bytes that come do not make the stream ask for more before somebody has asked it.
+  setReadingMore(request, true);
   // Some look into the state of the stream for whether there is more to come.
-  if (!hasBody) request.push(null);
+  openWithHandler(exchange, request);
+}
+
+function setReadingMore(request: NativeRequest, value: boolean): void {
+  (request as unknown as { _readableState: { readingMore: boolean } })._readableState.readingMore = value;
 }
 
 function isDumped(request: NativeRequest): boolean {
@@ -174,10 +211,8 @@ class RequestSink implements BodySink {
   end(trailers: HeaderList): void {
     this.#request[kTrailers] = trailers;
     const request = this.#request;
-    // What nobody reads has brought nothing about.
-    if (isDumped(request)) request.complete = true;
-    else if (request[kExchange].bodyIsFresh) return endLater(request);
-    request.push(null);
+    if (request[kExchange].body?.isFresh === true) endLater(request);
+    else request.push(null);
   }
 
   error(): void {
@@ -189,9 +224,9 @@ class RequestSink implements BodySink {
 
 /** Take the body as far as there is room for it, as node:http does whether somebody reads it or not. */
 export function peek(request: NativeRequest): void {
-  if (request[kReading] || !request[kExchange].hasBody) return;
-  request[kPeeked] = true;
-  request.read(0);
+  if (!request[kExchange].hasBody) return;
+  if (isOpen(request)) request.startBody();
+  else openStream(request);
 }
 
 /** The client is gone: 'aborted', 'error' where somebody listens, 'close'. In place of node:http nothing once the
@@ -227,4 +262,5 @@ export function initRequest(request: NativeRequest, exchange: NativeExchange): v
   request[kHeaders] = undefined;
   request[kTrailers] = noTrailers;
   request[kReading] = false;
+  request[kConsuming] = false;
 }

@@ -14,6 +14,7 @@ import {
   kFlushed,
   kState,
 } from './response-state.js';
+import { kToldAll } from './socket-facts.js';
 
 // How a response tells of its end.
 
@@ -42,7 +43,8 @@ export function onEnd(response: NativeResponse, callback: Callback): void {
 
 /** The response has ended before. */
 export function onSecondEnd(response: NativeResponse, callback: Callback): void {
-  if (!queuesCallbacks || response[kState] >= finished) callback(nodeErrors.alreadyFinished());
+  if (response[kState] >= finished || (!queuesCallbacks && response.writableFinished))
+    callback(nodeErrors.alreadyFinished());
   else if (response.destroyed) process.nextTick(callback, nodeErrors.destroyed('end'));
   else onEnd(response, callback);
 }
@@ -71,10 +73,11 @@ export function emitPrefinish(response: NativeResponse): void {
 
 /** 'finish', and 'close' behind it. */
 export function emitFinish(response: NativeResponse): void {
+  // In this order, so that their events come as with node:http.
+  (response.req as NativeRequest)._dump();
+  process.nextTick(emitClose, response);
   emitPrefinish(response);
   tellEndCallbacks(response, null);
-  // Before what listeners of 'finish' defer: the first of them is node:http's own.
-  process.nextTick(emitClose, response);
   response.emit('finish');
 }
 
@@ -84,7 +87,6 @@ export function emitClose(response: NativeResponse): void {
   const told = response[kCloseTold];
   if (response[kState] === finished) {
     response[kState] = closed;
-    response.destroyed = true;
   } else {
     response[kCloseTold] = true;
   }
@@ -101,6 +103,7 @@ export function failEnd(response: NativeResponse, error: Error): void {
 export function closeCut(response: NativeResponse): void {
   if (response[kState] < finished) abortRequest(response.req as NativeRequest);
   emitClose(response);
+  response[kExchange].knownSocket?.[kToldAll]();
 }
 
 // A response that nobody listened to when it ended may still get a listener in the same tick: res.end().on('finish').
@@ -134,9 +137,9 @@ function tellEnds(): void {
 
 function tellEnd(response: NativeResponse): void {
   const request = response.req as NativeRequest;
-  if (isAwaited(request) || isOpen(request)) request._dump();
   const { _events: events } = response as unknown as { _events: unknown };
   if (events === undefined && response[kEndCallbacks] === undefined) {
+    if (isAwaited(request) || isOpen(request)) request._dump();
     response[kState] = closed;
   } else {
     if (hasFrames)

@@ -1,28 +1,33 @@
 import { OutgoingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import { defineValues } from './base.js';
+import { noChunked, noConnection, noLength } from './layout.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
 import { kEndCallbacks, kPrefinished } from './response-end.js';
+import { headFacts, keepsAlive, mayHaveBody } from './response-head.js';
 import { joinedBytes, kJoined } from './response-join.js';
 import {
   closed,
   ended,
   finished,
-  headSet,
-  isBodiless,
+  headOf,
   kBytes,
-  kCloses,
   kCloseTold,
   kCorked,
   kEndContext,
-  kHeaders,
+  kHead,
+  kKeepAlive,
+  kReason,
   kRemoved,
   kState,
   kStatus,
+  kTrailers,
+  kWritten,
   open,
   statusOf,
   streaming,
 } from './response-state.js';
+import { sendNow } from './sent.js';
 
 // What Node keeps as own properties of a response, or as accessors over them, is computed here when it is asked for.
 
@@ -30,11 +35,14 @@ import {
 const finishesInEnd = Object.assign(new OutgoingMessage(), { finished: true }).writableFinished;
 
 const accessors: Record<string, (this: NativeResponse) => unknown> = {
+  destroyed() {
+    return this[kState] === closed;
+  },
   headersSent() {
     return this[kState] !== open;
   },
   _header() {
-    return this[kState] === open ? null : headText(this);
+    return headFacts(this)?.text ?? null;
   },
   _headerSent() {
     return this[kState] >= streaming;
@@ -47,7 +55,7 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
   },
   writableFinished() {
     if (this[kState] !== ended || !finishesInEnd) return this[kState] > ended;
-    return this.destroyed || unsent(this) === 0;
+    return this.destroyed || this.writableLength === 0;
   },
   outputSize() {
     return this[kState] < streaming ? 0 : this.writableLength;
@@ -66,7 +74,9 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
   },
   writableLength() {
     if (this[kState] === open || this[kState] >= finished) return 0;
-    return unsent(this) + joinedBytes(this);
+    // With node:http the end sends at once, and what is written before it in the next tick.
+    if (this[kState] === ended || !this[kExchange].inThisTick) sendNow();
+    return this[kExchange].unsentBytes + joinedBytes(this);
   },
   writableHighWaterMark() {
     return this[kExchange].server.highWaterMark;
@@ -84,16 +94,38 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
     return this[kState] === closed || this[kCloseTold];
   },
   _hasBody() {
-    return this.req.method !== 'HEAD' && (this[kState] === open || !isBodiless(statusOf(this)));
+    return mayHaveBody(this, this[kState] === open ? 200 : statusOf(this));
   },
-  chunkedEncoding() {
-    const isKnown = this[kState] === headSet || this[kState] === streaming;
-    if (!isKnown || this[kHeaders]?.has('content-length') === true) return false;
-    return this.req.method !== 'HEAD' && !isBodiless(statusOf(this)) && this.useChunkedEncodingByDefault;
+  _last() {
+    return headFacts(this)?.last ?? false;
   },
   _contentLength() {
-    const length = this[kState] === open ? undefined : this[kHeaders]?.get('content-length');
-    return length === undefined ? null : Number(length);
+    return headFacts(this)?.length ?? null;
+  },
+  chunkedEncoding() {
+    return headFacts(this)?.chunked ?? false;
+  },
+  _removedConnection() {
+    return (this[kRemoved] & noConnection) !== 0;
+  },
+  _removedContLen() {
+    return (this[kRemoved] & noLength) !== 0;
+  },
+  _removedTE() {
+    return (this[kRemoved] & noChunked) !== 0;
+  },
+  _trailer() {
+    const list = this[kTrailers] ?? [];
+    return list.map((text, i) => (i % 2 === 0 ? `${text}: ` : `${text}\r\n`)).join('');
+  },
+  _defaultKeepAlive() {
+    return this[kState] === open || headOf(this)?.has('keep-alive') !== true;
+  },
+  _expect_continue() {
+    return this[kExchange].expectsContinue;
+  },
+  _sent100() {
+    return this[kExchange].continued;
   },
   useChunkedEncodingByDefault() {
     return this.req.httpVersion !== '1.0';
@@ -105,22 +137,6 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
     return this.socket;
   },
 };
-
-/** Bytes that wait. With node:http what the socket takes has left within end(); here it leaves with the tick. */
-function unsent(response: NativeResponse): number {
-  const exchange = response[kExchange];
-  const { unsentBytes } = exchange;
-  const isLeaving = response[kState] === ended && (exchange.inThisTick || !exchange.watchFlush);
-  return isLeaving && unsentBytes <= exchange.server.highWaterMark ? 0 : unsentBytes;
-}
-
-/** For those who look into `_header`: the text of the head, as far as it is known here. */
-function headText(response: NativeResponse): string {
-  const list = response[kHeaders]?.toList() ?? [];
-  let text = `HTTP/1.1 ${response.statusCode} ${response.statusMessage || (STATUS_CODES[response.statusCode] ?? 'unknown')}\r\n`;
-  for (let i = 0; i < list.length; i += 2) text += `${list[i]}: ${list[i + 1]}\r\n`;
-  return `${text}\r\n`;
-}
 
 for (const [name, get] of Object.entries(accessors)) {
   const own = Object.getOwnPropertyDescriptor(OutgoingMessage.prototype, name);
@@ -137,47 +153,54 @@ for (const [name, get] of Object.entries(accessors)) {
   });
 }
 
+/** Kept under a symbol, where the way of a response finds what was set without an accessor. */
+function keepUnder(
+  name: 'statusMessage' | 'shouldKeepAlive',
+  key: typeof kReason | typeof kKeepAlive,
+  get: (response: NativeResponse) => unknown,
+): void {
+  Object.defineProperty(NativeResponse.prototype, name, {
+    configurable: true,
+    enumerable: false,
+    get(this: NativeResponse) {
+      return this[kExchange] === undefined ? undefined : get(this);
+    },
+    set(this: NativeResponse, value: unknown) {
+      if (this[kExchange] !== undefined) (this as unknown as Record<symbol, unknown>)[key] = value;
+      else Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+    },
+  });
+}
+
+keepUnder('statusMessage', kReason, (response) => {
+  if (response[kReason] || response[kState] === open) return response[kReason];
+  return response[kStatus] === undefined
+    ? (STATUS_CODES[statusOf(response)] ?? 'unknown')
+    : response[kReason];
+});
+keepUnder(
+  'shouldKeepAlive',
+  kKeepAlive,
+  (response) => headFacts(response)?.keepsAlive ?? keepsAlive(response),
+);
+
 // Node 26 has it no more (DEP0063).
 if ('writeHeader' in ServerResponse.prototype)
   defineValues(NativeResponse.prototype, { writeHeader: NativeResponse.prototype.writeHead });
 
 // What Node keeps as own properties with a constant start value.
-Object.defineProperty(NativeResponse.prototype, 'shouldKeepAlive', {
-  configurable: true,
-  get(this: NativeResponse) {
-    return !this[kCloses] && this[kExchange]?.keepAlive !== false;
-  },
-  set(this: NativeResponse, value: unknown) {
-    if (this[kExchange] !== undefined) this[kCloses] = !value;
-    else
-      Object.defineProperty(this, 'shouldKeepAlive', {
-        value,
-        writable: true,
-        enumerable: true,
-        configurable: true,
-      });
-  },
-});
-
 defineValues(NativeResponse.prototype, {
-  statusMessage: undefined,
   writable: true,
-  destroyed: false,
-  _last: false,
   sendDate: true,
   strictContentLength: false,
-  _defaultKeepAlive: true,
-  _expect_continue: false,
-  _removedConnection: false,
-  _removedTE: false,
-  _sent100: false,
   maxRequestsOnConnectionReached: false,
-  _removedContLen: false,
-  _trailer: '',
   errored: null,
+  [kHead]: undefined,
+  [kReason]: undefined,
+  [kWritten]: undefined,
+  [kKeepAlive]: undefined,
   [kBytes]: 0,
   [kRemoved]: 0,
-  [kCloses]: false,
   [kStatus]: undefined,
   [kCloseTold]: false,
   [kEndContext]: undefined,

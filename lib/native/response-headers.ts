@@ -17,49 +17,47 @@ const checkedMax = 1000;
 export class ResponseHeaders {
   /** Name and value in turn; values as they were given. */
   readonly #list: HeaderValue[] = [];
-  /** They were given to writeHead() alone: as with node:http they are sent, and nobody is told of them. */
-  isDirect = false;
   /** Whether all values are strings, and whether some are lists. */
   #plain = true;
   #lists = false;
+  /** Some value has octets beyond ASCII. */
+  #high = false;
 
   /** @throws {TypeError} ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR, ERR_HTTP_INVALID_HEADER_VALUE, as node:http. */
   set(name: string, value: HeaderValue): void {
-    check(name, value);
+    if (!check(name, value)) this.#high = true;
     this.#put(name, value);
   }
 
-  /** As it is, whatever was set under that name. @throws as set() */
-  add(name: string, value: HeaderValue): void {
-    check(name, value);
-    this.#note(value);
-    this.#list.push(name, value);
+  /** One more field, whether there is one of that name or not. */
+  push(name: string, value: HeaderValue): void {
+    if (!check(name, value, true)) this.#high = true;
+    this.#add(name, value);
   }
 
-  #note(value: HeaderValue): void {
-    if (typeof value === 'string') return;
-    this.#plain = false;
-    if (Array.isArray(value)) this.#lists = true;
+  #add(name: string, value: HeaderValue): void {
+    if (typeof value !== 'string') {
+      this.#plain = false;
+      if (Array.isArray(value)) this.#lists = true;
+    }
+    this.#list.push(name, value);
   }
 
   #put(name: string, value: HeaderValue): void {
     const at = this.#find(name);
-    this.#note(value);
-    if (at < 0) {
-      this.#list.push(name, value);
-    } else {
-      this.#list[at] = name;
-      this.#list[at + 1] = value;
+    if (at < 0) return this.#add(name, value);
+    if (typeof value !== 'string') {
+      this.#plain = false;
+      if (Array.isArray(value)) this.#lists = true;
     }
+    this.#list[at] = name;
+    this.#list[at + 1] = value;
   }
 
+  /** One more value of a field that there is. */
   append(name: string, value: string | readonly string[]): void {
-    check(name, value);
+    if (!check(name, value)) this.#high = true;
     const before = this.get(name);
-    if (before === undefined) {
-      this.#put(name, value);
-      return;
-    }
     const list = (Array.isArray(before) ? [...before] : [before]) as string[];
     if (isList(value)) list.push(...value);
     else list.push(value);
@@ -83,6 +81,11 @@ export class ResponseHeaders {
     const at = this.#find(name);
     if (at < 0) return;
     this.#list.splice(at, 2);
+  }
+
+  /** Whether some value may have octets beyond ASCII. */
+  get hasHigh(): boolean {
+    return this.#high;
   }
 
   /** As they were set. */
@@ -143,30 +146,43 @@ function isPlain(value: string): boolean {
   return true;
 }
 
-function check(name: string, value: unknown): void {
+/** @param each Of a list each value by itself, else their text.
+ *  @returns Whether it is ASCII, as far as is known without looking at lists. */
+function check(name: string, value: unknown, each = false): boolean {
   const known = checked.get(name);
   if (known === undefined) validateHeaderName(name);
-  else if (known === value) return;
+  else if (known === value) return true;
   if (typeof value === 'number' || (typeof value === 'string' && isPlain(value))) {
     if (known === undefined && checked.size < checkedMax) checked.set(name, value);
-    return;
+    return true;
   }
-  if (Array.isArray(value)) {
+  if (each && Array.isArray(value)) {
     for (const one of value) validateHeaderValue(name, one as string);
   } else {
     validateHeaderValue(name, value as string);
   }
+  return false;
 }
 
-/** A flat list from what writeHead and addTrailers take: an object, an array of pairs, or a flat array. */
-export function toPairs(headers: object): [string, HeaderValue][] {
-  if (!Array.isArray(headers)) {
-    return Object.entries(headers as Record<string, HeaderValue>).filter(([, value]) => value !== undefined);
-  }
-  const list = headers as unknown[];
-  if (list.length > 0 && Array.isArray(list[0])) return list as [string, HeaderValue][];
-  if (list.length % 2 !== 0) throw invalidValue('headers', headers);
+/** Bytes of UTF-8 as the characters that stand for them in Latin-1. */
+export function utf8InLatin1(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** What writeHead gives to setHeader(), one after the other. */
+export function toSettings(headers: object): [string, HeaderValue][] {
+  return Array.isArray(headers) ? flatPairs(headers) : Object.entries(headers as Record<string, HeaderValue>);
+}
+
+function flatPairs(list: readonly unknown[]): [string, HeaderValue][] {
+  if (list.length % 2 !== 0) throw invalidValue('headers', list);
   const pairs: [string, HeaderValue][] = [];
-  for (let i = 0; i + 1 < list.length; i += 2) pairs.push([list[i] as string, list[i + 1] as HeaderValue]);
+  for (let i = 0; i < list.length; i += 2) pairs.push([list[i] as string, list[i + 1] as HeaderValue]);
   return pairs;
+}
+
+/** A list of pairs from what writeHead takes: an object, an array of pairs, or a flat array. */
+export function toPairs(headers: object): [string, HeaderValue][] {
+  if (!Array.isArray(headers)) return Object.entries(headers as Record<string, HeaderValue>);
+  return Array.isArray(headers[0]) ? (headers as [string, HeaderValue][]) : flatPairs(headers);
 }

@@ -2,7 +2,7 @@ import { ServerResponse } from 'node:http';
 import { defineValues } from './base.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
-import { kState, open } from './response-state.js';
+import { ended, isCut, kState, open } from './response-state.js';
 
 // Informational responses. Node's own methods check what they are given and write a head, which is read here: what they
 // check, and whether there is a writeInformation, is another thing in each Node.
@@ -18,7 +18,7 @@ interface Writer {
   _sent100?: boolean;
   writeInformation: Write | undefined;
   _isLenientHeaderValidation(): boolean;
-  _writeRaw(head: string, encoding: string, callback?: () => void): boolean;
+  _writeRaw(head: string, encoding: string, callback?: (error: null) => void): boolean;
 }
 
 function inform(response: NativeResponse, write: Write, args: unknown[]): unknown {
@@ -28,7 +28,9 @@ function inform(response: NativeResponse, write: Write, args: unknown[]): unknow
     _isLenientHeaderValidation: () => false,
     _writeRaw(head, _encoding, callback) {
       response[kExchange].respondInfo(Number(head.slice(9, 12)), readFields(head));
-      if (callback) process.nextTick(callback);
+      // One that cannot be sent any more has no callback.
+      const isGone = response[kState] >= ended || isCut(response);
+      if (callback && !isGone) process.nextTick(callback, null);
       return true;
     },
   };

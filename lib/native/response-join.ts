@@ -1,7 +1,15 @@
 import { OutgoingMessage } from 'node:http';
 import { kExchange } from './request.js';
 import type { NativeResponse } from './response.js';
-import { type Callback, kCorked, kHeaders, kState, startStream, streaming } from './response-state.js';
+import {
+  type Callback,
+  headOf,
+  kCorked,
+  kState,
+  startStream,
+  streaming,
+  tellWritten,
+} from './response-state.js';
 
 // Chunks of a response that are joined to one, since they are written while it is corked, as the running Node does it.
 
@@ -53,16 +61,17 @@ function written(prepare: (message: OutgoingMessage) => void): OutgoingMessage &
 /** Write a part of the body, now or with others. @returns Whether more may be written at once. */
 export function writeJoined(response: NativeResponse, chunk: Chunk, callback: Callback | undefined): boolean {
   const wasStreaming = response[kState] === streaming;
-  startStream(response);
+  if (response[kExchange].ended) return false; // The connection is gone.
+  startStream(response, chunk);
   const { corked, ofTick, cutIsTold } = joiningOfNode();
   const mayJoin = ofTick || response[kCorked] > 0;
-  const isChunked = mayJoin && response[kHeaders]?.has('content-length') !== true;
+  const isChunked = mayJoin && headOf(response)?.has('content-length') !== true;
   if (ofTick && isChunked && response[kCorked] === 0) {
     response[kCorked] = 1;
     process.nextTick(uncork, response);
   }
   if (response[kCorked] === 0) {
-    if (callback !== undefined) process.nextTick(callback, null);
+    if (callback !== undefined) tellWritten(response, callback);
     return response[kExchange].write(chunk);
   }
   const joins = isChunked && chunk.length > 0 && (ofTick || (corked && wasStreaming));

@@ -4,7 +4,7 @@ import { lowerCase } from './node-headers.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
 import { type HeaderValue, ResponseHeaders } from './response-headers.js';
-import { kHeaders, kState, open, shownFields } from './response-state.js';
+import { kHeaders, kState, open } from './response-state.js';
 
 // The members with which programs of Node's first years reach for the fields of a response (DEP0066): still there in
 // the Nodes that have them, and used by what nobody has changed since.
@@ -24,7 +24,7 @@ const oldFields: Record<string, OldField> = {
   },
   _headerNames: {
     get(response) {
-      const names = shownFields(response)?.names();
+      const names = response[kHeaders]?.names();
       if (names === undefined) return null;
       return Object.assign(
         Object.create(null),

@@ -1,22 +1,30 @@
-import { type IncomingMessage, ServerResponse, STATUS_CODES, validateHeaderName } from 'node:http';
+import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { HeaderList } from '../exchange.js';
 import { addon, closeFlag, noChunked, noConnection, noDate, noLength, noReason } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { isAwaited, kExchange, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
-import { ResponseHeaders, toPairs } from './response-headers.js';
+import { checkTrailer, encodeHead } from './response-head.js';
+import { ResponseHeaders, toPairs, toSettings } from './response-headers.js';
 
 // The steps of a response, as functions: an Express response has Express' prototype, and so no private methods.
 
 export const kHeaders = Symbol('headers');
+/** The fields of a writeHead that had none before it: they are in the head, and getHeader() does not know them. */
+export const kHead = Symbol('head');
+/** `statusMessage` and `shouldKeepAlive`, as far as the application has set them. */
+export const kReason = Symbol('reason');
+export const kKeepAlive = Symbol('keepAlive');
+/** What came with the end of a response that had no head: its length is in the head. */
+export const kWhole = Symbol('whole');
 /** The status that writeHead was given: what is set after it does not count. */
 export const kStatus = Symbol('status');
 export const kState = Symbol('state');
 /** The writeHead of the prototype, to see whether middleware has put its own in place. */
 export const kOwnWriteHead = Symbol('writeHead');
-/** The program wants no other request on the connection. */
-export const kCloses = Symbol('closes');
 export const kTrailers = Symbol('trailers');
+/** Callbacks of writes that are not told yet. */
+export const kWritten = Symbol('written');
 export const kCorked = Symbol('corked');
 /** Command flags: the fields that the application has removed, and so does not want added. */
 export const kRemoved = Symbol('removed');
@@ -41,57 +49,47 @@ export const closed = 5;
 
 export type Callback = (error?: Error | null) => void;
 
-const badValue = /[^\t\x20-\x7e\x80-\xff]/;
-export const badReason = badValue;
+export const badReason = /[^\t\x20-\x7e\x80-\xff]/;
+const isHigh = /[\x80-\xff]/;
 export const noFields: HeaderList = [];
 
-/** The fields that the application may ask for. */
-export function shownFields(response: NativeResponse): ResponseHeaders | undefined {
-  const fields = response[kHeaders];
-  return fields?.isDirect === true ? undefined : fields;
-}
-
-/** Fields of writeHead: those of an object replace what was set before. Where nothing was, they are taken as they are,
- *  and a list may repeat names; behind others it may from Node 22 on. */
+/** Fields of writeHead replace those of the same name. Where nothing was set before they are the head as they stand:
+ *  names may be repeated, and `Set-Cookie` and `set-cookie` of one object are two fields. */
 export function mergeHead(response: NativeResponse, headers: object): void {
-  const pairs = toPairs(headers);
-  const list = response[kHeaders];
-  if (list === undefined) {
-    const fields = new ResponseHeaders();
-    fields.isDirect = true;
-    for (const [name, value] of pairs) fields.add(name, value);
-    response[kHeaders] = fields; // None of them when one has thrown.
-  } else if (Array.isArray(headers) && listsRepeat()) {
-    for (const [name] of pairs) list.delete(name);
-    for (const [name, value] of pairs) list.append(name, value as string);
-  } else {
-    for (const [name, value] of pairs) list.set(name, value);
+  if (response[kHeaders] === undefined) {
+    const head = new ResponseHeaders();
+    for (const [name, value] of toPairs(headers)) head.push(name, value);
+    response[kHead] = head;
+    return;
+  }
+  const settings = toSettings(headers);
+  const repeats = Array.isArray(headers) && listRepeats();
+  if (repeats) for (const [name] of settings) response.removeHeader(name);
+  for (const [name, value] of settings) {
+    if (repeats && name) response.appendHeader(name, value as string);
+    else if (name) response.setHeader(name, value);
   }
 }
 
-let repeats: boolean | undefined;
+let repeatsInLists: boolean | undefined;
 
-/** What the running Node does. */
-function listsRepeat(): boolean {
-  if (repeats === undefined) {
-    const response = new ServerResponse({ method: 'GET' } as IncomingMessage);
-    response.setHeader('a', '1').writeHead(200, ['b', '1', 'b', '2']);
-    repeats = typeof response.getHeader('b') === 'object';
+/** Whether a list given to writeHead() behind setHeader() may repeat a name: from Node 22 on. */
+function listRepeats(): boolean {
+  if (repeatsInLists === undefined) {
+    const probe = new ServerResponse({
+      method: 'GET',
+      httpVersionMajor: 1,
+      httpVersionMinor: 1,
+    } as IncomingMessage);
+    probe.setHeader('a', '0').writeHead(200, ['b', '1', 'b', '2']);
+    repeatsInLists = String((probe as { _header?: unknown })._header).includes('b: 1');
   }
-  return repeats;
+  return repeatsInLists;
 }
 
-/** @throws {TypeError} ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR */
-export function setTrailers(response: NativeResponse, headers: object): void {
-  response[kTrailers] = undefined;
-  for (const [name, values] of toPairs(headers)) {
-    (validateHeaderName as (name: string, label?: string) => void)(name, 'Trailer name');
-    for (const value of Array.isArray(values) ? values : [values]) {
-      if (badValue.test(String(value))) throw nodeErrors.invalidChar(`trailer content ["${name}"]`);
-      response[kTrailers] ??= [];
-      response[kTrailers].push(name, String(value));
-    }
-  }
+/** The fields of the head, as far as they are known. */
+export function headOf(response: NativeResponse): ResponseHeaders | undefined {
+  return response[kHead] ?? response[kHeaders];
 }
 
 /** Make status and fields final. A writeHead that middleware has put in place of ours is called. */
@@ -100,8 +98,9 @@ export function setHead(response: NativeResponse): void {
   if (response.writeHead === response[kOwnWriteHead]) {
     const code = response.statusCode | 0;
     if (code < 100 || code > 999) throw nodeErrors.invalidStatus(response.statusCode);
-    if (response.statusMessage && badReason.test(response.statusMessage))
-      throw nodeErrors.invalidChar('statusMessage');
+    const reason = response[kReason];
+    if (reason && badReason.test(reason)) throw nodeErrors.invalidChar('statusMessage');
+    checkTrailer(response);
     response[kState] = headSet;
   } else {
     response._implicitHeader();
@@ -110,9 +109,12 @@ export function setHead(response: NativeResponse): void {
   }
 }
 
-export function fieldsOf(response: NativeResponse): HeaderList {
-  if (response[kHeaders] === undefined) return noFields;
-  return response[kHeaders].toList(response[kExchange].server);
+/** @param first What is sent with the head: node:http writes both as one text, in UTF-8 when that is text. */
+export function fieldsOf(response: NativeResponse, first: unknown): HeaderList {
+  const headers = headOf(response);
+  if (headers === undefined) return noFields;
+  const list = headers.toList(response[kExchange].server);
+  return headers.hasHigh ? list.map((text) => encodeHead(response, text, first)) : list;
 }
 
 /** Command flags of a head. */
@@ -120,8 +122,8 @@ export function flagsOf(response: NativeResponse): number {
   let flags = response[kRemoved];
   if (!response.sendDate) flags |= noDate;
   // writeHead(200, '') of those who copy the statusText of a Response means it so.
-  if (response.statusMessage === '' && response[kStatus] !== undefined) flags |= noReason;
-  if (response[kCloses]) flags |= closeFlag;
+  if (response[kReason] === '' && response[kStatus] !== undefined) flags |= noReason;
+  if (response[kKeepAlive] === false) flags |= closeFlag;
   if (!response.useChunkedEncodingByDefault) flags |= noChunked;
   return flags;
 }
@@ -166,30 +168,59 @@ function coreReason(status: number): string {
   return nodes === own ? nodes : own;
 }
 
-/** Empty where the phrase of the core is right. Programs add to STATUS_CODES, and Nodes differ in it. */
-export function reasonOf(response: NativeResponse): string {
+/** Empty where the phrase of the core is right. Programs add to STATUS_CODES, and Nodes differ in it.
+ *  @param first What is sent with the head. */
+export function reasonOf(response: NativeResponse, first: unknown): string {
   const status = statusOf(response);
   coreReasons[status] ??= coreReason(status);
-  const message = response.statusMessage || (STATUS_CODES[status] ?? 'unknown');
-  return message === coreReasons[status] ? '' : message;
+  const message = response[kReason] || (STATUS_CODES[status] ?? 'unknown');
+  if (message === coreReasons[status]) return '';
+  return isHigh.test(message) ? encodeHead(response, message, first) : message;
 }
 
-export function startStream(response: NativeResponse): void {
+/** Start to send. @param first What is sent with the head. */
+export function startStream(response: NativeResponse, first?: unknown): void {
   setHead(response);
   if (response[kState] !== headSet) return;
   response[kState] = streaming;
+  const fields = fieldsOf(response, first);
   const exchange = response[kExchange];
-  exchange.respondHeadNode(statusOf(response), reasonOf(response), fieldsOf(response), flagsOf(response));
+  exchange.respondHeadNode(statusOf(response), reasonOf(response, first), fields, flagsOf(response));
+}
+
+/** It was cut: destroyed, or its client is gone. */
+export function isCut(response: NativeResponse): boolean {
+  return Object.hasOwn(response, 'destroyed') && response.destroyed;
 }
 
 export function failWrite(response: NativeResponse, error: Error, callback: Callback | undefined): void {
-  // With node:http a response has mostly closed a tick after its end, and errors that come later are not told.
-  const isLate =
-    response[kState] === ended && response[kExchange].watchFlush && !response[kExchange].inThisTick;
+  // As with node:http, where 'close' comes a tick behind 'finish'.
+  const isFinished = response[kState] > ended;
+  if (!isFinished && isCut(response)) {
+    if (callback !== undefined) process.nextTick(callback, error);
+    return;
+  }
   process.nextTick(() => {
     callback?.(error);
-    if (!isLate && !response.destroyed && response[kState] !== closed) response.emit('error', error);
+    if (isFinished ? !response.destroyed : !isCut(response)) response.emit('error', error);
   });
+}
+
+/** The callback of a write that has been handed on: with node:http what is written in one tick is sent in the next, or
+ *  with the end, and told one later. */
+export function tellWritten(response: NativeResponse, callback: Callback): void {
+  if (response[kWritten] === undefined) {
+    response[kWritten] = [];
+    process.nextTick(tellAllWritten, response);
+  }
+  response[kWritten].push(callback);
+}
+
+/** What was written leaves now. */
+export function tellAllWritten(response: NativeResponse): void {
+  const error = isCut(response) ? nodeErrors.destroyed('write') : null;
+  for (const callback of response[kWritten] ?? []) process.nextTick(callback, error);
+  response[kWritten] = undefined;
 }
 
 /** With strictContentLength: as many bytes as the Content-Length says, not more; at the end not fewer.
@@ -199,8 +230,8 @@ export function checkLength(
   chunk: string | Uint8Array | null,
   isLast: boolean,
 ): void {
-  const announced = response[kHeaders]?.get('content-length');
-  if (announced === undefined || response[kHeaders]?.has('transfer-encoding') === true) return;
+  const announced = headOf(response)?.get('content-length');
+  if (announced === undefined || headOf(response)?.has('transfer-encoding') === true) return;
   const length = Number(announced);
   const given = response[kBytes] + (chunk === null ? 0 : Buffer.byteLength(chunk));
   if (given > length || (isLast && given !== length)) throw nodeErrors.lengthMismatch(given, length);

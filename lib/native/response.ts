@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { ServerResponse, STATUS_CODES } from 'node:http';
+import { ServerResponse } from 'node:http';
 import { bareBase, defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { noLength } from './layout.js';
@@ -21,10 +21,11 @@ import {
   onSecondEnd,
   prefinishesNow,
 } from './response-end.js';
+import { headFacts, mayHaveBody } from './response-head.js';
 import { type HeaderValue, ResponseHeaders } from './response-headers.js';
 import { flushJoined, type Joined, kJoined, writeJoined } from './response-join.js';
+import { encode, setHeaders, writeHead } from './response-set.js';
 import {
-  badReason,
   type Callback,
   checkBodyAllowed,
   checkLength,
@@ -33,31 +34,37 @@ import {
   fieldsOf,
   finished,
   flagsOf,
+  headOf,
   headSet,
   kAborted,
   kBytes,
-  kCloses,
   kCloseTold,
   kCorked,
   kEndContext,
   kFlushed,
+  kHead,
   kHeaders,
+  kKeepAlive,
   kOwnWriteHead,
+  kReason,
   kRemoved,
   kState,
   kStatus,
   kTrailers,
-  mergeHead,
+  kWhole,
+  kWritten,
   noteRemoved,
   open,
   reasonOf,
   setHead,
-  setTrailers,
-  shownFields,
   startStream,
   statusOf,
+  tellAllWritten,
   watched,
 } from './response-state.js';
+import { addTrailers } from './response-trailers.js';
+import { sendSoon } from './sent.js';
+import { afterImmediates } from './tick.js';
 
 // As with the request (see request.ts): a constructor of our own, Node's prototypes behind it, every hot member
 // overridden, and each override passes on to Node's for a response that is not ours.
@@ -77,12 +84,16 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kHeaders]: ResponseHeaders | undefined;
   declare [kState]: number;
   declare [kTrailers]: string[] | undefined;
+  declare [kHead]: ResponseHeaders | undefined;
+  declare [kReason]: string | undefined;
+  declare [kKeepAlive]: boolean | undefined;
+  declare [kWritten]: Callback[] | undefined;
+  declare [kWhole]: Chunk | null | undefined;
   declare [kCorked]: number;
   declare [kJoined]: Joined | undefined;
   declare [kBytes]: number;
   declare [kStatus]: number | undefined;
   declare [kRemoved]: number;
-  declare [kCloses]: boolean;
   declare strictContentLength: boolean;
   declare [kCloseTold]: boolean;
   declare [kEndContext]: AsyncResource | undefined;
@@ -96,42 +107,38 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   override setHeader(name: string, value: HeaderValue): this {
     if (this[kExchange] === undefined) return pass(this, 'setHeader', [name, value]);
     if (this[kState] !== open) throw nodeErrors.headersSent('set');
-    this[kHeaders] ??= new ResponseHeaders();
-    this[kHeaders].set(name, value);
+    const headers = this[kHeaders] ?? new ResponseHeaders();
+    headers.set(name, value);
+    this[kHeaders] = headers;
     return this;
   }
 
   override setHeaders(headers: Headers | Map<string, HeaderValue>): this {
     if (this[kExchange] === undefined) return pass(this, 'setHeaders', [headers]);
     if (this[kState] !== open) throw nodeErrors.headersSent('set');
-    if (!(headers instanceof Map) && typeof (headers as Headers | null)?.get !== 'function')
-      throw nodeErrors.invalidType('headers', 'an instance of Headers or Map', headers);
-    const cookies = headers instanceof Headers ? headers.getSetCookie() : [];
-    for (const [name, value] of headers) {
-      if (cookies.length === 0 || name !== 'set-cookie') this.setHeader(name, value);
-    }
-    if (cookies.length > 0) this.setHeader('set-cookie', cookies);
+    setHeaders(this, headers);
     return this;
   }
 
   override appendHeader(name: string, value: string | readonly string[]): this {
     if (this[kExchange] === undefined) return pass(this, 'appendHeader', [name, value]);
     if (this[kState] !== open) throw nodeErrors.headersSent('append');
-    this[kHeaders] ??= new ResponseHeaders();
-    this[kHeaders].append(name, value);
+    const headers = this[kHeaders];
+    if (headers?.has(name) !== true) return this.setHeader(name, value);
+    headers.append(name, value);
     return this;
   }
 
   override getHeader(name: string): number | string | string[] | undefined {
     if (this[kExchange] === undefined) return pass(this, 'getHeader', [name]);
     if (typeof name !== 'string') throw nodeErrors.invalidType('name', 'of type string', name);
-    return shownFields(this)?.get(name) as number | string | string[] | undefined;
+    return this[kHeaders]?.get(name) as number | string | string[] | undefined;
   }
 
   override hasHeader(name: string): boolean {
     if (this[kExchange] === undefined) return pass(this, 'hasHeader', [name]);
     if (typeof name !== 'string') throw nodeErrors.invalidType('name', 'of type string', name);
-    return shownFields(this)?.has(name) === true;
+    return this[kHeaders]?.has(name) === true;
   }
 
   override removeHeader(name: string): void {
@@ -144,18 +151,18 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override getHeaderNames(): string[] {
     if (this[kExchange] === undefined) return pass(this, 'getHeaderNames', []);
-    return shownFields(this)?.names().map(lowerCase) ?? [];
+    return this[kHeaders]?.names().map(lowerCase) ?? [];
   }
 
   getRawHeaderNames(): string[] {
     if (this[kExchange] === undefined) return pass(this, 'getRawHeaderNames', []);
-    return shownFields(this)?.names() ?? [];
+    return this[kHeaders]?.names() ?? [];
   }
 
   override getHeaders(): NodeJS.Dict<number | string | string[]> {
     if (this[kExchange] === undefined) return pass(this, 'getHeaders', []);
     const all = Object.create(null) as NodeJS.Dict<number | string | string[]>;
-    const fields = shownFields(this);
+    const fields = this[kHeaders];
     for (const name of fields?.names() ?? []) {
       all[lowerCase(name)] = fields?.get(name) as number | string | string[];
     }
@@ -167,20 +174,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   override writeHead(status: number, reason?: unknown, headers?: unknown): this {
     if (this[kExchange] === undefined) return pass(this, 'writeHead', [status, reason, headers]);
     if (this[kState] !== open) throw nodeErrors.headersSent('write');
-    const code = status | 0;
-    if (code < 100 || code > 999) throw nodeErrors.invalidStatus(status);
-    if (typeof reason === 'string') this.statusMessage = reason;
-    else {
-      this.statusMessage ||= STATUS_CODES[code] ?? 'unknown';
-      headers ??= reason;
-    }
-    if (badReason.test(this.statusMessage)) throw nodeErrors.invalidChar('statusMessage');
-    this.statusCode = code;
-    if (typeof headers === 'object' && headers !== null) mergeHead(this, headers);
-    if (this[kHeaders]?.has('trailer') === true && this[kHeaders].has('content-length'))
-      throw nodeErrors.trailerNotAllowed();
-    this[kStatus] = code;
-    this[kState] = headSet;
+    writeHead(this, status, reason, headers);
     return this;
   }
 
@@ -191,7 +185,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override flushHeaders(): void {
     if (this[kExchange] === undefined) return pass(this, 'flushHeaders', []);
-    startStream(this);
+    startStream(this, '');
   }
 
   // The body.
@@ -201,6 +195,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (typeof encoding === 'function') {
       callback = encoding as Callback;
       encoding = undefined;
+    } else if (typeof callback !== 'function') {
+      callback = undefined;
     }
     if (chunk === null) throw nodeErrors.nullChunk();
     if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) throw nodeErrors.invalidChunk(chunk);
@@ -213,7 +209,12 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
       return false;
     }
     if (this.strictContentLength) checkLength(this, chunk, false);
-    checkBodyAllowed(this);
+    setHead(this);
+    if (!mayHaveBody(this, statusOf(this))) {
+      checkBodyAllowed(this);
+      if (callback !== undefined) process.nextTick(callback);
+      return true;
+    }
     return writeJoined(this, encode(chunk, encoding), callback);
   }
 
@@ -222,33 +223,32 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (typeof chunk === 'function') {
       callback = chunk;
       chunk = undefined;
+      encoding = undefined;
     } else if (typeof encoding === 'function') {
       callback = encoding;
       encoding = undefined;
     }
-    if (
-      chunk !== undefined &&
-      chunk !== null &&
-      typeof chunk !== 'string' &&
-      !(chunk instanceof Uint8Array)
-    ) {
-      throw nodeErrors.invalidChunk(chunk);
-    }
     if (this[kState] >= ended) {
+      if (chunk && this.destroyed) return this;
       if (chunk) failWrite(this, nodeErrors.writeAfterEnd(), callback as Callback | undefined);
       else if (typeof callback === 'function') onSecondEnd(this, callback as Callback);
       return this;
     }
+    if (chunk && typeof chunk !== 'string' && !(chunk instanceof Uint8Array))
+      throw nodeErrors.invalidChunk(chunk);
     this[kCorked] = 0;
-    const body = chunk === undefined || chunk === null ? null : encode(chunk as Chunk, encoding);
+    const body = chunk ? encode(chunk as Chunk, encoding) : null;
     if (this.strictContentLength) checkLength(this, body, true);
     if (body !== null) checkBodyAllowed(this);
+    if (this[kState] === open) this[kWhole] = body;
     // As node:http, whose head is final with writeHead, unless _contentLength tells of it (as @hono/node-server does).
     const lengthUnknown =
-      this[kState] === headSet && (this as { _contentLength?: unknown })._contentLength === null
+      (this[kState] === headSet && !Object.hasOwn(this, '_contentLength')) ||
+      headOf(this)?.has('trailer') === true
         ? noLength
         : 0;
     setHead(this);
+    if (this[kWritten] !== undefined) tellAllWritten(this);
     if (typeof callback === 'function') onEnd(this, callback as Callback);
     const isWatched = typeof callback === 'function' || watched(this);
     const exchange = this[kExchange];
@@ -261,16 +261,19 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
       });
     }
     const prefinishes = isWatched && prefinishesNow(this);
-    if (this[kState] === headSet && this[kTrailers] === undefined) {
+    // Trailers have their place behind chunks only.
+    const hasTrailers = this[kTrailers] !== undefined && headFacts(this)?.chunked === true;
+    if (this[kState] === headSet && !hasTrailers) {
       this[kState] = ended;
       const flags = flagsOf(this) | lengthUnknown;
-      exchange.respondNode(statusOf(this), reasonOf(this), fieldsOf(this), body, flags);
+      exchange.respondNode(statusOf(this), reasonOf(this, body), fieldsOf(this, body), body, flags);
     } else {
-      startStream(this);
+      startStream(this, body);
       flushJoined(this, body);
       this[kState] = ended;
       exchange.end(this[kTrailers]);
     }
+    if (isWatched) sendSoon();
     if (!isWatched && !this.destroyed)
       justEnded(this); // Nothing more becomes of one that was cut.
     else if (prefinishes) emitPrefinish(this);
@@ -279,7 +282,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override addTrailers(headers: object): void {
     if (this[kExchange] === undefined) return pass(this, 'addTrailers', [headers]);
-    setTrailers(this, headers);
+    addTrailers(this, headers);
   }
 
   override cork(): void {
@@ -325,9 +328,9 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     const isSent = endsNow && !isBehind;
     if (isSent) this[kState] = finished;
     else failEnd(this, error ?? nodeErrors.destroyed('write'));
-    if (!isBehind) socket?.destroy(error);
     if (isSent) process.nextTick(emitFinish, this);
-    else setImmediate(closeCut, this); // When the connection has closed, as with node:http.
+    else afterImmediates(() => closeCut(this));
+    if (!isBehind) socket?.destroy(error);
     return this;
   }
 
@@ -370,12 +373,6 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
 const { write: ownWrite, end: ownEnd } = NativeResponse.prototype;
 
-function encode(chunk: Chunk, encoding: unknown): Chunk {
-  if (typeof chunk !== 'string' || typeof encoding !== 'string') return chunk;
-  const name = encoding.toLowerCase();
-  return name === 'utf8' || name === 'utf-8' ? chunk : Buffer.from(chunk, encoding as BufferEncoding);
-}
-
 /** Fields that every response has from the start; the order is that of the hidden class. */
 export function initResponse(
   response: NativeResponse,
@@ -386,6 +383,7 @@ export function initResponse(
   response[kHeaders] = undefined;
   response[kState] = open;
   response[kTrailers] = undefined;
+  response[kWhole] = undefined;
   response[kCorked] = 0;
   response[kNextEnd] = undefined;
   response.statusCode = 200;

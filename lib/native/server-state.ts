@@ -27,7 +27,7 @@ import { isWatched, watch } from './observe.js';
 import { type Answer, currentOffer } from './offer.js';
 import { limitsOf, nodeLimits, takesNone } from './server-limits.js';
 import type { ServerSettings } from './server-options.js';
-import { kFail, kLeft, kTimedOut } from './socket-facts.js';
+import { kBroke, kFail, kTimedOut } from './socket-facts.js';
 import { socketAt } from './sockets.js';
 import { NativeTlsSocket, nativeTls } from './tls.js';
 import { NativeServer } from './turn.js';
@@ -168,7 +168,7 @@ export class ServerState implements DropIn {
     if (native === undefined) return;
     const socket = socketAt(connection, native);
     const error = parseError(refusal);
-    if (error.code === 'ECONNRESET') socket[kLeft]();
+    if (error.code === 'ECONNRESET') return socket[kBroke](error);
     if (error.code === 'HPE_INVALID_EOF_STATE') socket.readable = false;
     socket[kFail](error, refusal.status);
   }

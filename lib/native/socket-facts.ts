@@ -16,6 +16,9 @@ export const kCarries = Symbol('carries');
 export const kAnswered = Symbol('answered');
 export const kFail = Symbol('fail');
 export const kLeft = Symbol('left');
+export const kBroke = Symbol('broke');
+export const kToldAll = Symbol('toldAll');
+export const kPeerEnded = Symbol('peerEnded');
 export const kEnded = Symbol('ended');
 export const kForget = Symbol('forget');
 export const kTimedOut = Symbol('timedOut');
@@ -142,9 +145,21 @@ export class SocketFacts extends EventEmitter {
     return this[kLast] ?? addon.measureConnection(this[kConnection]) ?? nothing;
   }
 
+  setNoDelay(): this {
+    return this;
+  }
+
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+
   address(): { address?: string; port?: number; family?: string } {
     const { address, port, family } = this.#near;
-    return family === 'unix' ? {} : { address, port, family };
+    return family === 'unix' ? {} : { address, family, port };
   }
 }
 

@@ -1,11 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import { exchanges, type NativeExchange } from './exchange.js';
-import { addon } from './layout.js';
-import { socketEncoding } from './node-errors.js';
+import { addon, endBroken, endByPeer } from './layout.js';
+import { connectionReset, socketEncoding } from './node-errors.js';
 import { type NativeRequest, peek } from './request.js';
 import {
   kAnswered,
+  kBroke,
   kCarries,
   kConnection,
   kEnded,
@@ -14,12 +15,15 @@ import {
   kLast,
   kLeft,
   kMeasure,
+  kPeerEnded,
   kServer,
   kTimedOut,
+  kToldAll,
   SocketFacts,
 } from './socket-facts.js';
 import { SocketParser } from './socket-parser.js';
 import { openSocket } from './sockets.js';
+import { afterImmediates } from './tick.js';
 
 /** `req.socket`, `res.socket`, and what 'connection' brings: what middleware reads of a connection, and the few things
  *  that it does to one. The connection itself is the core's. An application that reads or pauses a connection before
@@ -34,6 +38,8 @@ export class NativeSocket extends SocketFacts {
   #timerSet = 0;
   #failed = false;
   #told = false;
+  #finished = false;
+  #closeTold = false;
   /** 'end' and 'close' are still to come. */
   #left = false;
   #parser: SocketParser | undefined;
@@ -173,15 +179,15 @@ export class NativeSocket extends SocketFacts {
   // Writing and the end.
 
   /** Bytes for the client, past the responses. @returns Whether more may be written at once. */
-  write(chunk: string | Uint8Array, encoding?: unknown, callback?: () => void): boolean {
+  write(chunk: string | Uint8Array, encoding?: unknown, callback?: (error: null) => void): boolean {
     if (!this.writable) return false;
     const bytes =
       typeof chunk === 'string'
         ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
         : chunk;
     if (bytes.length > 0) addon.writeConnection(this[kConnection], bytes);
-    const written = typeof encoding === 'function' ? (encoding as () => void) : callback;
-    if (written !== undefined) process.nextTick(written);
+    const written = typeof encoding === 'function' ? (encoding as (error: null) => void) : callback;
+    if (written !== undefined) process.nextTick(written, null);
     return true;
   }
 
@@ -193,7 +199,7 @@ export class NativeSocket extends SocketFacts {
     if (!this.writable) return this;
     this.writable = false;
     addon.endConnection(this[kConnection], false);
-    process.nextTick(() => this.emit('finish'));
+    process.nextTick(() => this.#tellFinish());
     return this;
   }
 
@@ -215,20 +221,69 @@ export class NativeSocket extends SocketFacts {
     this.end();
   }
 
-  /** @internal The client has left, and the request is about to be told; the events come when the connection is gone. */
-  [kLeft](): void {
+  /** @internal The client has left, and the request is about to be told. @param how A ConnectionEnd of the core. */
+  [kLeft](how = 0): void {
     if (this.destroyed) return;
     this.#left = true;
+    if (how === endByPeer) this[kPeerEnded]();
     this.#gone();
+    if (how === endBroken) this.#tellReset();
+    else if (how === endByPeer) this.#tellFinish();
   }
 
-  /** @internal The connection is gone. */
-  [kEnded](): void {
+  /** @internal Reading failed, and the server listens for that. */
+  [kBroke](error: Error): void {
+    if (this.#failed || this.destroyed) return;
+    this[kLeft]();
+    this[kServer].dropIn?.server.emit('clientError', error, this);
+    this.#tellReset(error);
+  }
+
+  /** @internal The requests have been told. */
+  [kToldAll](): void {
+    if (!this.destroyed) return;
+    this.#left = false;
+    this.#tellClose(this.#failed);
+  }
+
+  #tellClose(failed: boolean): void {
+    if (this.#closeTold) return;
+    this.#closeTold = true;
+    this.emit('close', failed);
+  }
+
+  /** @internal The client has ended its side. */
+  [kPeerEnded](): void {
+    if (!this.readable) return;
+    this.readable = false;
+    this.emit('end');
+  }
+
+  /** @internal The connection is gone, or about to go. @param how A ConnectionEnd of the core. */
+  [kEnded](how: number): void {
     if (this.destroyed && !this.#left) return;
-    process.nextTick(() => this.emit('end'));
+    const wasReadable = this.readable;
     this.#gone();
     this.#left = false;
-    process.nextTick(() => this.emit('close', false));
+    if (how === endBroken) process.nextTick(() => this.#tellReset());
+    else if (how === endByPeer && wasReadable) process.nextTick(() => this.emit('end'));
+    if (how !== endBroken) process.nextTick(() => this.#tellFinish());
+    const tellClose = (): void => this.#tellClose(this.#failed);
+    if (how === 0) afterImmediates(tellClose);
+    else process.nextTick(tellClose);
+  }
+
+  #tellFinish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.emit('finish');
+  }
+
+  /** For who listens; nobody has to. */
+  #tellReset(error: Error = connectionReset()): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    if (this.listenerCount('error') > 0) EventEmitter.prototype.emit.call(this, 'error', error);
   }
 
   /** @internal Nothing of ours holds it any more. */
@@ -252,7 +307,7 @@ export class NativeSocket extends SocketFacts {
     this.#gone();
     if (error !== undefined && !atOnce) process.nextTick(() => this.emit('error', error));
     // Not before the requests have been told of it.
-    setImmediate(() => this.emit('close', error !== undefined));
+    afterImmediates(() => this.#tellClose(error !== undefined));
     if (error !== undefined && atOnce) this.emit('error', error);
   }
 
@@ -317,18 +372,6 @@ export class NativeSocket extends SocketFacts {
         ? (enable as { enable?: unknown; initialDelay?: number })
         : { enable, initialDelay: initialDelayMs };
     addon.keepAliveConnection(this[kConnection], Boolean(on), Math.trunc((ms ?? 0) / 1000) || 0);
-    return this;
-  }
-
-  setNoDelay(): this {
-    return this;
-  }
-
-  ref(): this {
-    return this;
-  }
-
-  unref(): this {
     return this;
   }
 

@@ -8,6 +8,8 @@ import { kCarries, kEnded, kForget, kLeft, SocketFacts } from './socket-facts.js
 import { defineInside, removeServerListeners } from './socket-inside.js';
 import type { NativeServer } from './turn.js';
 
+// The sockets that the application has asked for, and what they become when it takes their connection.
+
 /** Those that somebody has asked for, by the number of their connection. */
 const sockets = new Map<number, NativeSocket>();
 
@@ -58,9 +60,9 @@ function loadNet(): typeof import('node:net') {
 }
 
 /** @internal The core tells that a connection has ended. */
-export function connectionClosed(connection: number): void {
+export function connectionClosed(connection: number, how: number): void {
   const socket = sockets.get(connection);
-  socket?.[kEnded]();
+  socket?.[kEnded](how);
   sockets.delete(connection);
 }
 

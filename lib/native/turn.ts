@@ -16,6 +16,7 @@ import { TurnText } from './head.js';
 import {
   addon,
   control,
+  controlAgain,
   controlEnds,
   controlHandled,
   eventAbort,
@@ -45,6 +46,7 @@ import {
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { problems } from './problems.js';
+import { endSome } from './request-end.js';
 import type { NativeSocket } from './socket.js';
 import { connectionClosed } from './sockets.js';
 import { TakenSockets } from './taken-sockets.js';
@@ -282,6 +284,7 @@ function now(): number {
 /** Handle records [first, first + count). */
 function onTurn(first: number, count: number): void {
   if (control[controlEnds] !== 0) takeEnds(servers);
+  if (control[controlAgain] !== 0) endSome();
   let text: TurnText | undefined;
   const last = (first + count - 1) * recordWords;
   // A record alone needs no clock.
@@ -346,7 +349,7 @@ function onEvent(r: number): void {
     return;
   }
   if (kind === eventClosed) {
-    connectionClosed(records[r + recordCode] as number);
+    connectionClosed(records[r + recordCode] as number, records[r + recordIndex] as number);
     return;
   }
   if (kind >= eventConnection) {
@@ -356,8 +359,10 @@ function onEvent(r: number): void {
   const exchange = exchanges[records[r + recordIndex] as number];
   if (exchange === undefined || exchange.generation !== records[r + recordGeneration]) return;
   if (kind === eventBody) exchange.scope.runInAsyncScope(exchange.bodyRecord, exchange, r);
-  else if (kind === eventAbort) exchange.scope.runInAsyncScope(exchange.abortRecord, exchange);
+  else if (kind === eventAbort)
+    exchange.scope.runInAsyncScope(exchange.abortRecord, exchange, records[r + recordCode] as number);
   else if (kind === eventDrain) exchange.scope.runInAsyncScope(exchange.drainRecord, exchange);
-  else if (kind === eventFlushed) exchange.scope.runInAsyncScope(exchange.flushedRecord, exchange, r);
+  else if (kind === eventFlushed)
+    exchange.scope.runInAsyncScope(exchange.flushed, exchange, records[r + recordCode] as number);
   else if (kind === eventHalfClosed) exchange.scope.runInAsyncScope(exchange.halfClosedRecord, exchange);
 }

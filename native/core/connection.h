@@ -126,6 +126,7 @@ struct Connection {
   bool read_paused = false;
   bool bulk = false;              // its newest request has a large body
   bool peer_closed = false;       // its end of the stream was read
+  bool broken = false;            // reading from it failed
   bool no_more_requests = false;  // the rest of what arrives is thrown away
   bool close_after_flush = false;
   bool cut = false;            // ... without reading on

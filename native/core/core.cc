@@ -15,6 +15,9 @@
 namespace chaussette {
 namespace {
 
+// Of what SendNow() tells of one response.
+constexpr uint32_t kSentBytes = 3 * sizeof(uint32_t);
+
 uint64_t EpollData(const Connection& c) {
   return (static_cast<uint64_t>(c.generation) << 32) | c.index;
 }
@@ -125,7 +128,10 @@ void Core::HandleEvent(uint64_t data, uint32_t events) {
   const bool reads =
       c->state == ConnectionState::kLingering || (!c->read_paused && !c->peer_closed);
   if (!reads) {
-    if ((events & (EPOLLHUP | EPOLLERR)) != 0) return Kill(c);
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+      c->broken = (events & EPOLLERR) != 0;
+      return Kill(c);
+    }
     return Watch(c, c->epoll_events & ~static_cast<uint32_t>(EPOLLIN));
   }
   if (!HasReadRoom(*c)) {
@@ -186,6 +192,7 @@ void Core::Dispatch() {
   if (count == 0 && !ends_due_) return;
   if (count != 0) batches_[std::bit_width(count) - 1]++;
   dispatching_ = true;
+  memory_.control[kControlDispatching] = 1;
   uint32_t first = 0;
   if (count == 0 && !Tell(0, 0)) dead_ = true;
   while (first < count && !dead_) {
@@ -198,7 +205,12 @@ void Core::Dispatch() {
     RunCommands();
     if (first < count) WriteTouched();
   }
+  while (memory_.control[kControlAgain] != 0 && !dead_) {
+    if (!host_->Dispatch(first, 0)) dead_ = true;
+    RunCommands();
+  }
   dispatching_ = false;
+  memory_.control[kControlDispatching] = 0;
   for (; first < count; first++) {  // nobody is there to close it
     const uint32_t* record = table_.record(first);
     if (record[kRecordKind] == kEventDropped) close(static_cast<int>(record[kRecordCode]));
@@ -250,6 +262,30 @@ void Core::RunCommands() {
   if (size == 0 || dead_) return;
   CHECK(size <= kCommandBytes);
   writer_->Run(memory_.commands, size);
+}
+
+uint32_t Core::SendNow() {
+  if (dead_) return 0;
+  const size_t before = events_.size();
+  UpdateNow();
+  RunCommands();
+  WriteTouched();
+  uint32_t* word = reinterpret_cast<uint32_t*>(memory_.commands);
+  uint32_t count = 0;
+  size_t kept = before;
+  for (size_t i = before; i < events_.size(); i++) {
+    const Event& event = events_[i];
+    if (event.kind != kEventFlushed || (count + 1) * kSentBytes > kCommandBytes) {
+      events_[kept++] = event;
+      continue;
+    }
+    *word++ = event.index;
+    *word++ = event.generation;
+    *word++ = event.code;
+    count++;
+  }
+  events_.resize(kept);
+  return count;
 }
 
 void Core::WriteTouched() {

@@ -137,6 +137,10 @@ class Core {
   [[nodiscard]] int Release(Connection* connection);
   // Only write: called by JavaScript when the command memory is full.
   void RunCommands();
+  // Send what waits, in the midst of a call of JavaScript. Returns how many responses
+  // have left that were to be told of; index, generation and code of each stand in
+  // the memory of the commands.
+  uint32_t SendNow();
   // Judge deadlines, kTickMs apart or more.
   void Tick();
 

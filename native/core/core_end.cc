@@ -7,6 +7,13 @@
 #include "core/response_writer.h"
 
 namespace chaussette {
+namespace {
+
+uint32_t HowEnded(const Connection& c) {
+  return c.broken ? kEndBroken : c.peer_closed ? kEndByPeer : 0;
+}
+
+}  // namespace
 
 void Core::AbortExchanges(Connection* c) {
   const uint32_t first = c->first_exchange;
@@ -19,7 +26,7 @@ void Core::AbortFrom(Connection* c, uint32_t index) {
     Exchange* e = exchanges_.at(index);
     index = e->next;
     const bool told = e->response_complete && e->request_complete && !e->want_flushed;
-    if (!told) PushEvent(kEventAbort, e, c->server->tag);
+    if (!told) PushEvent(kEventAbort, e, c->server->tag, HowEnded(*c));
     FreeExchange(e);
   }
 }
@@ -150,7 +157,7 @@ void Core::Close(Connection* c) {
 void Core::TellClosed(Connection* c) {
   if (!c->end_wanted) return;
   c->end_wanted = false;
-  PushEvent(kEventClosed, nullptr, c->server->tag, c->serial);
+  events_.push_back({kEventClosed, HowEnded(*c), 0, c->server->tag, c->serial});
 }
 
 // Idle connections of draining servers: what is already on the wire is read and

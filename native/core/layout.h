@@ -38,7 +38,7 @@ enum RecordKind : uint32_t {
   kEventFlushed,     // the last byte of the response was handed to the kernel
   kEventIdle,        // a closed server has lost its last connection
   kEventProblem,     // for the log: kRecordCode says what
-  kEventClosed,      // the connection with the number kRecordCode has ended
+  kEventClosed,      // the connection with the number kRecordCode has ended; ConnectionEnd as index
   kEventUnproxied,   // ... is closed, since it began with no valid PROXY header
   kEventConnection,  // a new one, with the number kRecordCode
   kEventDropped,     // one too many, with the descriptor kRecordCode: close it
@@ -61,6 +61,12 @@ enum RecordFlag : uint32_t {
   kFlagBodyInBlock = 64,   // not in the arena, but in the block in slot kRecordCode
   kFlagExpectOther = 128,  // an expectation that we do not know
   kFlagDropped = 256,      // one more than the connection may have
+};
+
+// How a connection has ended, of kEventClosed; of kEventAbort as code.
+enum ConnectionEnd : uint32_t {
+  kEndBroken = 1,  // reading from it failed
+  kEndByPeer,      // the client has ended its side
 };
 
 // What went wrong where no exchange can say it.
@@ -157,6 +163,8 @@ enum ControlWord : uint32_t {
   kControlHandled,       // JavaScript: records handled in this call
   kControlCommandBytes,  // both: bytes of commands that wait
   kControlEnds,          // both: ends of exchanges that wait
+  kControlAgain,         // JavaScript: to be called once more when its ticks have run
+  kControlDispatching,   // the core: it calls JavaScript
   kControlWords = 8,
 };
 

@@ -47,6 +47,7 @@ void RequestReader::Read(Connection* c) {
   }
   if (n == kWouldBlock) return;
   if (n == kBroken) {
+    c->broken = c->channel.session == nullptr;
     if (TellsRefusals(*c)) {
       const TlsTransport* tls = core_->TlsOf(*c);
       const char* problem = tls != nullptr ? tls->Problem(c->channel) : nullptr;
