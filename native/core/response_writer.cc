@@ -179,11 +179,13 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e,
   const bool harmless = head.status != 204 || (f.node_style && findings.content_length == 0);
   f.keep_given_length = head.status >= 200 && harmless && !chunked_given;
   const bool length_given = findings.has_content_length && !chunked_given;
+  // node:http finds no length out for HTTP/1.0, and keeps no connection without one.
+  const bool node10 = e->http10 && c->server->is(kNodeStyle);
   if (length_given && e->response_body_allowed) {
     e->response_has_length = true;
     e->response_left = findings.content_length;
   } else if (e->response_body_allowed) {
-    if ((flags & (kStreamed | kNoLength)) == 0 && !chunked_given) {
+    if ((flags & (kStreamed | kNoLength)) == 0 && !chunked_given && !node10) {
       f.add_length = true;
       f.length = body_bytes;
       e->response_has_length = true;
@@ -199,7 +201,8 @@ HeadFraming ResponseWriter::DecideFraming(Exchange* e,
     f.length = body_bytes;
   }
   // As node:http, for clients that would wait for the last chunk.
-  if (f.node_style && chunked_given && bodiless && head.status >= 200) {
+  const bool waits = f.node_style && chunked_given && bodiless && head.status >= 200;
+  if (waits || (node10 && !length_given)) {
     f.keep = false;
     f.says_close = true;
   }

@@ -203,6 +203,29 @@ describe('responses, byte for byte', () => {
     ),
   );
 
+  const lengths: Record<string, http.RequestListener> = {
+    'no length': (_req, res) => res.end('body'),
+    'a length': (_req, res) => res.setHeader('Content-Length', 4).end('body'),
+    'an empty body': (_req, res) => res.end(),
+    'no body': (_req, res) => res.writeHead(204).end(),
+    'a body in pieces': (_req, res) => {
+      res.write('bo');
+      res.end('dy');
+    },
+  };
+  for (const [what, listener] of Object.entries(lengths)) {
+    compare(`HTTP/1.0 that asks to keep the connection, answered with ${what}`, (make) =>
+      serving(make, listener, async (port) => {
+        const answers: string[] = [];
+        for (const method of ['GET', 'HEAD']) {
+          const asked = `${method} / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n`;
+          answers.push(await exchangeBytes(port, asked, `${method} / HTTP/1.0\r\n\r\n`));
+        }
+        return answers;
+      }),
+    );
+  }
+
   compare('HTTP/1.0', (make) =>
     serving(
       make,
