@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { Handler } from '../exchange.js';
 import { defineValues, enumerableAs } from './base.js';
 import type { NativeExchange } from './exchange.js';
-import { abortRequest, initRequest, NativeRequest } from './request.js';
+import { abortRequest, initRequest, kOpened, NativeRequest } from './request.js';
 import './request-fields.js';
 import { initResponse, NativeResponse } from './response.js';
 import { emitClose } from './response-end.js';
@@ -100,6 +100,7 @@ function ownRequests(Own: RequestConstructor | undefined) {
     const request = new Own(exchange.socket) as unknown as NativeRequest;
     uncover(request, NativeRequest.prototype, '_readableState');
     initRequest(request, exchange);
+    request[kOpened] = true;
     return request;
   };
 }

@@ -9,6 +9,7 @@ import {
   kHeaders,
   kHeadersDistinct,
   kMethod,
+  kOpened,
   kTrailers,
   kUrl,
   NativeRequest,
@@ -214,6 +215,7 @@ define('_readableState', {
     return Object.getOwnPropertyDescriptor(this, '_readableState')?.value;
   },
   set(this: NativeRequest, value: unknown) {
+    this[kOpened] = true;
     own(this, '_readableState', value);
   },
 });

@@ -30,6 +30,8 @@ export const kTrailers = Symbol('trailers');
 const kReading = Symbol('reading');
 /** Somebody has asked the stream for it. */
 export const kConsuming = Symbol('consuming');
+/** It has been treated as a stream. */
+export const kOpened = Symbol('opened');
 /** Of `signal`, once somebody has asked for it. */
 const kAborter = Symbol('aborter');
 
@@ -46,6 +48,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   declare [kTrailers]: HeaderList;
   declare [kReading]: boolean;
   declare [kConsuming]: boolean;
+  declare [kOpened]: boolean;
   declare [kAborter]: AbortController | undefined;
 
   override on(event: string, listener: (...args: never[]) => void): this {
@@ -153,7 +156,7 @@ function cutConnection(exchange: NativeExchange, error: Error | null, tell: () =
 
 /** Whether somebody has treated the request as a stream. */
 export function isOpen(request: NativeRequest): boolean {
-  return Object.hasOwn(request, '_readableState');
+  return request[kOpened];
 }
 
 const awaited = ['close', 'end', 'resume'];
@@ -263,4 +266,5 @@ export function initRequest(request: NativeRequest, exchange: NativeExchange): v
   request[kTrailers] = noTrailers;
   request[kReading] = false;
   request[kConsuming] = false;
+  request[kOpened] = false;
 }

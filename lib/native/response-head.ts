@@ -124,7 +124,7 @@ function connectionLines(response: NativeResponse, keeps: boolean, hasKeepAlive:
 
 /** A message without chunks has no trailers. @throws {Error} ERR_HTTP_TRAILER_INVALID */
 export function checkTrailer(response: NativeResponse): void {
-  if (headOf(response)?.has('trailer') === true && !madeFacts(response).chunked)
+  if (headOf(response)?.hasTrailer === true && !madeFacts(response).chunked)
     throw nodeErrors.trailerNotAllowed();
 }
 

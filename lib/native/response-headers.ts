@@ -22,6 +22,8 @@ export class ResponseHeaders {
   #lists = false;
   /** Some value has octets beyond ASCII. */
   #high = false;
+  /** A `Trailer` was set; it may be gone again. */
+  #trailer = false;
 
   /** @throws {TypeError} ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR, ERR_HTTP_INVALID_HEADER_VALUE, as node:http. */
   set(name: string, value: HeaderValue): void {
@@ -40,6 +42,7 @@ export class ResponseHeaders {
       this.#plain = false;
       if (Array.isArray(value)) this.#lists = true;
     }
+    if (name.length === 7 && lowerCase(name) === 'trailer') this.#trailer = true;
     this.#list.push(name, value);
   }
 
@@ -86,6 +89,11 @@ export class ResponseHeaders {
   /** Whether some value may have octets beyond ASCII. */
   get hasHigh(): boolean {
     return this.#high;
+  }
+
+  /** Whether there is a `Trailer`: asked at each end. */
+  get hasTrailer(): boolean {
+    return this.#trailer && this.has('trailer');
   }
 
   /** As they were set. */

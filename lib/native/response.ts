@@ -244,7 +244,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     // As node:http, whose head is final with writeHead, unless _contentLength tells of it (as @hono/node-server does).
     const lengthUnknown =
       (this[kState] === headSet && !Object.hasOwn(this, '_contentLength')) ||
-      headOf(this)?.has('trailer') === true
+      headOf(this)?.hasTrailer === true
         ? noLength
         : 0;
     setHead(this);

@@ -10,7 +10,8 @@ namespace chaussette {
 namespace {
 
 uint32_t HowEnded(const Connection& c) {
-  return c.broken ? kEndBroken : c.peer_closed ? kEndByPeer : 0;
+  if (c.broken) return kEndBroken;
+  return c.peer_closed ? static_cast<uint32_t>(kEndByPeer) : 0;
 }
 
 }  // namespace

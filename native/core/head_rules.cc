@@ -78,7 +78,7 @@ bool IsAbsoluteForm(const char* at, const char* end) {
   if (scheme == 0) return false;
   const char* authority = at + scheme;
   const char* stop = authority;
-  while (stop < end && *stop != '/' && *stop != '?') stop++;
+  while (stop < end && *stop != '/' && *stop != '?' && *stop != '#') stop++;
   return IsAuthority(authority, stop);
 }
 
@@ -95,11 +95,10 @@ bool ParseNumber(const char* at, uint32_t length, uint64_t* value) {
 }
 
 // RFC 9112 §3.2: origin-form, absolute-form, authority-form for CONNECT only,
-// asterisk-form for OPTIONS only. A fragment is never sent.
+// asterisk-form for OPTIONS only.
 bool IsTargetFormValid(const Head& head) {
   const char* at = head.base + head.target_offset;
   const char* end = at + head.target_length;
-  if (memchr(at, '#', head.target_length) != nullptr) return false;
   if (head.is_connect) {
     const char* colon = static_cast<const char*>(memrchr(at, ':', head.target_length));
     if (colon == nullptr || !IsAuthority(at, end)) return false;
@@ -235,6 +234,9 @@ Refusal CheckHead(Head* head) {
   const char* line = head->target_length == 0 ? nullptr : WalkRequestLine(*head);
   if (line == nullptr) return Refusal::kRequestLine;
   if (!IsTargetFormValid(*head)) return Refusal::kTargetForm;
+  // RFC 9112 §3.2: a fragment is never sent.
+  head->has_fragment =
+      memchr(head->base + head->target_offset, '#', head->target_length) != nullptr;
   if (!WalkHeaderLines(head, line)) return Refusal::kHeaderLine;
   Seen seen;
   for (uint32_t i = 0; i < head->header_count; i++) {

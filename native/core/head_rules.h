@@ -43,6 +43,7 @@ struct Head {
   bool expect_other;  // ours to refuse, or the application's
   bool host_missing;
   bool host_invalid;
+  bool has_fragment;
   uint64_t content_length;
 };
 

@@ -307,7 +307,8 @@ Refusal RequestReader::OnHead(const Head& head) {
   // node:http hands an upgrade on before it looks for Host.
   const bool hostless = server->is(kHostOptional) || (head.upgrade && server->is(kNodeStyle));
   if (head.host_missing && !hostless) return Refusal::kHostMissing;
-  // Programs for node:http are used to reading a Host that is no authority.
+  // Programs for node:http are used to reading a fragment, and a Host that is no authority.
+  if (head.has_fragment && !server->is(kNodeStyle)) return Refusal::kTargetForm;
   if (head.host_invalid && !server->is(kNodeStyle)) return Refusal::kHostInvalid;
   if (head.expect_other && !server->is(kNodeStyle)) return Refusal::kExpectation;
   core_->MoveEvents();

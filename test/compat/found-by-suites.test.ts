@@ -5,7 +5,15 @@ import * as http from 'node:http';
 import { type AddressInfo, connect, Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { closed, compare, exchangeBytes, get, listening, type Make } from '../helpers/compare-servers.js';
+import {
+  closed,
+  compare,
+  exchangeBytes,
+  get,
+  listening,
+  type Make,
+  serving,
+} from '../helpers/compare-servers.js';
 
 /** What a listener answers to a request. */
 async function answer(make: Make, request: string, listener: http.RequestListener): Promise<string> {
@@ -201,3 +209,39 @@ compare('connections that come at once, of which the first has the server closed
   await once(server, 'close');
   return server.listening;
 });
+
+compare('a fragment in a target is part of the url', (make) =>
+  serving(
+    make,
+    (req, res) => void res.end(req.url),
+    async (port) => [
+      await get(port, '/path#one'),
+      await get(port, '/?a#two'),
+      await get(port, 'http://a#three'),
+    ],
+  ),
+);
+
+compare(
+  'ticks and promises of one request run before the handler of the next',
+  async (make) => {
+    let begun = 0;
+    const counts: number[] = [];
+    const server = make((_req, res) => {
+      begun++;
+      process.nextTick(() => counts.push(begun));
+      void Promise.resolve().then(() => counts.push(begun));
+      res.end();
+    });
+    const port = await listening(server);
+    const clients = Array.from({ length: 8 }, () => connect(port, '127.0.0.1'));
+    await Promise.all(clients.map((client) => once(client, 'connect')));
+    // All of them at once, so that they come in one turn.
+    for (const client of clients) client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await Promise.all(clients.map((client) => once(client, 'data')));
+    for (const client of clients) client.destroy();
+    await closed(server);
+    return counts;
+  },
+  [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8],
+);

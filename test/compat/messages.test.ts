@@ -203,7 +203,7 @@ describe('responses, byte for byte', () => {
     ),
   );
 
-  const lengths: Record<string, http.RequestListener> = {
+  const lengths: Record<string, RequestListener> = {
     'no length': (_req, res) => res.end('body'),
     'a length': (_req, res) => res.setHeader('Content-Length', 4).end('body'),
     'an empty body': (_req, res) => res.end(),
