@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import { ChaussetteError } from '../errors.js';
-import type { BodySink, Exchange, HeaderList, NodePair } from '../exchange.js';
+import type { BodySink, Exchange, HeaderList } from '../exchange.js';
 import { showEnds } from '../proxies/ends.js';
 import { RequestBody } from './body.js';
 import { putChunk, putEnd, putFile, putResponse, putShort } from './commands.js';
@@ -303,7 +303,7 @@ export class NativeExchange extends RequestHead implements Exchange {
     putShort(opWatchEnd, this.index, this.generation, 0);
   }
 
-  node(): NodePair {
+  node(): NativePair {
     this.#pair ??= this.server.createPair(this);
     return this.#pair;
   }

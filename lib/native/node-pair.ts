@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { Handler } from '../exchange.js';
 import { defineValues, enumerableAs } from './base.js';
 import type { NativeExchange } from './exchange.js';
-import { abortRequest, initRequest, kOpened, NativeRequest } from './request.js';
+import { abortRequest, initRequest, kOpened, NativeRequest, peek } from './request.js';
 import './request-fields.js';
 import { initResponse, NativeResponse } from './response.js';
 import { emitClose } from './response-end.js';
@@ -37,6 +37,11 @@ export class NativePair {
   constructor(req: NativeRequest, res: NativeResponse) {
     this.req = req;
     this.res = res;
+  }
+
+  /** Somebody has paused the socket: node:http reads on as far as the request has room. */
+  peek(): void {
+    peek(this.req);
   }
 
   drain(): void {

@@ -1,5 +1,6 @@
 import { control, controlAgain } from './layout.js';
-import { kExchange, type NativeRequest } from './request.js';
+import type { NativeRequest } from './request.js';
+import { kExchange } from './request-head.js';
 
 // With node:http what the last bytes of a body have brought about in promises and ticks has run before its end comes:
 // parsers of forms tell an error from an end by it. Bytes and end come here in one record, so the end waits until the

@@ -22,6 +22,9 @@ import {
 } from './layout.js';
 import type { NativeServer } from './turn.js';
 
+/** What a request or response of ours has its exchange by. */
+export const kExchange = Symbol('exchange');
+
 const resourceType = 'HTTPINCOMINGMESSAGE';
 export const resourceOptions = { requireManualDestroy: true };
 

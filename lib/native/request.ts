@@ -7,6 +7,7 @@ import { bareBase } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { hasFrames } from './frames.js';
 import { endLater } from './request-end.js';
+import { kExchange } from './request-head.js';
 import type { NativeResponse } from './response.js';
 import { finished, kAborted, kState } from './response-state.js';
 import { openWithHandler } from './running.js';
@@ -20,7 +21,7 @@ import { afterImmediates } from './tick.js';
 // node:http at the same time: so every member that Node does not keep as an own property must also work for such a
 // foreign request. `kExchange` tells them apart.
 
-export const kExchange = Symbol('exchange');
+export { kExchange };
 export const kUrl = Symbol('url');
 export const kMethod = Symbol('method');
 export const kHeaders = Symbol('headers');

@@ -3,7 +3,6 @@ import { createRequire } from 'node:module';
 import { exchanges, type NativeExchange } from './exchange.js';
 import { addon, endBroken, endByPeer } from './layout.js';
 import { connectionReset, socketEncoding } from './node-errors.js';
-import { type NativeRequest, peek } from './request.js';
 import {
   kAnswered,
   kBroke,
@@ -82,8 +81,8 @@ export class NativeSocket extends SocketFacts {
 
   #heard(event: string): void {
     if (event === 'data') addon.tapConnection(this[kConnection]);
-    if (event === 'pause' && this.#front !== undefined)
-      process.nextTick(peek, this.#front.node().req as NativeRequest);
+    const front = event === 'pause' ? this.#front?.node() : undefined;
+    if (front !== undefined) process.nextTick(() => front.peek());
   }
 
   pipe(...args: unknown[]): unknown {
