@@ -207,7 +207,9 @@ void Core::Dispatch() {
   }
   while (memory_.control[kControlAgain] != 0 && !dead_) {
     if (!host_->Dispatch(first, 0)) dead_ = true;
+    UpdateNow();
     RunCommands();
+    WriteTouched();
   }
   dispatching_ = false;
   memory_.control[kControlDispatching] = 0;

@@ -244,7 +244,8 @@ void Core::UpdateDeadline(Connection* c) {
     if (c->server->is(kNodeStyle)) {
       const uint64_t body_at = LookAfter(*c->server, c->message_ms, limits.body_ms);
       // Behind its response, node:http takes the connection for idle between any two pieces.
-      const bool answered = exchanges_.at(c->last_exchange)->response_complete;
+      const bool answered = c->first_exchange == c->last_exchange &&
+                            exchanges_.at(c->last_exchange)->response_complete;
       const uint64_t idle_at = answered ? IdleAt(limits) : 0;
       const bool idle_first = idle_at != 0 && (body_at == 0 || idle_at < body_at);
       SetDeadlineAt(
@@ -322,10 +323,15 @@ void Core::JudgeDeadline(Connection* c, uint32_t tick) {
     case Deadline::kIdle:
       if (c->awaits_proxy()) return reader_->RefuseUnproxied(c);
       // node:http answers whoever has connected and asks for nothing.
-      if (!c->served && c->server->is(kNodeStyle) && !c->server->draining) {
+      if (!c->served && !c->in_message() && c->server->is(kNodeStyle) && !c->server->draining) {
         return reader_->Refuse(c, Refusal::kHeadTimeout);
       }
       if (c->server->is(kTellTimeouts) && !c->server->draining) {
+        // Who listens may keep it; its body has a time of its own.
+        if (c->in_message()) {
+          const uint32_t body_ms = c->server->limits.body_ms;
+          SetDeadlineAt(c, Deadline::kBody, LookAfter(*c->server, c->message_ms, body_ms));
+        }
         return PushEvent(kEventTimeout, nullptr, c->server->tag, c->serial);
       }
       return c->server->is(kNodeStyle) ? Kill(c) : Linger(c);

@@ -50,6 +50,7 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
   if (told) {
     // Its request has no end any more; when it is answered nevertheless, that is all.
     if (broken != nullptr) broken->close = true;
+    if (broken != nullptr && broken->response_complete) core_->Touch(c);
     return core_->UpdateDeadline(c);
   }
   core_->writer().SendRefusal(c, broken, refusal);

@@ -79,7 +79,9 @@ void ResponseWriter::DropUnsent(Exchange* e) {
   const bool front = c->first_exchange == e->index;
   if (front && !e->response_started) return;
   OutQueue* queue = front ? &c->out : &e->out;
-  const uint64_t kept = front && e->out_from > c->bytes_out ? e->out_from - c->bytes_out : 0;
+  uint64_t kept = front && e->out_from > c->bytes_out ? e->out_from - c->bytes_out : 0;
+  // A record of TLS that the socket has not taken is offered again.
+  if (front) kept = std::max<uint64_t>(kept, c->channel.held);
   e->body_sent -= std::min(e->body_sent, queue->bytes() - kept);
   queue->Truncate(&core_->blocks(), kept);
 }

@@ -37,7 +37,6 @@ struct Session {
   // Encrypted bytes that the socket has not taken. OpenSSL never finds it full: it
   // cannot answer a KeyUpdate while a record of data waits in its own buffer.
   std::string unsent;
-  size_t held = 0;  // plain bytes in `unsent`, which Write has not said to be taken
   // Bytes that this Read may still take from the socket: records that carry no
   // data could keep it for ever.
   size_t allowance = 0;
@@ -247,8 +246,8 @@ ssize_t TlsTransport::WriteRecord(Channel* channel, const char* data, size_t len
   Session* session = SessionOf(*channel);
   if (!SendUnsent(session)) return kBroken;
   if (!session->unsent.empty()) return kWouldBlock;
-  size_t n = session->held;
-  session->held = 0;
+  size_t n = channel->held;
+  channel->held = 0;
   if (n > 0) return static_cast<ssize_t>(n);
   ClearErrors();
   if (length > kRecordBytes) length = kRecordBytes;
@@ -257,7 +256,7 @@ ssize_t TlsTransport::WriteRecord(Channel* channel, const char* data, size_t len
     return kBroken;
   }
   if (session->unsent.empty()) return static_cast<ssize_t>(n);
-  session->held = n;
+  channel->held = n;
   return kWouldBlock;
 }
 

@@ -17,6 +17,9 @@ struct Channel {
   // it goes on when the socket takes bytes.
   bool more = false;
   bool wants_write = false;
+  // Of the last Write: bytes that it has made a record of and not said to be taken. They
+  // are offered again, so they stay in front.
+  size_t held = 0;
 };
 
 // Results of Read and Write below 0 that are not an errno.
