@@ -204,6 +204,8 @@ export interface CoreFunctions {
   /** Take back what is not sent of a response, and close its connection behind those in front of it.
    *  @returns Whether there are any that are not sent yet; else nothing was done. */
   endBehindOthers(index: number, generation: number): boolean;
+  /** What an error is that nobody catches. */
+  fatalException(error: unknown): void;
   /** The phrase that the core gives a status by itself. */
   reasonOf(status: number): string;
   /** Close the connections that are idle now, at the next flush. */

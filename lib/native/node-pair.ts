@@ -14,6 +14,7 @@ import './response-inherited.js';
 import { kAborted, kFlushed } from './response-state.js';
 import type { RequestConstructor, ResponseConstructor } from './server-options.js';
 import type { PairFactory } from './turn.js';
+import { unpublished } from './unpublished.js';
 
 /** Node's own, taken before the preload puts others in their place. */
 const nodeRequest = IncomingMessage.prototype;
@@ -24,7 +25,10 @@ defineValues(NativeRequest.prototype, { constructor: IncomingMessage });
 defineValues(NativeResponse.prototype, { constructor: ServerResponse });
 
 enumerableAs(NativeRequest.prototype, new IncomingMessage(null as never));
-enumerableAs(NativeResponse.prototype, new ServerResponse({ method: 'GET' } as IncomingMessage));
+enumerableAs(
+  NativeResponse.prototype,
+  unpublished(() => new ServerResponse({ method: 'GET' } as IncomingMessage)),
+);
 
 type RequestClass = new (exchange: NativeExchange) => NativeRequest;
 type ResponseClass = new (exchange: NativeExchange, request: NativeRequest) => NativeResponse;

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import type { Exchange, Handler } from '../exchange.js';
 import type { NativeExchange } from './exchange.js';
 import { kExchange, type NativeRequest } from './request.js';
+import { unpublished } from './unpublished.js';
 
 // What node:http tells of its requests to those who watch the process: diagnostics_channel, perf_hooks, and
 // instrumentation that wraps the emit() of a server. Nothing is done for a request that nobody watches.
@@ -54,12 +55,7 @@ type Recorded = Pick<IncomingMessage, 'method' | 'url' | 'headers'>;
  *  nothing else, keeps a record of its start when somebody observes, and adds the entry when it is finished.
  *  @returns undefined when nobody observes any more. */
 function recordOf({ method, url, headers }: Recorded): ServerResponse | undefined {
-  // Newer Nodes publish each response that is made, and this is none.
-  const isPublished = createdChannel.hasSubscribers;
-  if (isPublished)
-    Object.defineProperty(createdChannel, 'hasSubscribers', { value: false, configurable: true });
-  const record = new NodeResponse({ method, url, headers } as IncomingMessage);
-  if (isPublished) Reflect.deleteProperty(createdChannel, 'hasSubscribers');
+  const record = unpublished(() => new NodeResponse({ method, url, headers } as IncomingMessage));
   const symbols = Object.getOwnPropertySymbols(record);
   isObserved = symbols.some(({ description }) => description === 'ServerResponseStatistics');
   return isObserved ? record : undefined;

@@ -1,7 +1,7 @@
 import { fstatSync, ReadStream } from 'node:fs';
 import { kExchange } from './request.js';
 import type { NativeResponse } from './response.js';
-import { ended, kHeaders, kState, startStream } from './response-state.js';
+import { ended, headOf, kState, startStream } from './response-state.js';
 
 /** Files of sysfs and procfs say that they have so many bytes, or none, and have others. */
 const pseudoFileBytes = 4096;
@@ -23,7 +23,7 @@ export function sendPipedFile(
   // It emits 'open' before it first reads.
   source.once('open', (fd: number) => {
     // Without a length its chunks would be others than node:http's.
-    if (response[kHeaders]?.has('content-length') !== true) return;
+    if (headOf(response)?.has('content-length') !== true) return;
     const untouched = response.write === write && response.end === end && !response.strictContentLength;
     if (!untouched || response[kState] >= ended || response.destroyed || !isPiped(source, response)) return;
     const range = rangeOf(source, fd);

@@ -9,7 +9,7 @@ import { hasFrames } from './frames.js';
 import { endLater } from './request-end.js';
 import { kExchange } from './request-head.js';
 import type { NativeResponse } from './response.js';
-import { finished, kAborted, kState } from './response-state.js';
+import { closed, finished, kAborted, kState } from './response-state.js';
 import { openWithHandler } from './running.js';
 import { afterImmediates } from './tick.js';
 
@@ -74,7 +74,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       this[kConsuming] = true;
       if (this[kReading]) {
         if (exchange.resumeBody()) exchange.tellSocket('resume');
-      } else if (exchange.hasBody) openWithHandler(exchange, this);
+      } else openWithHandler(exchange, this);
     }
   }
 
@@ -99,7 +99,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       super._destroy(error, callback);
       return;
     }
-    const isCut = !this.readableEnded || !this.complete;
+    const isCut = !isOver(this) && (!this.readableEnded || !this.complete);
     if (isCut) {
       this[kAborter]?.abort();
       this.aborted = true;
@@ -153,6 +153,13 @@ function cutConnection(exchange: NativeExchange, error: Error | null, tell: () =
   process.nextTick(() => process.nextTick(tell));
   afterImmediates(() => (exchange.node().res as unknown as NativeResponse)[kAborted]());
   exchange.knownSocket?.destroy(error ?? undefined);
+}
+
+/** Whether it was answered and received, and nobody reads it: node:http has read it to its end by then. */
+function isOver(request: NativeRequest): boolean {
+  const exchange = request[kExchange];
+  if (request[kConsuming] || !exchange.ended || !exchange.bodyComplete) return false;
+  return (exchange.node().res as NativeResponse)[kState] === closed;
 }
 
 /** Whether somebody has treated the request as a stream. */

@@ -125,13 +125,23 @@ export function justEnded(response: NativeResponse): void {
 }
 
 function tellEnds(): void {
-  let response = firstEnd;
+  const first = firstEnd;
   firstEnd = lastEnd = undefined;
-  while (response !== undefined) {
-    const next: NativeResponse | undefined = response[kNextEnd];
-    response[kNextEnd] = undefined;
-    tellEnd(response);
-    response = next;
+  tellFrom(first);
+}
+
+function tellFrom(first: NativeResponse | undefined): void {
+  let response = first;
+  try {
+    while (response !== undefined) {
+      const told: NativeResponse = response;
+      response = told[kNextEnd];
+      told[kNextEnd] = undefined;
+      tellEnd(told);
+    }
+  } finally {
+    // A listener has thrown: the others learn of their end all the same.
+    if (response !== undefined) process.nextTick(tellFrom, response);
   }
 }
 

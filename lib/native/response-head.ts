@@ -130,11 +130,11 @@ export function checkTrailer(response: NativeResponse): void {
 
 /** Text of the head as it is sent with `first`: node:http writes both as one text, and so in UTF-8 where that is text
  *  for UTF-8 and nothing comes between. */
-export function encodeHead(response: NativeResponse, text: string, first: unknown): string {
-  if (typeof first !== 'string') return text;
+export function encodeHead(response: NativeResponse, texts: HeaderList, first: unknown): HeaderList {
+  if (typeof first !== 'string') return texts;
   if (first !== '') {
     const { chunked, hasBody } = madeFacts(response);
-    if (chunked || !hasBody) return text;
+    if (chunked || !hasBody) return texts;
   }
-  return utf8InLatin1(text);
+  return texts.map(utf8InLatin1);
 }

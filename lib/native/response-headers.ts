@@ -169,6 +169,7 @@ function check(name: string, value: unknown, each = false): boolean {
   } else {
     validateHeaderValue(name, value as string);
   }
+  if (Array.isArray(value)) return value.every((one) => typeof one === 'string' && isPlain(one));
   return false;
 }
 

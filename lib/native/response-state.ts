@@ -6,6 +6,7 @@ import { isAwaited, kExchange, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
 import { checkTrailer, encodeHead } from './response-head.js';
 import { ResponseHeaders, toPairs, toSettings } from './response-headers.js';
+import { unpublished } from './unpublished.js';
 
 // The steps of a response, as functions: an Express response has Express' prototype, and so no private methods.
 
@@ -76,11 +77,8 @@ let repeatsInLists: boolean | undefined;
 /** Whether a list given to writeHead() behind setHeader() may repeat a name: from Node 22 on. */
 function listRepeats(): boolean {
   if (repeatsInLists === undefined) {
-    const probe = new ServerResponse({
-      method: 'GET',
-      httpVersionMajor: 1,
-      httpVersionMinor: 1,
-    } as IncomingMessage);
+    const request = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1 } as IncomingMessage;
+    const probe = unpublished(() => new ServerResponse(request));
     probe.setHeader('a', '0').writeHead(200, ['b', '1', 'b', '2']);
     repeatsInLists = String((probe as { _header?: unknown })._header).includes('b: 1');
   }
@@ -114,7 +112,7 @@ export function fieldsOf(response: NativeResponse, first: unknown): HeaderList {
   const headers = headOf(response);
   if (headers === undefined) return noFields;
   const list = headers.toList(response[kExchange].server);
-  return headers.hasHigh ? list.map((text) => encodeHead(response, text, first)) : list;
+  return headers.hasHigh ? encodeHead(response, list, first) : list;
 }
 
 /** Command flags of a head. */
@@ -173,9 +171,10 @@ function coreReason(status: number): string {
 export function reasonOf(response: NativeResponse, first: unknown): string {
   const status = statusOf(response);
   coreReasons[status] ??= coreReason(status);
-  const message = response[kReason] || (STATUS_CODES[status] ?? 'unknown');
+  const given: unknown = response[kReason];
+  const message = given ? String(given) : (STATUS_CODES[status] ?? 'unknown');
   if (message === coreReasons[status]) return '';
-  return isHigh.test(message) ? encodeHead(response, message, first) : message;
+  return isHigh.test(message) ? (encodeHead(response, [message], first)[0] as string) : message;
 }
 
 /** Start to send. @param first What is sent with the head. */

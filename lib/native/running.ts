@@ -14,19 +14,20 @@ interface BodyStream {
 }
 
 export function runHandler(exchange: NativeExchange): void {
+  // An answer may make room for a request that waited: its handler runs within this one.
+  const outer = running;
+  const outerOpened = opened;
   running = exchange;
+  opened = undefined;
   try {
     exchange.server.handler.handle(exchange);
   } finally {
-    running = undefined;
-    if (opened !== undefined) openBody(opened);
+    running = outer;
+    const request = opened as BodyStream | undefined;
+    opened = outerOpened;
+    request?.startBody();
   }
   if (hasFrames) exchange.keepScope();
-}
-
-function openBody(request: BodyStream): void {
-  opened = undefined;
-  request.startBody();
 }
 
 /** With node:http the body of a request comes, or ends, when its handler has returned.

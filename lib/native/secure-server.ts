@@ -106,6 +106,7 @@ function make({ Server: HttpsServer }: typeof https): SecureServerClass {
     get(this: SecureServer): unknown {
       if (stateOf(this) === undefined) return undefined;
       toNode(this as unknown as Server);
+      if (stateOf(this) !== undefined) return undefined; // it is about to listen, and cannot be moved
       return (this as { _sharedCreds?: unknown })._sharedCreds;
     },
     set(this: SecureServer, value: unknown) {

@@ -51,6 +51,7 @@ import { endSome } from './request-end.js';
 import type { NativeSocket } from './socket.js';
 import { connectionClosed } from './sockets.js';
 import { TakenSockets } from './taken-sockets.js';
+import { ranTicks } from './tick.js';
 
 // The receiving half of the turn: the core calls `onTurn` once with every request and event that is ready.
 
@@ -285,11 +286,6 @@ function now(): number {
   return clock.now();
 }
 
-/** What Node runs between two timers of one tick: promise jobs and ticks. It costs 35 ns when there are none. With
- *  --pending-deprecation another function, which warns, is in its place. */
-const { _tickCallback: tickCallback } = process as { _tickCallback?: () => void };
-const runTicks = tickCallback?.name === 'runNextTicks' ? tickCallback : undefined;
-
 /** Whether the request behind a record is one of node:http's and comes on another connection: as there, what the first
  *  has brought about in promises and ticks has run before it. */
 function isOfAnother(r: number): boolean {
@@ -324,8 +320,7 @@ function onTurn(first: number, count: number): void {
       // As with node:http, what a piece of a body has brought about in promises and ticks has run before the next.
       if (next === eventBody && records[r + recordWords + recordIndex] === records[r + recordIndex]) break;
       if (next === eventRequest && isOfAnother(r)) {
-        if (runTicks === undefined) break; // the core returns to the loop of events, which runs them
-        runTicks();
+        if (!ranTicks()) break;
       }
       if (i < nextLook) continue;
       const elapsed = now() - started;
