@@ -1,8 +1,11 @@
 // createServer with key and cert, against node:https: the same client sees the same from both.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import * as https from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { type ConnectionOptions, createSecureContext, type TLSSocket } from 'node:tls';
 import { createServer } from '../../lib/index.js';
@@ -273,4 +276,54 @@ for (const [name, make, native] of [
 
 test('without a key, createServer is that of node:http', () => {
   assert.equal(createServer({ keepAlive: true }) instanceof https.Server, false);
+});
+
+// On a Unix socket, whose buffer does not grow. The handler answers both requests at once, so that one record has the
+// tail of the first response and the head of the second; it takes the second back before its client, which lives in
+// the same process, can have read anything. A core that drops bytes of a record that the socket has not taken crashes.
+test('a response taken back behind a held TLS record', async (t) => {
+  const filler = 'y'.repeat(100);
+  let size = 1 << 20; // more than the socket takes
+  let taken = 0; // by the socket, when the second response is taken back
+  let first: ServerResponse | undefined;
+  const server = createServer(identity, (req, res) => {
+    if (req.url === '/first') {
+      first = res;
+      return;
+    }
+    first?.end(Buffer.alloc(size, 'x'));
+    for (let i = 0; i < 8; i++) res.write(filler);
+    setImmediate(() => {
+      taken = req.socket.bytesWritten - req.socket.writableLength;
+      res.destroy();
+    });
+  });
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const path = join(tmpdir(), `chaussette-held-${process.pid}.sock`);
+  server.listen(path);
+  await once(server, 'listening');
+  const requests = 'GET /first HTTP/1.1\r\nHost: a\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\n\r\n';
+
+  /** @returns Where the first response ends, and what came behind it. */
+  const ask = async (): Promise<{ end: number; behind: string }> => {
+    const text = await talk(await shake(t, 0, { path }), requests);
+    const end = text.indexOf('\r\n\r\n') + 4 + size;
+    assert.ok(text.slice(end - size, end) === 'x'.repeat(size), `all ${size} bytes of the first response`);
+    return { end, behind: text.slice(end) };
+  };
+
+  assert.equal((await ask()).behind, '');
+  const room = taken;
+  assert.ok(room > 0 && room < size);
+  let held = 0;
+  for (size = room - 24 * 1024; size <= room + 24 * 1024; size += 2 * 1024) {
+    const { end, behind } = await ask();
+    assert.ok(behind === '' || behind.startsWith('HTTP/1.1 200 OK\r\n'));
+    // The second response came although the socket had not even taken the end of the first.
+    if (taken < end && behind !== '') held++;
+  }
+  assert.ok(held > 0, 'no record was held that has bytes of both');
 });
