@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import type { Limits } from '../../lib/backends/backend.js';
 import type { Exchange, Handler } from '../../lib/exchange.js';
+import { nodeHandler } from '../../lib/interfaces/node.js';
 import { testedBackends } from '../helpers/backends.js';
 import { RawClient, turns } from '../helpers/raw-client.js';
 import { startBackend } from '../helpers/start-backend.js';
@@ -241,6 +242,29 @@ for (const backend of testedBackends) {
       await has(first, 'answer 0');
       assert.equal(handler.held.length, 1);
     });
+  });
+
+  test(`${backend}: a request whose handler runs within that of another keeps its body`, async (t) => {
+    const told: string[] = [];
+    let answerFirst: (() => void) | undefined;
+    const handler = nodeHandler((req, res) => {
+      for (const event of ['end', 'close']) req.on(event, () => told.push(`${req.url} ${event}`));
+      req.on('data', () => {});
+      // The first holds the others back; then each makes room for the next within its handler.
+      if (req.url === '/0') answerFirst = () => void res.end();
+      else res.end();
+    });
+    const server = await startBackend(backend, handler, { inFlightMax: 1 });
+    t.after(() => server.close());
+    const clients = await Promise.all([open(t, server.port), open(t, server.port), open(t, server.port)]);
+    for (const [i, client] of clients.entries()) {
+      await client.write(Buffer.from(`GET /${i} HTTP/1.1\r\nHost: a\r\n\r\n`));
+      while (server.stats().inFlight <= i) await turns(1);
+    }
+    answerFirst?.();
+    for (const client of clients) assert.ok(await has(client, '\r\n\r\n'));
+    for (let left = 1000; told.length < 6 && left > 0; left--) await turns(1);
+    assert.deepEqual(told.sort(), ['/0 close', '/0 end', '/1 close', '/1 end', '/2 close', '/2 end']);
   });
 
   test(`${backend}: a client that has shut down its side is still answered, and the application told`, async (t) => {

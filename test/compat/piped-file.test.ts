@@ -51,6 +51,15 @@ for (const backend of testedBackends) {
       readOnlyBy(reads);
     });
 
+    test('with a length that writeHead() alone tells', async (t) => {
+      const { body, reads } = await answer(t, (_req, res) => {
+        res.writeHead(200, { 'Content-Length': content.length });
+        fs.createReadStream(path).pipe(res);
+      });
+      assert.equal(Buffer.compare(body, content), 0);
+      readOnlyBy(reads);
+    });
+
     test('without a length: in the chunks of the stream', async (t) => {
       const { body, reads } = await answer(t, (_req, res) => fs.createReadStream(path).pipe(res));
       assert.equal(Buffer.compare(body, content), 0);
