@@ -32,14 +32,18 @@ async function early(
   });
   Object.assign(server, settings);
   const client = connect({ port: await listening(server), host: '127.0.0.1' }).on('error', () => {});
-  const gone = Promise.all([once(server, 'gone'), once(client, 'close')]);
+  // A connection that is cut while bytes are on their way is reset, which is no failure here.
+  const left = new Promise((resolve) => client.once('close', resolve));
+  const gone = Promise.all([once(server, 'gone'), left]);
   let received = '';
   client.setEncoding('latin1').on('data', (text: string) => {
     received += text;
   });
   client.write(head);
   client.write(piece);
-  while (!received.endsWith('no')) await once(client, 'data');
+  while (!received.endsWith('no') && !client.closed) {
+    await Promise.race([left, new Promise((resolve) => client.once('data', resolve))]);
+  }
   send(client);
   await gone;
   // What would come of it has come.
@@ -79,13 +83,15 @@ compare('the client leaves while it is read over', (make) => early(make, () => {
 
 compare('the client leaves while somebody reads it', (make) => early(make, (req) => req.resume(), leave));
 
-compare('destroy() of the request behind its response cuts the connection', (make) =>
-  early(
+compare('destroy() of the request behind its response cuts the connection', async (make) => {
+  // What the client gets of the answer depends on how much of its body was read by then.
+  const [seen] = await early(
     make,
     (req, res) => res.on('finish', () => req.destroy()),
     () => {},
-  ),
-);
+  );
+  return seen;
+});
 
 compare('destroy() of a request without its socket leaves the connection to the response', (make) =>
   serving(
