@@ -5,7 +5,7 @@ import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
 import { kEndCallbacks, kPrefinished } from './response-end.js';
 import { headFacts, keepsAlive, mayHaveBody } from './response-head.js';
-import { joinedBytes, kJoined } from './response-join.js';
+import { headWaits, joinedBytes, kJoined } from './response-join.js';
 import {
   closed,
   ended,
@@ -45,7 +45,8 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
     return headFacts(this)?.text ?? null;
   },
   _headerSent() {
-    return this[kState] >= streaming;
+    if (this[kState] !== streaming) return this[kState] > streaming;
+    return !headWaits(this) || headFacts(this)?.chunked !== true;
   },
   finished() {
     return this[kState] >= ended;

@@ -61,9 +61,9 @@ function written(prepare: (message: OutgoingMessage) => void): OutgoingMessage &
 /** Write a part of the body, now or with others. @returns Whether more may be written at once. */
 export function writeJoined(response: NativeResponse, chunk: Chunk, callback: Callback | undefined): boolean {
   const wasStreaming = response[kState] === streaming;
-  if (response[kExchange].ended) return false; // The connection is gone.
-  startStream(response, chunk);
   const { corked, ofTick, cutIsTold } = joiningOfNode();
+  if (response[kExchange].ended) return ofTick; // The connection is gone: newer Nodes have not seen it yet.
+  startStream(response, chunk);
   const mayJoin = ofTick || response[kCorked] > 0;
   const isChunked = mayJoin && headOf(response)?.has('content-length') !== true;
   if (ofTick && isChunked && response[kCorked] === 0) {
@@ -109,6 +109,11 @@ export function flushJoined(response: NativeResponse, last: Chunk | null = null)
 export function joinedBytes(response: NativeResponse): number {
   const bytes = response[kJoined]?.bytes ?? 0;
   return bytes === 0 ? 0 : bytes + bytes.toString(16).length + 4;
+}
+
+/** Whether the head waits with what is written in its tick. */
+export function headWaits(response: NativeResponse): boolean {
+  return joinedBytes(response) > 0 && response[kExchange].inThisTick && joiningOfNode().ofTick;
 }
 
 /** The response is cut: nobody gets what waits. */
