@@ -102,6 +102,9 @@ export function defineInside(prototype: object): void {
       },
     });
   }
+  // Those of Node's streams look at the states each time: 5 us for each request of Koa, whose on-finished comes and goes.
+  const { removeListener, removeAllListeners } = EventEmitter.prototype;
+  defineValues(prototype, { removeListener, off: removeListener, removeAllListeners });
   defineValues(prototype, {
     _hadError: false,
     _host: null,
