@@ -7,10 +7,16 @@
 
 namespace {
 
+// fatalException(error): what an error is that nobody catches.
+void FatalException(const Napi::CallbackInfo& info) {
+  napi_fatal_exception(info.Env(), info[0]);
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   chaussette::InitDescriptors(env, exports);
   chaussette::InitAcceptor(env, exports);
   chaussette::InitCore(env, exports);
+  exports.Set("fatalException", Napi::Function::New(env, FatalException));
   return exports;
 }
 

@@ -218,10 +218,6 @@ void EndConnection(const Napi::CallbackInfo& info) {
   if (connection != nullptr) CoreOf(info)->End(connection, info[1].As<Napi::Boolean>().Value());
 }
 
-void FatalException(const Napi::CallbackInfo& info) {
-  napi_fatal_exception(info.Env(), info[0]);
-}
-
 Napi::Value EndBehindOthers(const Napi::CallbackInfo& info) {
   const bool waits = CoreOf(info)->EndBehindOthers(Uint32Of(info, 0), Uint32Of(info, 1));
   return Napi::Boolean::New(info.Env(), waits);
@@ -374,7 +370,6 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("releaseConnection", Napi::Function::New(env, ReleaseConnection));
   exports.Set("writeConnection", Napi::Function::New(env, WriteConnection));
   exports.Set("endConnection", Napi::Function::New(env, EndConnection));
-  exports.Set("fatalException", Napi::Function::New(env, FatalException));
   exports.Set("endBehindOthers", Napi::Function::New(env, EndBehindOthers));
   exports.Set("reasonOf", Napi::Function::New(env, Reason));
   exports.Set("closeIdle", Napi::Function::New(env, CloseIdle));
