@@ -17,6 +17,11 @@ export function defineValues(prototype: object, values: Readonly<Record<Property
   }
 }
 
+/** Let an object keep as its own what it was assigned, past the accessor of its prototype. */
+export function keepOwn(object: object, name: PropertyKey, value: unknown): void {
+  Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
+}
+
 /** Make members enumerable where those of Node's are: some copy the methods of an object with `for…in`. */
 export function enumerableAs(ours: object, nodes: object): void {
   for (const name of Reflect.ownKeys(ours)) {

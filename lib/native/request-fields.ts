@@ -1,6 +1,6 @@
 import { IncomingMessage } from 'node:http';
 import type { HeaderList } from '../exchange.js';
-import { defineValues } from './base.js';
+import { defineValues, keepOwn } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { joinHeaders, joinHeadersDistinct } from './node-headers.js';
 import {
@@ -35,11 +35,6 @@ const nodeTrailers = inherited('trailers');
 const nodeTrailersDistinct = inherited('trailersDistinct');
 const nodeConnection = inherited('connection');
 
-/** Give a request that is not ours the property that it assigned to: node:http keeps these as own properties. */
-function own(self: object, name: string, value: unknown): void {
-  Object.defineProperty(self, name, { value, writable: true, enumerable: true, configurable: true });
-}
-
 /** Define a member on the prototype that Node keeps as an own property, or as an accessor of its own. */
 function define(name: string, descriptor: { get(): unknown; set(value: never): void }): void {
   Object.defineProperty(NativeRequest.prototype, name, {
@@ -57,11 +52,11 @@ function lazy(name: string, decode: (exchange: NativeExchange) => unknown, keep 
     get(this: NativeRequest): unknown {
       if (this[kExchange] === undefined) return undefined;
       const value = decode(this[kExchange]);
-      if (keep) own(this, name, value);
+      if (keep) keepOwn(this, name, value);
       return value;
     },
     set(this: NativeRequest, value: never): void {
-      own(this, name, value);
+      keepOwn(this, name, value);
     },
   };
 }
@@ -88,7 +83,7 @@ define('url', {
     return this[kUrl];
   },
   set(this: NativeRequest, value: string | undefined) {
-    if (this[kExchange] === undefined || value === undefined) own(this, 'url', value);
+    if (this[kExchange] === undefined || value === undefined) keepOwn(this, 'url', value);
     else this[kUrl] = value;
   },
 });
@@ -98,7 +93,7 @@ define('method', {
     return this[kMethod];
   },
   set(this: NativeRequest, value: string | undefined) {
-    if (this[kExchange] === undefined || value === undefined) own(this, 'method', value);
+    if (this[kExchange] === undefined || value === undefined) keepOwn(this, 'method', value);
     else this[kMethod] = value;
   },
 });
@@ -134,7 +129,7 @@ define('trailers', {
   },
   set(this: NativeRequest, value: unknown) {
     if (this[kExchange] === undefined) nodeTrailers.set(this, value);
-    else own(this, 'trailers', value);
+    else keepOwn(this, 'trailers', value);
   },
 });
 define('trailersDistinct', {
@@ -145,7 +140,7 @@ define('trailersDistinct', {
   },
   set(this: NativeRequest, value: unknown) {
     if (this[kExchange] === undefined) nodeTrailersDistinct.set(this, value);
-    else own(this, 'trailersDistinct', value);
+    else keepOwn(this, 'trailersDistinct', value);
   },
 });
 define('rawTrailers', {
@@ -153,7 +148,7 @@ define('rawTrailers', {
     return [...this[kTrailers]];
   },
   set(this: NativeRequest, value: unknown) {
-    own(this, 'rawTrailers', value);
+    keepOwn(this, 'rawTrailers', value);
   },
 });
 define(
@@ -170,7 +165,7 @@ define('connection', {
   },
   set(this: NativeRequest, value: NativeSocket) {
     if (this[kExchange] === undefined) nodeConnection.set(this, value);
-    else own(this, 'socket', value);
+    else keepOwn(this, 'socket', value);
   },
 });
 define(
@@ -205,7 +200,7 @@ define('_consuming', {
     return this[kExchange] === undefined ? undefined : this[kConsuming];
   },
   set(this: NativeRequest, value: unknown) {
-    own(this, '_consuming', value);
+    keepOwn(this, '_consuming', value);
   },
 });
 define('_readableState', {
@@ -216,7 +211,7 @@ define('_readableState', {
   },
   set(this: NativeRequest, value: unknown) {
     this[kOpened] = true;
-    own(this, '_readableState', value);
+    keepOwn(this, '_readableState', value);
   },
 });
 

@@ -1,5 +1,5 @@
 import { OutgoingMessage, ServerResponse, STATUS_CODES } from 'node:http';
-import { defineValues } from './base.js';
+import { defineValues, keepOwn } from './base.js';
 import { noChunked, noConnection, noLength } from './layout.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
@@ -149,7 +149,7 @@ for (const [name, get] of Object.entries(accessors)) {
     },
     set(this: NativeResponse, value: unknown) {
       if (this[kExchange] === undefined && own?.set !== undefined) own.set.call(this, value);
-      else Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+      else keepOwn(this, name, value);
     },
   });
 }
@@ -168,7 +168,7 @@ function keepUnder(
     },
     set(this: NativeResponse, value: unknown) {
       if (this[kExchange] !== undefined) (this as unknown as Record<symbol, unknown>)[key] = value;
-      else Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+      else keepOwn(this, name, value);
     },
   });
 }

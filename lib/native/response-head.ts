@@ -56,7 +56,7 @@ function clientKeepsAlive(response: NativeResponse): boolean {
 }
 
 /** The length of what came with the end of a response without a head. */
-export function wholeLength(response: NativeResponse): number | null {
+function wholeLength(response: NativeResponse): number | null {
   const whole = response[kWhole];
   if (whole === undefined) return null;
   return whole === null ? 0 : typeof whole === 'string' ? Buffer.byteLength(whole) : whole.length;

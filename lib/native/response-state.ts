@@ -52,7 +52,7 @@ export type Callback = (error?: Error | null) => void;
 
 export const badReason = /[^\t\x20-\x7e\x80-\xff]/;
 const isHigh = /[\x80-\xff]/;
-export const noFields: HeaderList = [];
+const noFields: HeaderList = [];
 
 /** Fields of writeHead replace those of the same name. Where nothing was set before they are the head as they stand:
  *  names may be repeated, and `Set-Cookie` and `set-cookie` of one object are two fields. */
@@ -146,11 +146,6 @@ export function checkBodyAllowed(response: NativeResponse): void {
   if (!exchange.server.rejectsBodies) return;
   const status = statusOf(response);
   if (exchange.method === 'HEAD' || status === 204 || status === 304) throw nodeErrors.bodyNotAllowed();
-}
-
-/** Whether a response with that status has no body, whatever the program writes. */
-export function isBodiless(status: number): boolean {
-  return status === 204 || status === 304 || status < 200;
 }
 
 export function statusOf(response: NativeResponse): number {

@@ -273,10 +273,12 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
       this[kState] = ended;
       exchange.end(this[kTrailers]);
     }
-    if (isWatched) sendSoon();
-    if (!isWatched && !this.destroyed)
+    if (isWatched) {
+      sendSoon();
+      if (prefinishes) emitPrefinish(this);
+    } else if (!this.destroyed) {
       justEnded(this); // Nothing more becomes of one that was cut.
-    else if (prefinishes) emitPrefinish(this);
+    }
     return this;
   }
 

@@ -2,7 +2,7 @@ import type { Server as HttpServer, RequestListener } from 'node:http';
 import type * as https from 'node:https';
 import { createRequire } from 'node:module';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
-import { bareBase } from './base.js';
+import { bareBase, keepOwn } from './base.js';
 import type { NativeTls } from './binding.js';
 import {
   initServer,
@@ -110,12 +110,7 @@ function make({ Server: HttpsServer }: typeof https): SecureServerClass {
       return (this as { _sharedCreds?: unknown })._sharedCreds;
     },
     set(this: SecureServer, value: unknown) {
-      Object.defineProperty(this, '_sharedCreds', {
-        value,
-        writable: true,
-        enumerable: true,
-        configurable: true,
-      });
+      keepOwn(this, '_sharedCreds', value);
     },
   });
 

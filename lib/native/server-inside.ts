@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import { keepOwn } from './base.js';
 import { nodesOwn } from './server-options.js';
 import type { ServerState } from './server-state.js';
 
@@ -66,7 +67,7 @@ export function defineInside(prototype: object, stateOf: (server: object) => Ser
         return state === undefined ? undefined : get(state);
       },
       set(this: object, value: unknown) {
-        Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+        keepOwn(this, name, value);
       },
     });
   }
@@ -85,7 +86,7 @@ function defineChecks(prototype: object): void {
       },
       // One of Node's own.
       set(this: object, value: unknown) {
-        Object.defineProperty(this, symbol, { value, writable: true, enumerable: true, configurable: true });
+        keepOwn(this, symbol, value);
       },
     });
   }

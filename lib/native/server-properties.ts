@@ -1,3 +1,4 @@
+import { keepOwn } from './base.js';
 import { hasTimeoutBuffer, hasUpgradeCallback, type ServerSettings } from './server-options.js';
 import type { ServerState } from './server-state.js';
 
@@ -40,7 +41,7 @@ export function defineProperties(
       set(this: object, value: unknown) {
         const state = stateOf(this);
         if (state === undefined) {
-          Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+          keepOwn(this, name, value);
           return;
         }
         Object.assign(state.settings, { [name]: value });

@@ -60,6 +60,11 @@ export class ServerState implements DropIn {
     this.settings = settings;
   }
 
+  /** Until its last connection has closed; one may come in the turn in which a listener closes the server. */
+  get #serving(): NativeServer | undefined {
+    return this.#native ?? this.#closing;
+  }
+
   get listening(): boolean {
     return this.#native !== undefined;
   }
@@ -154,8 +159,7 @@ export class ServerState implements DropIn {
 
   connected(connection: number): void {
     const { server, settings } = this;
-    // It may have come in the same turn as the one whose listener has closed the server.
-    const native = this.#native ?? this.#closing;
+    const native = this.#serving;
     if (native === undefined) return;
     const socket = socketAt(connection, native);
     if (settings.timeout > 0) socket.setTimeout(settings.timeout);
@@ -164,7 +168,7 @@ export class ServerState implements DropIn {
   }
 
   refused(connection: number, refusal: RefusedRequest): void {
-    const native = this.#native ?? this.#closing;
+    const native = this.#serving;
     if (native === undefined) return;
     const socket = socketAt(connection, native);
     const error = parseError(refusal);
@@ -174,7 +178,7 @@ export class ServerState implements DropIn {
   }
 
   timedOut(connection: number): void {
-    const native = this.#native ?? this.#closing;
+    const native = this.#serving;
     if (native !== undefined) socketAt(connection, native)[kTimedOut]();
   }
 
@@ -187,7 +191,7 @@ export class ServerState implements DropIn {
   }
 
   adopt(socket: Socket): void {
-    (this.#native ?? this.#closing)?.taken.hold(socket, undefined);
+    this.#serving?.taken.hold(socket, undefined);
     this.server[kAdopt](socket);
   }
 
@@ -343,15 +347,15 @@ export class ServerState implements DropIn {
   }
 
   cutConnections(): void {
-    (this.#native ?? this.#closing)?.cutConnections();
+    this.#serving?.cutConnections();
   }
 
   closeIdle(): void {
-    (this.#native ?? this.#closing)?.closeIdle();
+    this.#serving?.closeIdle();
   }
 
   get connections(): number {
-    const native = this.#native ?? this.#closing;
+    const native = this.#serving;
     return native === undefined ? 0 : native.stats().connections + native.taken.size;
   }
 

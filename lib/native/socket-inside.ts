@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { Duplex } from 'node:stream';
-import { defineValues } from './base.js';
+import { defineValues, keepOwn } from './base.js';
 import type { SocketFacts } from './socket-facts.js';
 
 // What no document tells of the sockets of node:http, and what programs look at all the same: the listeners that the
@@ -72,15 +72,15 @@ function statesOf(socket: SocketFacts & { [kStates]?: States }): States {
     reading: readable,
     ended: !readable,
     endEmitted: !readable,
+    destroyed,
+    closed: destroyed,
+    closeEmitted: destroyed,
   });
-  Object.assign(states._readableState, { destroyed, closed: destroyed, closeEmitted: destroyed });
   Object.assign(states._writableState, {
     ending: !writable,
     ended: !writable,
     finished: !writable,
     destroyed,
-  });
-  Object.assign(states._writableState, {
     closed: destroyed,
     closeEmitted: destroyed,
     length: writableLength,
@@ -98,7 +98,7 @@ export function defineInside(prototype: object): void {
       },
       // When it becomes one of Node's own.
       set(this: object, value: unknown) {
-        Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true });
+        keepOwn(this, name, value);
       },
     });
   }

@@ -17,9 +17,7 @@ const sockets = new Map<number, NativeSocket>();
 export function socketOf(exchange: NativeExchange): NativeSocket {
   let socket = sockets.get(exchange.connection);
   if (socket === undefined) {
-    becomeSocket();
-    const { connection, server } = exchange;
-    socket = new (server.SecureSocket ?? NativeSocket)(connection, server);
+    socket = newSocket(exchange.connection, exchange.server);
     if (!exchange.ended) exchange.watchEnd();
     if (!exchange.ended || addon.watchConnection(exchange.connection)) {
       sockets.set(exchange.connection, socket);
@@ -35,11 +33,15 @@ export function socketOf(exchange: NativeExchange): NativeSocket {
 export function socketAt(connection: number, server: NativeServer): NativeSocket {
   let socket = sockets.get(connection);
   if (socket === undefined) {
-    becomeSocket();
-    socket = new (server.SecureSocket ?? NativeSocket)(connection, server);
+    socket = newSocket(connection, server);
     if (addon.watchConnection(connection)) sockets.set(connection, socket);
   }
   return socket;
+}
+
+function newSocket(connection: number, server: NativeServer): NativeSocket {
+  becomeSocket();
+  return new (server.SecureSocket ?? NativeSocket)(connection, server);
 }
 
 let isSocket = false;
