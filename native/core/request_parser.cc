@@ -23,6 +23,8 @@ void RequestParser::FillSettings(const LlhttpFunctions& llhttp, LlhttpSettings* 
   settings->on_body = OnBody;
   settings->on_chunk_extension_name = OnChunkExtension;
   settings->on_chunk_extension_value = OnChunkExtension;
+  settings->on_chunk_extension_name_complete = OnChunkExtensionComplete;
+  settings->on_chunk_extension_value_complete = OnChunkExtensionComplete;
   settings->on_chunk_complete = OnChunkComplete;
   settings->on_message_complete = OnMessageComplete;
 }
@@ -262,12 +264,21 @@ int RequestParser::OnBody(LlhttpParser* parser, const char* at, size_t length) {
   return refusal == Refusal::kNone ? 0 : self->Refuse(refusal);
 }
 
+int RequestParser::CountExtension(size_t length) {
+  extension_bytes_ += static_cast<uint32_t>(length);
+  const uint32_t most = limits_.node_style ? kNodeChunkExtensionBytesMax : kChunkExtensionBytesMax;
+  return extension_bytes_ > most ? Refuse(Refusal::kChunkExtensions) : 0;
+}
+
+// Called for each piece that came: nothing may be added that depends on their number.
 int RequestParser::OnChunkExtension(LlhttpParser* parser, const char*, size_t length) {
+  return Of(parser)->CountExtension(length);
+}
+
+// The ";" or "=" in front; node:http does not count it.
+int RequestParser::OnChunkExtensionComplete(LlhttpParser* parser) {
   RequestParser* self = Of(parser);
-  self->extension_bytes_ += static_cast<uint32_t>(length) + 1;
-  const uint32_t most =
-      self->limits_.node_style ? kNodeChunkExtensionBytesMax : kChunkExtensionBytesMax;
-  return self->extension_bytes_ > most ? self->Refuse(Refusal::kChunkExtensions) : 0;
+  return self->limits_.node_style ? 0 : self->CountExtension(1);
 }
 
 // node:http counts for each chunk anew.

@@ -90,6 +90,7 @@ class RequestParser {
   static int OnHeadersComplete(LlhttpParser* parser);
   static int OnBody(LlhttpParser* parser, const char* at, size_t length);
   static int OnChunkExtension(LlhttpParser* parser, const char* at, size_t length);
+  static int OnChunkExtensionComplete(LlhttpParser* parser);
   static int OnChunkComplete(LlhttpParser* parser);
   static int OnMessageComplete(LlhttpParser* parser);
 
@@ -97,6 +98,7 @@ class RequestParser {
   const LlhttpParser* raw() const { return reinterpret_cast<const LlhttpParser*>(storage_); }
   int Refuse(Refusal refusal);
   int Count(size_t length);
+  int CountExtension(size_t length);
   int AddTrailerBytes(const char* at, size_t length, uint32_t* total);
   Refusal TooLarge() const;
   bool IsTooLarge(size_t length) const;

@@ -27,8 +27,10 @@ export interface Outcome {
 /** Longest wait for an answer that is expected; only a failing fixture ever waits so long. */
 const answerMs = 60_000;
 const probe = Buffer.from('GET /probe HTTP/1.1\r\nHost: probe\r\n\r\n');
-/** Fixtures above are cut at their edges, and at some offsets in between. */
+/** Fixtures above are cut in two at their edges, and at some offsets in between. */
 const everyByteMax = 1500;
+/** Fixtures above are sent in pieces of one byte at those offsets alone. */
+const bytewiseMax = 5000;
 const edgeBytes = 64;
 
 function totalBytes(fixture: Fixture): number {
@@ -46,7 +48,9 @@ export function modesOf(fixture: Fixture): Mode[] {
   }
   const alone = total > 50_000 ? offsets.filter((_, index) => index % 10 === 0) : offsets;
   const splits = alone.map((offset) => ({ name: `split@${offset}`, cuts: new Set([offset]) }));
-  return [{ name: 'whole', cuts: new Set() }, { name: 'bytewise', cuts: new Set(offsets) }, ...splits];
+  const every = Array.from({ length: total - 1 }, (_, index) => index + 1);
+  const bytewise = new Set(total <= bytewiseMax ? every : offsets);
+  return [{ name: 'whole', cuts: new Set() }, { name: 'bytewise', cuts: bytewise }, ...splits];
 }
 
 /** The steps with the bytes cut as the mode says. */

@@ -1,7 +1,8 @@
 // The request parser and the rules for heads, whole and cut into pieces: what a request means must not depend on how
 // its bytes were cut. And no head that passes may hold what a stricter reader would take for something else.
 //
-// Input: a byte for the limit of a head, a byte for the cuts, then what the client sends.
+// Input: a byte for the limit of a head and for limits as node:http has them (bit 2), a byte for the cuts, then what the
+// client sends.
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -91,8 +92,8 @@ struct Result {
 // As RequestReader does it, but with each piece in memory of its exact size.
 class Run {
  public:
-  Run(uint32_t head_bytes_max, Result* result)
-      : head_bytes_max_(head_bytes_max), result_(result), parser_(&Llhttp(), Settings(), &scratch_) {}
+  Run(const HeadLimits& limits, Result* result)
+      : limits_(limits), result_(result), parser_(&Llhttp(), Settings(), &scratch_) {}
 
   // Returns false after a refusal.
   bool Feed(const char* data, size_t size) {
@@ -108,7 +109,7 @@ class Run {
       if (!active_) {
         while (p < end && (*p == '\r' || *p == '\n')) p++;
         if (p == end) return true;
-        parser_.Begin({head_bytes_max_, kHeadersDefaultMax, false});
+        parser_.Begin(limits_);
         active_ = true;
         base = p;
       }
@@ -141,7 +142,7 @@ class Run {
   }
 
   RequestParser::Scratch scratch_;
-  uint32_t head_bytes_max_;
+  HeadLimits limits_;
   Result* result_;
   RequestParser parser_;
   std::string held_;
@@ -150,22 +151,23 @@ class Run {
 
 bool IsLimit(Refusal refusal) {
   return refusal == Refusal::kHeadTooLarge || refusal == Refusal::kTargetTooLong ||
-         refusal == Refusal::kTooManyHeaders;
+         refusal == Refusal::kTooManyHeaders || refusal == Refusal::kChunkExtensions ||
+         refusal == Refusal::kTrailers;
 }
 
 }  // namespace
 
 int FuzzOne(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
-  const uint32_t limit = kHeadLimits[data[0] & 3];
+  const HeadLimits limits = {kHeadLimits[data[0] & 3], kHeadersDefaultMax, (data[0] & 4) != 0};
   uint32_t cut = data[1];
   const char* bytes = reinterpret_cast<const char*>(data + 2);
   size -= 2;
   Result whole;
-  Run(limit, &whole).Feed(bytes, size);
+  Run(limits, &whole).Feed(bytes, size);
   Result cuts;
   {
-    Run run(limit, &cuts);
+    Run run(limits, &cuts);
     for (size_t at = 0; at < size;) {
       size_t n = cut == 0 ? 1 : 1 + cut % 23;
       cut = cut == 0 ? 0 : (cut * 5 + 1) & 0xff;
@@ -175,7 +177,7 @@ int FuzzOne(const uint8_t* data, size_t size) {
     }
   }
   // Behind a limit that was passed, what else is wrong may be seen or not.
-  const bool passed = IsLimit(whole.refusal) || IsLimit(cuts.refusal) || size > limit;
+  const bool passed = IsLimit(whole.refusal) || IsLimit(cuts.refusal) || size > limits.bytes_max;
   const bool same = passed ? (whole.refusal == Refusal::kNone) == (cuts.refusal == Refusal::kNone)
                            : whole.refusal == cuts.refusal;
   if (!same) {

@@ -36,9 +36,17 @@ status=0
 for target in "${targets[@]}"; do
   mkdir -p "build-fuzz/corpus/$target"
   echo "fuzz: $target for $what s"
+  failed=0
   run "$target" "build-fuzz/corpus/$target" "build-fuzz/seeds/$target" -dict=test/fuzz/http.dict -max_len=4096 \
     -max_total_time="$what" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 -verbosity=1 \
-    -artifact_prefix="build-fuzz/findings/$target-" >"build-fuzz/$target.log" 2>&1 || status=$?
-  grep -E '^(stat::number_of_executed|SUMMARY|fuzz:|Test unit)|DONE|ERROR' "build-fuzz/$target.log" | sort -u | tail -8
+    -artifact_prefix="build-fuzz/findings/$target-" >"build-fuzz/$target.log" 2>&1 || failed=$?
+  grep -E '^(stat::number_of_executed|SUMMARY|fuzz:|whole:|Test unit)|DONE|ERROR' "build-fuzz/$target.log" |
+    sort -u | tail -8
+  if [ "$failed" -ne 0 ]; then
+    status=$failed
+    newest=$(find build-fuzz/findings -name "$target-*" -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2)
+    # All that is left of it where the directory is not kept.
+    if [ -n "$newest" ]; then echo "fuzz: $newest, base64 and gzip:" && gzip -9c "$newest" | base64 -w 120; fi
+  fi
 done
 exit "$status"
