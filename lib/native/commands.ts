@@ -1,6 +1,6 @@
 import { ChaussetteError } from '../errors.js';
 import type { HeaderList } from '../exchange.js';
-import { keep, putKept } from './field-template.js';
+import { type FieldList, keep, putKept } from './field-template.js';
 import {
   addon,
   commandBytesView as bytes,
@@ -37,6 +37,9 @@ const pieceBytesMax = 1024 * 1024 * 1024;
 
 /** Strings up to this length are written byte by byte: cheaper than a crossing into Buffer's own writer. */
 const shortString = 48;
+
+/** Characters of the longest number: `-1.2345678901234567e-100`. */
+const numberLengthMax = 24;
 
 const badValuePattern = /[^\t\x20-\x7e\x80-\xff]/;
 
@@ -133,10 +136,11 @@ function putHead(op: number, at: number, index: number, generation: number): num
 }
 
 /** Lengths from word `w`, then the bytes from `at`. @returns The byte behind the last. */
-function putFields(headers: HeaderList, w: number, at: number): number {
+function putFields(headers: FieldList, w: number, at: number): number {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
-    const value = headers[i + 1] as string;
+    const given = headers[i + 1] as string | number;
+    const value = typeof given === 'number' ? String(given) : given;
     words[w + i] = name.length;
     words[w + i + 1] = value.length;
     at = putText(value, putName(name, at), 'the header value');
@@ -144,9 +148,12 @@ function putFields(headers: HeaderList, w: number, at: number): number {
   return at;
 }
 
-function fieldBytes(headers: HeaderList): number {
+function fieldBytes(headers: FieldList): number {
   let size = headers.length * 4;
-  for (let i = 0; i < headers.length; i++) size += (headers[i] as string).length;
+  for (let i = 0; i < headers.length; i++) {
+    const text = headers[i];
+    size += typeof text === 'string' ? text.length : numberLengthMax;
+  }
   return size;
 }
 
@@ -156,7 +163,7 @@ function tooLong(size: number): ChaussetteError {
   });
 }
 
-function checkPairs(headers: HeaderList): void {
+function checkPairs(headers: FieldList): void {
   if (headers.length % 2 === 0) return;
   throw new ChaussetteError('CHAUSSETTE_ERR_RESPONSE', 'a header list has a name without a value');
 }
@@ -169,7 +176,7 @@ export function putResponse(
   generation: number,
   status: number,
   reason: string,
-  headers: HeaderList,
+  headers: FieldList,
   body: string | Uint8Array | null,
   flags: number,
 ): void {

@@ -5,6 +5,7 @@ import type { BodySink, Exchange, HeaderList } from '../exchange.js';
 import { showEnds } from '../proxies/ends.js';
 import { RequestBody } from './body.js';
 import { putChunk, putEnd, putFile, putResponse, putShort } from './commands.js';
+import type { FieldList } from './field-template.js';
 import type { TurnText } from './head.js';
 import {
   addon,
@@ -131,7 +132,7 @@ export class NativeExchange extends RequestHead implements Exchange {
   respondNode(
     status: number,
     statusText: string,
-    headers: HeaderList,
+    headers: FieldList,
     body: string | Uint8Array | null,
     flags: number,
   ): void {
@@ -141,7 +142,7 @@ export class NativeExchange extends RequestHead implements Exchange {
   #respond(
     status: number,
     statusText: string,
-    headers: HeaderList,
+    headers: FieldList,
     body: string | Uint8Array | null,
     flags: number,
   ): void {
@@ -150,7 +151,7 @@ export class NativeExchange extends RequestHead implements Exchange {
     if (this.watchFlush) flags |= wantFlushed;
     putResponse(opRespond, this.index, this.generation, status, statusText, headers, body, flags);
     this.headSent = true;
-    if (this.server.log?.wantsFields === true) this.responseFields = headers;
+    if (this.server.log?.wantsFields === true) this.responseFields = headers.map(String);
     this.#finish();
   }
 
@@ -159,17 +160,17 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   /** @param flags Further command flags. */
-  respondHeadNode(status: number, statusText: string, headers: HeaderList, flags: number): void {
+  respondHeadNode(status: number, statusText: string, headers: FieldList, flags: number): void {
     this.#startHead(status, statusText, headers, flags | streamed | nodeHead);
     this.#tick = thisTick();
   }
 
-  #startHead(status: number, statusText: string, headers: HeaderList, flags: number): void {
+  #startHead(status: number, statusText: string, headers: FieldList, flags: number): void {
     if (this.ended) return;
     checkFinal(this.headSent, status, (flags & nodeHead) !== 0);
     putResponse(opRespond, this.index, this.generation, status, statusText, headers, null, flags);
     this.headSent = true;
-    if (this.server.log?.wantsFields === true) this.responseFields = headers;
+    if (this.server.log?.wantsFields === true) this.responseFields = headers.map(String);
   }
 
   respondInfo(status: number, headers: HeaderList): void {

@@ -1,12 +1,14 @@
-import type { HeaderList } from '../exchange.js';
 import { commandWords as words } from './layout.js';
 
 // Most responses of an application carry the same fields. Their lengths and bytes, as a command holds them, are kept
 // from one response to the next and copied by words: a quarter of the cost of writing them letter by letter.
 
+/** Name and value in turn, as a HeaderList, but numbers may be values: texts are not made of those that are kept. */
+export type FieldList = readonly (string | number)[];
+
 const wordsMax = 256;
 const kept = new Uint32Array(wordsMax);
-let list: readonly string[] = [];
+let list: FieldList = [];
 let keptWords = 0;
 let keptBytes = 0;
 let misses = 0;
@@ -14,7 +16,7 @@ let misses = 0;
 /** Write the fields that were written last.
  *  @param at Where lengths, and behind them the bytes, begin: index of a word.
  *  @returns The bytes of names and values, or -1 when these fields are others. */
-export function putKept(headers: HeaderList, at: number): number {
+export function putKept(headers: FieldList, at: number): number {
   const count = headers.length;
   if (count !== list.length || count === 0) return -1;
   for (let i = 0; i < count; i++) if (headers[i] !== list[i]) return -1;
@@ -24,7 +26,7 @@ export function putKept(headers: HeaderList, at: number): number {
 
 /** Keep fields that were just written, if others than the kept ones come often enough.
  *  @param at As for `putKept`. @param bytes Of names and values. */
-export function keep(headers: HeaderList, at: number, bytes: number): void {
+export function keep(headers: FieldList, at: number, bytes: number): void {
   if ((++misses & 7) !== 1) return;
   const length = headers.length + 1 + ((bytes + 3) >>> 2);
   if (length > wordsMax) return;

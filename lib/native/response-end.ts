@@ -1,6 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
 import { OutgoingMessage } from 'node:http';
-import { hasFrames } from './frames.js';
 import * as nodeErrors from './node-errors.js';
 import { abortRequest, isAwaited, isOpen, kExchange, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
@@ -8,6 +7,7 @@ import { dropJoined } from './response-join.js';
 import {
   type Callback,
   closed,
+  ended,
   finished,
   kCloseTold,
   kEndContext,
@@ -15,6 +15,7 @@ import {
   kState,
 } from './response-state.js';
 import { kToldAll } from './socket-facts.js';
+import { afterTicks } from './tick.js';
 
 // How a response tells of its end.
 
@@ -111,13 +112,9 @@ let firstEnd: NativeResponse | undefined;
 let lastEnd: NativeResponse | undefined;
 
 export function justEnded(response: NativeResponse): void {
-  if (hasFrames) {
-    process.nextTick(tellEnd, response); // In the context of the end.
-    return;
-  }
   if (lastEnd === undefined) {
     firstEnd = response;
-    process.nextTick(tellEnds);
+    afterTicks(tellEnds);
   } else {
     lastEnd[kNextEnd] = response;
   }
@@ -152,8 +149,14 @@ function tellEnd(response: NativeResponse): void {
     if (isAwaited(request) || isOpen(request)) request._dump();
     response[kState] = closed;
   } else {
-    if (hasFrames)
-      response[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', { requireManualDestroy: true });
     response[kFlushed]();
   }
+}
+
+/** Somebody begins to listen to a response. Where contexts belong to calls and not to resources, that is the last that
+ *  is seen of the context of its end. */
+export function keepEndContext(response: NativeResponse): void {
+  if (response[kExchange] === undefined || response[kState] !== ended || response[kEndContext] !== undefined)
+    return;
+  response[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', { requireManualDestroy: true });
 }

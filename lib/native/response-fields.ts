@@ -1,9 +1,11 @@
+import { EventEmitter } from 'node:events';
 import { OutgoingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import { defineValues, keepOwn } from './base.js';
+import { hasFrames } from './frames.js';
 import { noChunked, noConnection, noLength } from './layout.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
-import { kEndCallbacks, kPrefinished } from './response-end.js';
+import { kEndCallbacks, keepEndContext, kPrefinished } from './response-end.js';
 import { headFacts, keepsAlive, mayHaveBody } from './response-head.js';
 import { headWaits, joinedBytes, kJoined } from './response-join.js';
 import {
@@ -34,13 +36,26 @@ import { sendNow } from './sent.js';
 /** Before Node 24 a response is finished when its end was handed over, from there on when 'finish' comes. */
 const finishesInEnd = Object.assign(new OutgoingMessage(), { finished: true }).writableFinished;
 
-const accessors: Record<string, (this: NativeResponse) => unknown> = {
+/** What OutgoingMessage has of that name, for a response that is not ours. */
+function ofNode(response: NativeResponse, name: string): unknown {
+  return Object.getOwnPropertyDescriptor(OutgoingMessage.prototype, name)?.get?.call(response);
+}
+
+/** Asked in each response: functions of their own, each with the whole way, which V8 puts where they are called. */
+const hotAccessors: Record<string, (this: NativeResponse) => unknown> = {
   destroyed() {
-    return this[kState] === closed;
+    return this[kExchange] === undefined ? ofNode(this, 'destroyed') : this[kState] === closed;
   },
   headersSent() {
-    return this[kState] !== open;
+    return this[kExchange] === undefined ? ofNode(this, 'headersSent') : this[kState] !== open;
   },
+  useChunkedEncodingByDefault() {
+    const exchange = this[kExchange];
+    return exchange === undefined ? undefined : exchange.httpVersion !== '1.0';
+  },
+};
+
+const accessors: Record<string, (this: NativeResponse) => unknown> = {
   _header() {
     return headFacts(this)?.text ?? null;
   },
@@ -128,9 +143,6 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
   _sent100() {
     return this[kExchange].continued;
   },
-  useChunkedEncodingByDefault() {
-    return this.req.httpVersion !== '1.0';
-  },
   socket() {
     return this[kState] >= finished ? null : this[kExchange].socket;
   },
@@ -139,18 +151,23 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
   },
 };
 
-for (const [name, get] of Object.entries(accessors)) {
+function define(name: string, get: (this: NativeResponse) => unknown): void {
   const own = Object.getOwnPropertyDescriptor(OutgoingMessage.prototype, name);
   Object.defineProperty(NativeResponse.prototype, name, {
     configurable: true,
     enumerable: false,
-    get(this: NativeResponse) {
-      return this[kExchange] === undefined ? own?.get?.call(this) : get.call(this);
-    },
+    get,
     set(this: NativeResponse, value: unknown) {
       if (this[kExchange] === undefined && own?.set !== undefined) own.set.call(this, value);
       else keepOwn(this, name, value);
     },
+  });
+}
+
+for (const [name, get] of Object.entries(hotAccessors)) define(name, get);
+for (const [name, get] of Object.entries(accessors)) {
+  define(name, function () {
+    return this[kExchange] === undefined ? ofNode(this, name) : get.call(this);
   });
 }
 
@@ -188,6 +205,19 @@ keepUnder(
 // Node 26 has it no more (DEP0063).
 if ('writeHeader' in ServerResponse.prototype)
   defineValues(NativeResponse.prototype, { writeHeader: NativeResponse.prototype.writeHead });
+
+if (hasFrames) {
+  const { prototype } = EventEmitter;
+  for (const name of ['on', 'addListener', 'prependListener'] as const) {
+    const listen = prototype[name];
+    defineValues(NativeResponse.prototype, {
+      [name](this: NativeResponse, event: string, listener: () => void): NativeResponse {
+        keepEndContext(this);
+        return listen.call(this, event, listener) as NativeResponse;
+      },
+    });
+  }
+}
 
 // What Node keeps as own properties with a constant start value.
 defineValues(NativeResponse.prototype, {

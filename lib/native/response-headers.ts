@@ -1,14 +1,20 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { HeaderList } from '../exchange.js';
+import type { FieldList } from './field-template.js';
 import { invalidValue } from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import type { NativeServer } from './turn.js';
 
 export type HeaderValue = number | string | readonly string[];
 
-/** Names that are valid, each with the value that it came with first: most applications send the same. */
-const checked = new Map<string, unknown>();
+/** Names that are known to be valid. */
+const checked = new Set<string>();
 const checkedMax = 1000;
+
+/** The fields that came last at each place, name and value in turn, found valid and of ASCII: the next response mostly
+ *  sets the same. */
+const lastFields: HeaderValue[] = [];
+const lastMax = 64;
 
 /** The fields of a response, in the order in which they were first set. Few fields: a scan beats a map, and one flat
  *  list is what the core takes.
@@ -17,7 +23,7 @@ const checkedMax = 1000;
 export class ResponseHeaders {
   /** Name and value in turn; values as they were given. */
   readonly #list: HeaderValue[] = [];
-  /** Whether all values are strings, and whether some are lists. */
+  /** Whether all values are strings or numbers, and whether some are lists. */
   #plain = true;
   #lists = false;
   /** Some value has octets beyond ASCII. */
@@ -27,8 +33,17 @@ export class ResponseHeaders {
 
   /** @throws {TypeError} ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR, ERR_HTTP_INVALID_HEADER_VALUE, as node:http. */
   set(name: string, value: HeaderValue): void {
-    if (!check(name, value)) this.#high = true;
-    this.#put(name, value);
+    const at = typeof name === 'string' ? this.#find(name) : -1;
+    const place = at < 0 ? this.#list.length : at;
+    if (lastFields[place] !== name || lastFields[place + 1] !== value) {
+      if (!check(name, value)) this.#high = true;
+      else if (place < lastMax && typeof value !== 'object') {
+        lastFields[place] = name;
+        lastFields[place + 1] = value;
+      }
+    }
+    if (at < 0) this.#add(name, value);
+    else this.#replace(at, name, value);
   }
 
   /** One more field, whether there is one of that name or not. */
@@ -38,21 +53,19 @@ export class ResponseHeaders {
   }
 
   #add(name: string, value: HeaderValue): void {
-    if (typeof value !== 'string') {
-      this.#plain = false;
-      if (Array.isArray(value)) this.#lists = true;
-    }
+    this.#note(value);
     if (name.length === 7 && lowerCase(name) === 'trailer') this.#trailer = true;
     this.#list.push(name, value);
   }
 
-  #put(name: string, value: HeaderValue): void {
-    const at = this.#find(name);
-    if (at < 0) return this.#add(name, value);
-    if (typeof value !== 'string') {
-      this.#plain = false;
-      if (Array.isArray(value)) this.#lists = true;
-    }
+  #note(value: HeaderValue): void {
+    if (typeof value === 'string' || typeof value === 'number') return;
+    this.#plain = false;
+    if (Array.isArray(value)) this.#lists = true;
+  }
+
+  #replace(at: number, name: string, value: HeaderValue): void {
+    this.#note(value);
     this.#list[at] = name;
     this.#list[at + 1] = value;
   }
@@ -64,7 +77,8 @@ export class ResponseHeaders {
     const list = (Array.isArray(before) ? [...before] : [before]) as string[];
     if (isList(value)) list.push(...value);
     else list.push(value);
-    this.#put(this.#list[this.#find(name)] as string, list);
+    const at = this.#find(name);
+    this.#replace(at, this.#list[at] as string, list);
   }
 
   /** @param name In any case. */
@@ -101,16 +115,16 @@ export class ResponseHeaders {
     return this.#list.filter((_, i) => i % 2 === 0) as string[];
   }
 
+  /** As a command takes them.
+   *  @param server Whose uniqueHeaders are to be one field each. */
+  toFields(server: NativeServer): FieldList {
+    return this.#plain ? (this.#list as FieldList) : this.toList(server);
+  }
+
   /** Name and value in turn; a list becomes several fields.
    *  @param server Whose uniqueHeaders are to be one field each. */
   toList(server?: NativeServer): HeaderList {
-    if (this.#plain) return this.#list as string[];
-    if (!this.#lists) {
-      // A copy costs less than a list that grows.
-      const copy = this.#list.slice() as string[];
-      for (let i = 1; i < copy.length; i += 2) copy[i] = String(copy[i]);
-      return copy;
-    }
+    if (!this.#lists) return this.#list.map(String);
     const unique = server?.dropIn?.settings.uniqueHeaders;
     const list: string[] = [];
     for (let i = 0; i < this.#list.length; i += 2) {
@@ -157,13 +171,11 @@ function isPlain(value: string): boolean {
 /** @param each Of a list each value by itself, else their text.
  *  @returns Whether it is ASCII, as far as is known without looking at lists. */
 function check(name: string, value: unknown, each = false): boolean {
-  const known = checked.get(name);
-  if (known === undefined) validateHeaderName(name);
-  else if (known === value) return true;
-  if (typeof value === 'number' || (typeof value === 'string' && isPlain(value))) {
-    if (known === undefined && checked.size < checkedMax) checked.set(name, value);
-    return true;
+  if (!checked.has(name)) {
+    validateHeaderName(name);
+    if (checked.size < checkedMax) checked.add(name);
   }
+  if (typeof value === 'number' || (typeof value === 'string' && isPlain(value))) return true;
   if (each && Array.isArray(value)) {
     for (const one of value) validateHeaderValue(name, one as string);
   } else {

@@ -1,5 +1,5 @@
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
-import type { HeaderList } from '../exchange.js';
+import type { FieldList } from './field-template.js';
 import { addon, closeFlag, noChunked, noConnection, noDate, noLength, noReason } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { isAwaited, kExchange, type NativeRequest } from './request.js';
@@ -52,7 +52,7 @@ export type Callback = (error?: Error | null) => void;
 
 export const badReason = /[^\t\x20-\x7e\x80-\xff]/;
 const isHigh = /[\x80-\xff]/;
-const noFields: HeaderList = [];
+const noFields: FieldList = [];
 
 /** Fields of writeHead replace those of the same name. Where nothing was set before they are the head as they stand:
  *  names may be repeated, and `Set-Cookie` and `set-cookie` of one object are two fields. */
@@ -108,11 +108,11 @@ export function setHead(response: NativeResponse): void {
 }
 
 /** @param first What is sent with the head: node:http writes both as one text, in UTF-8 when that is text. */
-export function fieldsOf(response: NativeResponse, first: unknown): HeaderList {
+export function fieldsOf(response: NativeResponse, first: unknown): FieldList {
   const headers = headOf(response);
   if (headers === undefined) return noFields;
-  const list = headers.toList(response[kExchange].server);
-  return headers.hasHigh ? encodeHead(response, list, first) : list;
+  const { server } = response[kExchange];
+  return headers.hasHigh ? encodeHead(response, headers.toList(server), first) : headers.toFields(server);
 }
 
 /** Command flags of a head. */
