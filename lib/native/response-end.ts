@@ -153,8 +153,8 @@ function tellEnd(response: NativeResponse): void {
   }
 }
 
-/** Somebody begins to listen to a response. Where contexts belong to calls and not to resources, that is the last that
- *  is seen of the context of its end. */
+/** Somebody begins to listen to a response. When it has ended, that is the last that is seen of the context of its end,
+ *  which nobody has paid for. */
 export function keepEndContext(response: NativeResponse): void {
   if (response[kExchange] === undefined || response[kState] !== ended || response[kEndContext] !== undefined)
     return;

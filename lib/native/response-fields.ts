@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { OutgoingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import { defineValues, keepOwn } from './base.js';
-import { hasFrames } from './frames.js';
 import { noChunked, noConnection, noLength } from './layout.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
@@ -206,17 +205,14 @@ keepUnder(
 if ('writeHeader' in ServerResponse.prototype)
   defineValues(NativeResponse.prototype, { writeHeader: NativeResponse.prototype.writeHead });
 
-if (hasFrames) {
-  const { prototype } = EventEmitter;
-  for (const name of ['on', 'addListener', 'prependListener'] as const) {
-    const listen = prototype[name];
-    defineValues(NativeResponse.prototype, {
-      [name](this: NativeResponse, event: string, listener: () => void): NativeResponse {
-        keepEndContext(this);
-        return listen.call(this, event, listener) as NativeResponse;
-      },
-    });
-  }
+for (const name of ['on', 'addListener', 'prependListener'] as const) {
+  const listen = EventEmitter.prototype[name];
+  defineValues(NativeResponse.prototype, {
+    [name](this: NativeResponse, event: string, listener: () => void): NativeResponse {
+      keepEndContext(this);
+      return listen.call(this, event, listener) as NativeResponse;
+    },
+  });
 }
 
 // What Node keeps as own properties with a constant start value.

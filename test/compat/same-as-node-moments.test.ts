@@ -1,4 +1,5 @@
 // When what is told: events, callbacks and properties against ticks, promises and immediates, as on node:http.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import type * as http from 'node:http';
 import { connect } from 'node:net';
@@ -52,6 +53,26 @@ function logAll(
 }
 
 describe('the end of a response', () => {
+  same('is told in its context to who listens only then', get, (_req, res, log) => {
+    const storage = new AsyncLocalStorage();
+    storage.run('end', () => {
+      res.end('hello');
+      res.on('finish', () => log(`finish ${storage.getStore()}`));
+      res.prependListener('close', () => log(`close ${storage.getStore()}`));
+    });
+  });
+
+  same('is told in its context to who listens only then, later', get, (_req, res, log) => {
+    const storage = new AsyncLocalStorage();
+    storage.enterWith('handler');
+    setImmediate(() =>
+      storage.run('end', () => {
+        res.end('hello');
+        res.once('finish', () => log(`finish ${storage.getStore()}`));
+      }),
+    );
+  });
+
   same('is told in the tick behind it', get, (_req, res, log) => {
     logAll(res, 'res', ['prefinish', 'finish', 'close'], log);
     res.end('hello', () => log('callback'));
