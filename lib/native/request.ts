@@ -5,7 +5,6 @@ import { Readable } from 'node:stream';
 import type { BodySink, HeaderList } from '../exchange.js';
 import { bareBase } from './base.js';
 import type { NativeExchange } from './exchange.js';
-import { hasFrames } from './frames.js';
 import { endLater } from './request-end.js';
 import { kExchange } from './request-head.js';
 import type { NativeResponse } from './response.js';
@@ -37,7 +36,10 @@ export const kOpened = Symbol('opened');
 const kAborter = Symbol('aborter');
 
 /** Node's own, taken before the preload puts others in their place. */
-const dumpNodes = (IncomingMessage.prototype as unknown as { _dump(this: unknown): void })._dump;
+const { _dump: dumpNodes, _destroy: destroyNodes } = IncomingMessage.prototype as unknown as {
+  _dump(this: unknown): void;
+  _destroy(this: unknown, error: Error | null, callback: () => void): void;
+};
 
 /** What the application gets as `req`. */
 export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.prototype) {
@@ -116,6 +118,8 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       process.nextTick(tell);
     } else if (isCut && !exchange.ended) {
       cutConnection(exchange, error, tell);
+    } else if (error === null && !isCut && !this.aborted && destroysAtOnce()) {
+      callback();
     } else {
       process.nextTick(tell);
       if (isCut && !exchange.aborted) exchange.socket.destroy(error ?? undefined);
@@ -139,11 +143,42 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       if (isSeen || !this[kExchange].bodyComplete) (this as { _dumped?: boolean })._dumped = true;
       if (!isSeen) return;
       this.removeAllListeners('data');
-      // Newer Nodes go straight to the end.
-      if (hasFrames && this[kExchange].bodyComplete && !this.destroyed) this.read(0);
-      this.resume();
+      const isEmpty = !this[kExchange].hasBody && !this.destroyed;
+      if (isEmpty && endsEmpty()) this.read(0);
+      else this.resume();
     }
   }
+}
+
+let goesToEnd: boolean | undefined;
+
+/** Whether the running Node goes straight to the end of a request that nobody reads and that has no body, and does not
+ *  resume it: from Node 24 on. Asked of a request that goes nowhere. */
+function endsEmpty(): boolean {
+  if (goesToEnd === undefined) {
+    goesToEnd = true;
+    const resume = (): void => {
+      goesToEnd = false;
+    };
+    dumpNodes.call(Object.assign(new IncomingMessage(null as never), { complete: true, resume, read() {} }));
+  }
+  return goesToEnd;
+}
+
+let isAtOnce: boolean | undefined;
+
+/** Whether the running Node destroys a request that is complete without a tick in between: from Node 24 on. Asked of one
+ *  that goes nowhere. */
+function destroysAtOnce(): boolean {
+  if (isAtOnce === undefined) {
+    const probe = { readableEnded: true, complete: true, aborted: false, listenerCount: () => 0 };
+    let called = false;
+    destroyNodes.call(probe, null, () => {
+      called = true;
+    });
+    isAtOnce = called;
+  }
+  return isAtOnce;
 }
 
 /** The program gives its request up, and with it the connection. As with node:http the request is told a few ticks

@@ -15,12 +15,14 @@ import {
   kState,
 } from './response-state.js';
 import { kToldAll } from './socket-facts.js';
-import { afterTicks } from './tick.js';
+import { beforeTicks, roundOfTicks } from './tick.js';
 
 // How a response tells of its end.
 
 /** The response that ended after this one in the same tick. */
 export const kNextEnd = Symbol('nextEnd');
+/** The round of ticks before which it was closed without a word to anybody. */
+export const kClosedUnheard = Symbol('closedUnheard');
 
 /** Those of end(), where they are no listeners of 'finish'. */
 export const kEndCallbacks = Symbol('endCallbacks');
@@ -107,24 +109,46 @@ export function closeCut(response: NativeResponse): void {
   response[kExchange].knownSocket?.[kToldAll]();
 }
 
-// A response that nobody listened to when it ended may still get a listener in the same tick: res.end().on('finish').
+// A response that nobody listened to when it ended may still get a listener before it is told in the next tick, as with
+// node:http: res.end().on('finish').
+
 let firstEnd: NativeResponse | undefined;
 let lastEnd: NativeResponse | undefined;
 
 export function justEnded(response: NativeResponse): void {
-  if (lastEnd === undefined) {
+  if (lastEnd !== undefined) lastEnd[kNextEnd] = response;
+  else {
     firstEnd = response;
-    afterTicks(tellEnds);
-  } else {
-    lastEnd[kNextEnd] = response;
+    if (!beforeTicks(closeEnds)) process.nextTick(tellEnds);
   }
   lastEnd = response;
 }
 
-function tellEnds(): void {
+function takeEnds(): NativeResponse | undefined {
   const first = firstEnd;
   firstEnd = lastEnd = undefined;
-  tellFrom(first);
+  return first;
+}
+
+/** The handlers have returned: nearly always there is nobody to tell, and no tick is needed. */
+function closeEnds(): void {
+  let response = takeEnds();
+  while (response !== undefined) {
+    const next: NativeResponse | undefined = response[kNextEnd];
+    response[kNextEnd] = undefined;
+    const request = response.req as NativeRequest;
+    if (isHeard(response) || isAwaited(request) || isOpen(request)) {
+      process.nextTick(tellEnd, response);
+    } else {
+      response[kState] = closed;
+      response[kClosedUnheard] = roundOfTicks();
+    }
+    response = next;
+  }
+}
+
+function tellEnds(): void {
+  tellFrom(takeEnds());
 }
 
 function tellFrom(first: NativeResponse | undefined): void {
@@ -142,21 +166,27 @@ function tellFrom(first: NativeResponse | undefined): void {
   }
 }
 
+function isHeard(response: NativeResponse): boolean {
+  const { _events: events } = response as unknown as { _events: unknown };
+  return events !== undefined || response[kEndCallbacks] !== undefined;
+}
+
 function tellEnd(response: NativeResponse): void {
   const request = response.req as NativeRequest;
-  const { _events: events } = response as unknown as { _events: unknown };
-  if (events === undefined && response[kEndCallbacks] === undefined) {
+  if (isHeard(response)) {
+    response[kFlushed]();
+  } else {
     if (isAwaited(request) || isOpen(request)) request._dump();
     response[kState] = closed;
-  } else {
-    response[kFlushed]();
   }
 }
 
 /** Somebody begins to listen to a response. When it has ended, that is the last that is seen of the context of its end,
- *  which nobody has paid for. */
-export function keepEndContext(response: NativeResponse): void {
-  if (response[kExchange] === undefined || response[kState] !== ended || response[kEndContext] !== undefined)
-    return;
+ *  which nobody has paid for; and when it was closed in this tick, there is somebody to tell after all. */
+export function listensTo(response: NativeResponse): void {
+  if (response[kExchange] === undefined) return;
+  if (response[kState] === closed && response[kClosedUnheard] === roundOfTicks()) response[kState] = ended;
+  if (response[kState] !== ended || response[kEndContext] !== undefined) return;
   response[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', { requireManualDestroy: true });
+  process.nextTick(tellEnd, response);
 }

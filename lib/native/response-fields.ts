@@ -4,7 +4,7 @@ import { defineValues, keepOwn } from './base.js';
 import { noChunked, noConnection, noLength } from './layout.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
-import { kEndCallbacks, keepEndContext, kPrefinished } from './response-end.js';
+import { kEndCallbacks, kPrefinished, listensTo } from './response-end.js';
 import { headFacts, keepsAlive, mayHaveBody } from './response-head.js';
 import { headWaits, joinedBytes, kJoined } from './response-join.js';
 import {
@@ -209,7 +209,7 @@ for (const name of ['on', 'addListener', 'prependListener'] as const) {
   const listen = EventEmitter.prototype[name];
   defineValues(NativeResponse.prototype, {
     [name](this: NativeResponse, event: string, listener: () => void): NativeResponse {
-      keepEndContext(this);
+      listensTo(this);
       return listen.call(this, event, listener) as NativeResponse;
     },
   });

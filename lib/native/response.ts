@@ -14,6 +14,7 @@ import {
   emitPrefinish,
   failEnd,
   justEnded,
+  kClosedUnheard,
   kEndCallbacks,
   kNextEnd,
   kPrefinished,
@@ -98,6 +99,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kCloseTold]: boolean;
   declare [kEndContext]: AsyncResource | undefined;
   declare [kNextEnd]: NativeResponse | undefined;
+  declare [kClosedUnheard]: number;
   declare [kEndCallbacks]: Callback[] | undefined;
   declare [kPrefinished]: boolean;
   declare readonly [kOwnWriteHead]: ServerResponse['writeHead'];
@@ -388,6 +390,7 @@ export function initResponse(
   response[kWhole] = undefined;
   response[kCorked] = 0;
   response[kNextEnd] = undefined;
+  response[kClosedUnheard] = -1;
   response.statusCode = 200;
   (response as { req: unknown }).req = request;
 }

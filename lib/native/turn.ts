@@ -51,7 +51,7 @@ import { endSome } from './request-end.js';
 import type { NativeSocket } from './socket.js';
 import { connectionClosed } from './sockets.js';
 import { TakenSockets } from './taken-sockets.js';
-import { beginTurn, endTurn, ranTicks } from './tick.js';
+import { beginHandling, endHandling, ranTicks } from './tick.js';
 
 // The receiving half of the turn: the core calls `onTurn` once with every request and event that is ready.
 
@@ -309,8 +309,7 @@ function onTurn(first: number, count: number): void {
   let stride = 1;
   let nextLook = 1;
   let i = 0;
-  let isHandled = false;
-  beginTurn();
+  beginHandling();
   try {
     while (i < count) {
       const r = (first + i) * recordWords;
@@ -331,10 +330,9 @@ function onTurn(first: number, count: number): void {
       if (elapsed < turnBudgetMs / 4 && stride < 16) stride *= 2;
       nextLook = i + stride;
     }
-    isHandled = true;
   } finally {
     text?.keep();
-    endTurn(isHandled);
+    endHandling();
   }
 }
 

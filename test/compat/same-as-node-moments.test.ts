@@ -52,7 +52,62 @@ function logAll(
   }
 }
 
+/** Told in which order, of a response that somebody listens to only when it has ended. */
+function listenLate(res: http.ServerResponse, log: (text: string) => void): void {
+  res.on('finish', () => log(`finish ${res.writableFinished}`));
+  res.once('close', () => log(`close ${res.destroyed}`));
+}
+
 describe('the end of a response', () => {
+  same('is told in the tick behind it to who listens only then', get, (_req, res, log) => {
+    process.nextTick(log, 'tick before');
+    res.end('hello');
+    listenLate(res, log);
+    mark(log);
+  });
+
+  same('is told to who listens in a tick that came before it', get, (_req, res, log) => {
+    process.nextTick(listenLate, res, log);
+    res.end('hello');
+  });
+
+  for (const events of [['resume'], ['close'], ['end', 'close'], ['resume', 'close']]) {
+    same(`and ${events.join(' and ')} of its request come in this order`, get, (req, res, log) => {
+      logAll(req, 'req', events, log);
+      logAll(res, 'res', ['finish', 'close'], log);
+      res.end('hello');
+      mark(log);
+    });
+  }
+
+  same('and the end of a request that is read come in this order', get, (req, res, log) => {
+    const sink = new Writable({ write: (_chunk, _encoding, callback) => callback() });
+    logAll(req, 'req', ['end', 'close'], log);
+    logAll(sink, 'sink', ['finish', 'close'], log);
+    logAll(res, 'res', ['finish', 'close'], log);
+    pipeline(req, sink, () => res.end('hello'));
+  });
+
+  same('that is cut with an error is told to the callbacks of its writes', get, (_req, res, log) => {
+    res.write('hello', (error) => log(`write ${error?.message}`));
+    res.destroy(new Error('mine'));
+  });
+
+  same('is behind the ticks when promise jobs run', get, (_req, res, log) => {
+    res.end('hello');
+    void Promise.resolve().then(() => {
+      log(`${res.destroyed} ${res.writableFinished}`);
+      res.end('again'); // Is no error any more.
+    });
+  });
+
+  same('within a tick is behind the ticks when promise jobs run', get, (_req, res, log) => {
+    process.nextTick(() => {
+      res.end('hello');
+      void Promise.resolve().then(() => log(`${res.destroyed} ${res.writableFinished}`));
+    });
+  });
+
   same('is told in its context to who listens only then', get, (_req, res, log) => {
     const storage = new AsyncLocalStorage();
     storage.run('end', () => {
