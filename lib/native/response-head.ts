@@ -131,10 +131,26 @@ export function checkTrailer(response: NativeResponse): void {
 /** Text of the head as it is sent with `first`: node:http writes both as one text, and so in UTF-8 where that is text
  *  for UTF-8 and nothing comes between. */
 export function encodeHead(response: NativeResponse, texts: HeaderList, first: unknown): HeaderList {
-  if (typeof first !== 'string') return texts;
+  const list = decodeDisposition(response, texts);
+  if (typeof first !== 'string') return list.map(inLatin1);
   if (first !== '') {
     const { chunked, hasBody } = madeFacts(response);
-    if (chunked || !hasBody) return texts;
+    if (chunked || !hasBody) return list.map(inLatin1);
   }
-  return texts.map(utf8InLatin1);
+  return list.map(utf8InLatin1);
+}
+
+/** As node:http, which takes a Content-Disposition for UTF-8 when the length is known before it. */
+function decodeDisposition(response: NativeResponse, texts: HeaderList): HeaderList {
+  let length = wholeLength(response) ?? 0;
+  return texts.map((text, i) => {
+    const name = i % 2 === 0 ? '' : lowerCase(texts[i - 1] as string);
+    if (name === 'content-length') length = Number(text);
+    return name === 'content-disposition' && length > 0 ? Buffer.from(text, 'latin1').toString() : text;
+  });
+}
+
+/** What is beyond is cut, as node:http writes it. */
+function inLatin1(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }

@@ -35,7 +35,7 @@ export class ResponseHeaders {
   set(name: string, value: HeaderValue): void {
     const at = typeof name === 'string' ? this.#find(name) : -1;
     const place = at < 0 ? this.#list.length : at;
-    if (lastFields[place] !== name || lastFields[place + 1] !== value) {
+    if (lastFields[place] !== name || lastFields[place + 1] !== value || typeof name !== 'string') {
       if (!check(name, value)) this.#high = true;
       else if (place < lastMax && typeof value !== 'object') {
         lastFields[place] = name;

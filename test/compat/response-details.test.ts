@@ -38,6 +38,33 @@ const handlers: Record<string, Handler> = {
   },
   'a list of fields keeps the case of each': (_req, res) =>
     res.writeHead(200, ['x-a', '1', 'X-A', '2']).end(),
+  'a field without a name': (_req, res, log) => {
+    const set = res.setHeader as unknown as (...words: unknown[]) => void;
+    for (const words of [[], [undefined, 'x'], ['x-a'], ['', 'x'], [0, 'x']])
+      tried(log, String(words), () => set.apply(res, words));
+    res.end();
+  },
+  'a Content-Disposition of UTF-8 with a length': (_req, res) => {
+    res.setHeader('Content-Disposition', Buffer.from('å.txt').toString('latin1'));
+    res.end('text');
+  },
+  'the same behind Content-Length, with bytes': (_req, res) => {
+    res.writeHead(200, { 'Content-Length': 1, 'Content-Disposition': Buffer.from('å').toString('latin1') });
+    res.end(Buffer.from('x'));
+  },
+  'the same in front of it, and in chunks': (_req, res) => {
+    res.writeHead(200, { 'content-disposition': Buffer.from('å').toString('latin1'), 'Content-Length': 1 });
+    res.end('x');
+  },
+  'the same of no length': (_req, res) => {
+    res.setHeader('content-disposition', Buffer.from('å').toString('latin1'));
+    res.write('x');
+    res.end('x');
+  },
+  'the same of a letter beyond latin-1': (_req, res) => {
+    res.setHeader('content-disposition', Buffer.from('€').toString('latin1'));
+    res.end(Buffer.from('x'));
+  },
   'a list with an odd end': (_req, res, log) => {
     tried(log, 'writeHead', () => res.writeHead(200, ['x-a']));
     res.end();
