@@ -78,6 +78,7 @@ export function patchHttps(): void {
     return undefined;
   }
   Server.prototype = prototype;
+  Object.defineProperty(Server, 'name', { value: 'Server', configurable: true });
   Object.defineProperty(Server, 'length', { value: 2, configurable: true });
   instancesOf(Server, original);
   Object.defineProperty(prototype, 'constructor', { value: Server, writable: true, configurable: true });

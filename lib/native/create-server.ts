@@ -2,17 +2,23 @@ import { EventEmitter } from 'node:events';
 import type { RequestListener, ServerOptions } from 'node:http';
 import * as http from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
-import { bareBase, enumerableAs } from './base.js';
+import { bareBase, defineValues, enumerableAs } from './base.js';
 import { kAdopt } from './drop-in.js';
 import { nodeServes } from './fallback.js';
 import { readListenArguments } from './listen.js';
 import { listenNode, type NetListen } from './node-listen.js';
 import { currentOffer } from './offer.js';
-import { defineInside, stopChecks, trackConnections, untrackConnections } from './server-inside.js';
-import { hasValidation, readServerOptions, type ServerSettings } from './server-options.js';
+import {
+  addOwnMembers,
+  defineInside,
+  stopChecks,
+  trackConnections,
+  untrackConnections,
+} from './server-inside.js';
+import { readServerOptions, type ServerSettings } from './server-options.js';
 import { defineProperties, passOn } from './server-properties.js';
 import { ServerState } from './server-state.js';
-import { NativeSocket } from './socket.js';
+import { kServer } from './socket-facts.js';
 
 // node:http's Server over the native core: its API, its events, its defaults. What only node:http can do is decided
 // when the server begins to listen: then the object becomes a server of node:http, and each method passes on to it.
@@ -152,6 +158,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
     const state = this[kState];
     if (state === undefined) node['ref']?.call(this);
     else state.ref();
+    Object.assign(this, { _unref: false });
     return this;
   }
 
@@ -159,6 +166,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
     const state = this[kState];
     if (state === undefined) node['unref']?.call(this);
     else state.unref();
+    Object.assign(this, { _unref: true });
     return this;
   }
 
@@ -205,16 +213,12 @@ export function initServer(
   const settings = readServerOptions(given);
   const state = new ServerState(server, settings);
   (EventEmitter as unknown as (this: object) => void).call(server);
-  server[kState] = state;
-  server[kOptions] = given;
-  server[kFeeder] = undefined;
-  Object.assign(server, {
-    httpAllowHalfOpen: false,
-    allowHalfOpen: true,
-    pauseOnConnect: false,
+  // Out of sight of those who list the members of a server.
+  defineValues(server, { [kState]: state, [kOptions]: given, [kFeeder]: undefined });
+  addOwnMembers(server, Server.prototype, {
     insecureHTTPParser: given.insecureHTTPParser,
     connectionsCheckingInterval: given.connectionsCheckingInterval ?? 30_000,
-    ...(hasValidation ? { httpValidation: (given as { httpValidation?: unknown }).httpValidation } : {}),
+    httpValidation: (given as { httpValidation?: unknown }).httpValidation,
   });
   if (onRequest !== undefined) server.on('request', onRequest as unknown as Listener);
   server.on('connection', feed as unknown as Listener);
@@ -236,7 +240,7 @@ const told: ReadonlySet<string | symbol> = new Set(['connection', 'clientError',
 
 /** An application may emit 'connection' with any stream. */
 function feed(this: Server, socket: Socket): void {
-  if (this[kState] !== undefined && !(socket instanceof NativeSocket)) this[kAdopt](socket);
+  if (this[kState] !== undefined && !(kServer in socket)) this[kAdopt](socket);
 }
 
 const forwarded = [

@@ -27,7 +27,10 @@ defineValues(NativeResponse.prototype, { constructor: ServerResponse });
 enumerableAs(NativeRequest.prototype, new IncomingMessage(null as never));
 enumerableAs(
   NativeResponse.prototype,
-  unpublished(() => new ServerResponse({ method: 'GET' } as IncomingMessage)),
+  unpublished(() => {
+    const nodes = new ServerResponse({ method: 'GET' } as IncomingMessage);
+    return Object.assign(nodes, { _maxRequestsPerSocket: 0 }); // what the server puts on it
+  }),
 );
 
 type RequestClass = new (exchange: NativeExchange) => NativeRequest;

@@ -85,7 +85,9 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
     return this[kExchange].server.dropIn?.settings.keepAliveTimeout ?? 0;
   },
   _maxRequestsPerSocket() {
-    return this[kExchange].server.dropIn?.settings.maxRequestsPerSocket ?? 0;
+    const { server } = this[kExchange];
+    // node:https leaves it out.
+    return server.dropIn?.settings.maxRequestsPerSocket || (server.secure ? undefined : 0);
   },
   writableLength() {
     if (this[kState] === open || this[kState] >= finished) return 0;
@@ -222,6 +224,7 @@ defineValues(NativeResponse.prototype, {
   strictContentLength: false,
   maxRequestsOnConnectionReached: false,
   errored: null,
+  _onPendingData() {},
   [kHead]: undefined,
   [kReason]: undefined,
   [kWritten]: undefined,

@@ -2,7 +2,7 @@ import type { Server as HttpServer, RequestListener } from 'node:http';
 import type * as https from 'node:https';
 import { createRequire } from 'node:module';
 import type { SecureContext, SecureContextOptions } from 'node:tls';
-import { bareBase, keepOwn } from './base.js';
+import { bareBase, enumerableAs, keepOwn } from './base.js';
 import type { NativeTls } from './binding.js';
 import {
   initServer,
@@ -15,6 +15,7 @@ import {
   toNode,
 } from './create-server.js';
 import { readSecureOptions } from './secure-options.js';
+import { nodesOwn } from './server-options.js';
 
 /** Those who listen for these ask for what the core does not tell of handshakes: node:https serves them. */
 const handshakeEvents = [
@@ -25,11 +26,6 @@ const handshakeEvents = [
   'OCSPRequest',
   'keylog',
 ];
-
-type NodeTls = typeof import('node:tls') & {
-  /** Undocumented: puts them in wire format on `out`. */
-  convertALPNProtocols(protocols: https.ServerOptions['ALPNProtocols'], out: object): void;
-};
 
 type Named = readonly [name: string, context: SecureContextOptions | SecureContext];
 
@@ -55,7 +51,6 @@ export function loadHttps(): typeof https {
 }
 
 function make({ Server: HttpsServer }: typeof https): SecureServerClass {
-  const { createSecureContext } = createRequire(import.meta.url)('node:tls') as typeof import('node:tls');
   const node = HttpsServer.prototype;
 
   class SecureServer extends bareBase<https.Server>(node) {
@@ -69,9 +64,10 @@ function make({ Server: HttpsServer }: typeof https): SecureServerClass {
       const state = stateOf(this);
       // The constructor of node:https calls it as well.
       if (known === undefined || state === undefined) return node.setSecureContext.call(this, options);
-      createSecureContext(options);
       const { key: _key, cert: _cert, ca: _ca, ...kept } = known.options;
-      known.options = { ...kept, ...options };
+      const changed = { ...kept, ...options };
+      showOptions(this, changed);
+      known.options = changed;
       use(this);
     }
 
@@ -143,7 +139,18 @@ function make({ Server: HttpsServer }: typeof https): SecureServerClass {
     };
     Object.defineProperty(SecureServer.prototype, name, { value, writable: true, configurable: true });
   }
+  enumerableAs(SecureServer.prototype, node);
   return SecureServer;
+}
+
+/** Put on a server what tls.Server keeps: clients in the tests of programs trust `server.cert`. Node's own constructor
+ *  says what that is, and throws for what is wrong. */
+function showOptions(server: object, options: https.ServerOptions): void {
+  const { Server: NodeServer } = (server as Server)[kNode];
+  const nodes = new NodeServer(options) as unknown as Record<string, unknown>;
+  for (const name of Object.keys(nodes)) {
+    if (!(name in nodesOwn) && name !== '_sharedCreds') keepOwn(server, name, nodes[name]);
+  }
 }
 
 /** What the constructor does; apart, because `Server.call(this)` of util.inherits must do it as well.
@@ -153,22 +160,14 @@ export function initSecureServer(
   options: https.ServerOptions | RequestListener | undefined,
   listener: RequestListener | undefined,
 ): void {
-  const { createSecureContext, convertALPNProtocols } = createRequire(import.meta.url)('node:tls') as NodeTls;
   const own = { ...readOptions(options) };
-  createSecureContext(own);
+  showOptions(server, own);
   // So that sessions outlive setSecureContext.
   own.ticketKeys ??= Buffer.from(globalThis.crypto.getRandomValues(new Uint8Array(48)));
   given.set(server, { options: own, names: [] });
   const onRequest = typeof options === 'function' ? options : listener;
   initServer(server as unknown as Server, own as object, onRequest);
-  Object.assign(server, {
-    requestCert: own.requestCert === true,
-    rejectUnauthorized: own.rejectUnauthorized !== false,
-    ALPNCallback: (own as { ALPNCallback?: unknown }).ALPNCallback,
-  });
-  // As tls.Server keeps it.
-  if ((own as { ALPNCallback?: unknown }).ALPNCallback === undefined)
-    convertALPNProtocols(own.ALPNProtocols ?? ['http/1.1'], server);
+  (server as unknown as Server & { allowHalfOpen: boolean }).allowHalfOpen = false;
   use(server);
 }
 
@@ -176,9 +175,6 @@ export function initSecureServer(
 function use(server: https.Server): void {
   const state = stateOf(server);
   const tls = nativeOf(server);
-  // Not documented, but clients in the tests of programs trust `server.cert`.
-  const { key, cert, ca } = given.get(server)?.options ?? {};
-  Object.assign(server, { key, cert, ca });
   if (tls !== undefined) state?.setTls(tls);
   else if (state?.listening === true) {
     throw Object.assign(

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { keepOwn } from './base.js';
 import { nodesOwn } from './server-options.js';
 import type { ServerState } from './server-state.js';
@@ -10,6 +11,13 @@ import type { ServerState } from './server-state.js';
 
 const kChecking = Symbol('checking');
 const kTimer = Symbol('timer');
+
+// What net.Server keeps for itself is there as well.
+
+interface Inside extends Server {
+  _unref: boolean;
+  _listeningId: number;
+}
 
 interface Checked extends Server {
   connectionsCheckingInterval: number;
@@ -38,6 +46,7 @@ export function untrackConnections(server: object): void {
 
 /** The server closes. */
 export function stopChecks(server: object): void {
+  (server as Inside)._listeningId++;
   if ((server as Checked)[kChecking] === undefined) return;
   (server as Checked)[kChecking] = false;
   clearInterval((server as Checked)[kTimer]);
@@ -56,6 +65,40 @@ const members: Readonly<Record<string, (state: ServerState) => unknown>> = {
   _handle: (state) => (state.listening ? {} : null),
   _connections: (state) => state.connections,
 };
+
+/** What a program finds when it lists the members of a server: what net.Server keeps for itself, and what are accessors
+ *  of our prototype, in Node's order. @param given From its options. */
+export function addOwnMembers(server: object, prototype: object, given: object): void {
+  const own: Record<string, unknown> = {
+    _usingWorkers: false,
+    _workers: [],
+    _unref: false,
+    _listeningId: 1,
+    allowHalfOpen: true,
+    pauseOnConnect: false,
+    httpAllowHalfOpen: false,
+    ...given,
+  };
+  for (const name of Object.keys(nodesOwn)) {
+    const accessor = Object.getOwnPropertyDescriptor(prototype, name);
+    if (accessor?.get !== undefined) Object.defineProperty(server, name, { ...accessor, enumerable: true });
+    else if (name in own) keepOwn(server, name, own[name]);
+  }
+}
+
+/** The server listens. @param asked What it was told to listen on. */
+export function listened(
+  server: object,
+  address: AddressInfo | string,
+  asked: { readonly port: number | undefined; readonly fd: number | undefined } | undefined,
+): void {
+  (server as Inside)._listeningId++;
+  let key = 'null:null:null';
+  if (typeof address === 'string') key = `-1:${address}:-1`;
+  else if (asked?.fd === undefined)
+    key = `${address.family === 'IPv6' ? 6 : 4}:${address.address}:${asked?.port ?? 0}`;
+  keepOwn(server, '_connectionKey', key);
+}
 
 /** @param prototype Of our servers. @param stateOf Undefined when node:http serves. */
 export function defineInside(prototype: object, stateOf: (server: object) => ServerState | undefined): void {

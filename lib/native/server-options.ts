@@ -74,7 +74,7 @@ export const nodesOwn = new Server();
 /** Whether this Node lets a program set what is added to keepAliveTimeout. */
 export const hasTimeoutBuffer = 'keepAliveTimeoutBuffer' in nodesOwn;
 
-export const hasValidation = 'httpValidation' in nodesOwn;
+const hasValidation = 'httpValidation' in nodesOwn;
 export const hasUpgradeCallback = 'shouldUpgradeCallback' in nodesOwn;
 const hasOptimizeEmpty = Object.getOwnPropertySymbols(nodesOwn).some(
   ({ description }) => description === 'OptimizeEmptyRequestsOption',

@@ -2,7 +2,7 @@ import type * as http from 'node:http';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { BackendServer, ListeningSocket } from '../backends/backend.js';
-import type { Exchange, Handler, Reporter } from '../exchange.js';
+import type { Exchange, Handler } from '../exchange.js';
 import type { NativeTls } from './binding.js';
 import type { Server } from './create-server.js';
 import { type DropIn, isHostless, kAdopt, parseError, type RefusedRequest, skipBody } from './drop-in.js';
@@ -25,8 +25,10 @@ import { closeForProgram, describeListen } from './node-listen.js';
 import { createPairFactory } from './node-pair.js';
 import { isWatched, watch } from './observe.js';
 import { type Answer, currentOffer } from './offer.js';
+import { listened } from './server-inside.js';
 import { limitsOf, nodeLimits, takesNone } from './server-limits.js';
 import type { ServerSettings } from './server-options.js';
+import { listeningSocket, reporter } from './server-reports.js';
 import { kBroke, kFail, kTimedOut } from './socket-facts.js';
 import { socketAt } from './sockets.js';
 import { NativeTlsSocket, nativeTls } from './tls.js';
@@ -45,6 +47,7 @@ export class ServerState implements DropIn {
   /** Sockets exist from the start of their connections. */
   #told = false;
   #opening: { cancelled: boolean } | undefined;
+  #request: ListenRequest | undefined;
   #tls: NativeTls | undefined;
   #refed = true;
   /** 'listening' was emitted. */
@@ -224,6 +227,7 @@ export class ServerState implements DropIn {
   listen(request: ListenRequest): void {
     const opening = { cancelled: false };
     this.#opening = opening;
+    this.#request = request;
     if (this.#listenOnOffer(request, opening)) return;
     openListener(request, (error, fd) => {
       if (opening.cancelled) {
@@ -276,6 +280,7 @@ export class ServerState implements DropIn {
 
   #start(sockets: readonly ListeningSocket[], handler = this.#handler(), isAlias = false): NativeServer {
     this.#address = addressOf(sockets[0]?.fd ?? -1);
+    listened(this.server, this.#address, this.#request);
     this.#announced = false;
     this.#fd = sockets[0]?.fd ?? -1;
     const native = new NativeServer(
@@ -380,20 +385,3 @@ export class ServerState implements DropIn {
     native.rejectsBodies = settings.rejectNonStandardBodyWrites;
   }
 }
-
-/** As people read it in a message: nothing but the descriptor is needed of it. */
-function listeningSocket(fd: number): ListeningSocket {
-  return { fd, family: 'inet', display: `fd ${fd}` };
-}
-
-const reporter: Reporter = {
-  applicationError(error) {
-    // A handler of node:http that throws is an uncaught error.
-    process.nextTick(() => {
-      throw error;
-    });
-  },
-  warn(message) {
-    process.emitWarning(message, 'ChaussetteWarning');
-  },
-};

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Endpoint } from '../exchange.js';
+import { nowhere } from '../proxies/ends.js';
 import { localEnd, remoteEnd } from './endpoints.js';
 import { addon } from './layout.js';
 import { addServerListeners } from './socket-inside.js';
@@ -23,6 +24,11 @@ export const kEnded = Symbol('ended');
 export const kForget = Symbol('forget');
 export const kTimedOut = Symbol('timedOut');
 
+/** 'end' was emitted. */
+export const kEndTold = Symbol('endTold');
+/** 'finish' was emitted. */
+export const kFinishTold = Symbol('finishTold');
+
 /** As addon.measureConnection gives it. */
 export type Measure = readonly [bytesIn: number, bytesOut: number, idleMs: number, unsentBytes: number];
 const nothing: Measure = [0, 0, 0, 0];
@@ -37,7 +43,8 @@ export class SocketFacts extends EventEmitter {
   writable = true;
   destroyed = false;
   connecting = false;
-  pending = false;
+  [kEndTold] = false;
+  [kFinishTold] = false;
 
   constructor(connection: number, server: NativeServer) {
     super();
@@ -64,8 +71,14 @@ export class SocketFacts extends EventEmitter {
     return this.#remote;
   }
 
+  /** As with node:http not to be had when the connection has gone. */
   get #near(): Endpoint {
-    return localEnd(this[kConnection]);
+    return this.destroyed ? nowhere : localEnd(this[kConnection]);
+  }
+
+  get _peername(): object | undefined {
+    if (this.#remote === undefined) return undefined;
+    return { address: this.remoteAddress, family: this.remoteFamily, port: this.remotePort };
   }
 
   get localAddress(): string | undefined {
@@ -84,8 +97,13 @@ export class SocketFacts extends EventEmitter {
     return this.bytesWritten;
   }
 
+  get pending(): boolean {
+    return this.destroyed;
+  }
+
   get readyState(): string {
-    return this.destroyed ? 'closed' : 'open';
+    if (this.readable) return this.writable ? 'open' : 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
   }
 
   get closed(): boolean {
@@ -97,11 +115,11 @@ export class SocketFacts extends EventEmitter {
   }
 
   get writableFinished(): boolean {
-    return !this.writable;
+    return this[kFinishTold];
   }
 
   get readableEnded(): boolean {
-    return !this.readable;
+    return this[kEndTold];
   }
 
   get readableFlowing(): boolean {
@@ -124,8 +142,8 @@ export class SocketFacts extends EventEmitter {
     return this[kMeasure]()[3];
   }
 
-  get bufferSize(): number {
-    return this.writableLength;
+  get bufferSize(): number | undefined {
+    return this.destroyed ? undefined : this.writableLength;
   }
 
   get writableNeedDrain(): boolean {
@@ -157,9 +175,21 @@ export class SocketFacts extends EventEmitter {
     return this;
   }
 
+  resume(): this {
+    return this;
+  }
+
+  read(): null {
+    return null;
+  }
+
+  cork(): void {}
+
+  uncork(): void {}
+
   address(): { address?: string; port?: number; family?: string } {
     const { address, port, family } = this.#near;
-    return family === 'unix' ? {} : { address, family, port };
+    return family === 'unix' || address === '' ? {} : { address, family, port };
   }
 }
 

@@ -66,12 +66,12 @@ function statesOf(socket: SocketFacts & { [kStates]?: States }): States {
   const highWaterMark = socket.writableHighWaterMark;
   socket[kStates] ??= new Duplex({ highWaterMark }) as unknown as States;
   const states = socket[kStates];
-  const { readable, writable, destroyed, writableLength } = socket;
+  const { readable, readableEnded, writable, writableFinished, destroyed, writableLength } = socket;
   Object.assign(states._readableState, {
     flowing: true,
     reading: readable,
-    ended: !readable,
-    endEmitted: !readable,
+    ended: readableEnded,
+    endEmitted: readableEnded,
     destroyed,
     closed: destroyed,
     closeEmitted: destroyed,
@@ -79,7 +79,7 @@ function statesOf(socket: SocketFacts & { [kStates]?: States }): States {
   Object.assign(states._writableState, {
     ending: !writable,
     ended: !writable,
-    finished: !writable,
+    finished: writableFinished,
     destroyed,
     closed: destroyed,
     closeEmitted: destroyed,

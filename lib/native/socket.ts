@@ -9,7 +9,9 @@ import {
   kCarries,
   kConnection,
   kEnded,
+  kEndTold,
   kFail,
+  kFinishTold,
   kForget,
   kLast,
   kLeft,
@@ -37,7 +39,6 @@ export class NativeSocket extends SocketFacts {
   #timerSet = 0;
   #failed = false;
   #told = false;
-  #finished = false;
   #closeTold = false;
   /** 'end' and 'close' are still to come. */
   #left = false;
@@ -99,14 +100,6 @@ export class NativeSocket extends SocketFacts {
 
   pause(): this {
     return this.#detach() ? this.pause() : this;
-  }
-
-  resume(): this {
-    return this;
-  }
-
-  read(): null {
-    return null;
   }
 
   /** Take the connection out of the core, while nothing was received on it: then this object is a socket of node:net,
@@ -255,6 +248,11 @@ export class NativeSocket extends SocketFacts {
   [kPeerEnded](): void {
     if (!this.readable) return;
     this.readable = false;
+    this.#tellEnd();
+  }
+
+  #tellEnd(): void {
+    this[kEndTold] = true;
     this.emit('end');
   }
 
@@ -265,7 +263,7 @@ export class NativeSocket extends SocketFacts {
     this.#gone();
     this.#left = false;
     if (how === endBroken) process.nextTick(() => this.#tellReset());
-    else if (how === endByPeer && wasReadable) process.nextTick(() => this.emit('end'));
+    else if (how === endByPeer && wasReadable) process.nextTick(() => this.#tellEnd());
     if (how !== endBroken) process.nextTick(() => this.#tellFinish());
     const tellClose = (): void => this.#tellClose(this.#failed);
     if (how === 0) afterImmediates(tellClose);
@@ -273,8 +271,8 @@ export class NativeSocket extends SocketFacts {
   }
 
   #tellFinish(): void {
-    if (this.#finished) return;
-    this.#finished = true;
+    if (this[kFinishTold]) return;
+    this[kFinishTold] = true;
     this.emit('finish');
   }
 
@@ -377,10 +375,6 @@ export class NativeSocket extends SocketFacts {
   get writableCorked(): number {
     return this.#front?.node().res.writableCorked ?? 0;
   }
-
-  cork(): void {}
-
-  uncork(): void {}
 }
 
 /** What the core has of a connection cannot be had. */

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import { defineValues } from './base.js';
+import { defineValues, enumerableAs } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { addon } from './layout.js';
 import { NativeSocket } from './socket.js';
@@ -55,7 +55,15 @@ function becomeSocket(): void {
   Object.setPrototypeOf(SocketFacts.prototype, Socket.prototype);
   defineInside(SocketFacts.prototype);
   defineValues(NativeSocket.prototype, { constructor: Socket });
+  const nodes = Object.assign(new Socket(), ofServers);
+  for (const prototype of [SocketFacts.prototype, NativeSocket.prototype]) enumerableAs(prototype, nodes);
 }
+
+/** What node:http puts on its sockets: only the names count. */
+const ofServers = {
+  ...{ server: 0, _server: 0, parser: 0, _httpMessage: 0, _paused: 0, _peername: 0 },
+  ...{ on: 0, addListener: 0, prependListener: 0, setEncoding: 0 },
+};
 
 function loadNet(): typeof import('node:net') {
   return createRequire(import.meta.url)('node:net') as typeof import('node:net');
@@ -93,4 +101,4 @@ export function openSocket(connection: number, fd: number): Socket {
 }
 
 /** What Node keeps elsewhere. */
-const ownFields = ['readable', 'writable', 'destroyed', 'connecting', 'pending', 'timeout', 'encrypted'];
+const ownFields = ['readable', 'writable', 'destroyed', 'connecting', 'timeout', 'encrypted'];

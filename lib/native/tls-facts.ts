@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { PeerCertificate } from 'node:tls';
+import { keepOwn } from './base.js';
 import type { NativeTlsSession } from './binding.js';
 import { addon } from './layout.js';
 import { invalidType, outOfRange } from './node-errors.js';
@@ -56,6 +57,15 @@ function sessionOf(socket: Secured): NativeTlsSession | undefined {
 function parse(der: Buffer): X509Certificate {
   const crypto = createRequire(import.meta.url)('node:crypto') as typeof import('node:crypto');
   return new crypto.X509Certificate(der);
+}
+
+interface Asking {
+  readonly requestCert?: boolean;
+  readonly rejectUnauthorized?: boolean;
+}
+
+function serverOf(socket: object): Asking | undefined {
+  return (socket as { server?: Asking }).server;
 }
 
 type Legacy = PeerCertificate & { issuerCertificate?: Legacy };
@@ -206,6 +216,40 @@ const facts = {
     return sessionOf(this as unknown as Secured) === undefined;
   },
 
+  /** Undocumented as well. */
+  get ssl(): object | null {
+    return (this as unknown as { _handle: object | null })._handle;
+  },
+
+  get _tlsOptions(): object {
+    const { _requestCert: requestCert, _rejectUnauthorized: rejectUnauthorized } = this;
+    return { isServer: true, server: serverOf(this), requestCert, rejectUnauthorized };
+  },
+
+  get _requestCert(): boolean {
+    return serverOf(this)?.requestCert === true;
+  },
+
+  get _rejectUnauthorized(): boolean {
+    return serverOf(this)?.rejectUnauthorized !== false;
+  },
+
+  get _securePending(): boolean {
+    return false;
+  },
+
+  get _newSessionPending(): boolean {
+    return false;
+  },
+
+  get _controlReleased(): boolean {
+    return true;
+  },
+
+  get _SNICallback(): null {
+    return null;
+  },
+
   enableTrace(): void {
     process.emitWarning("enableTrace() has no effect: TLS is the native core's", 'ChaussetteWarning');
   },
@@ -213,5 +257,15 @@ const facts = {
 
 /** Put them on a prototype whose instances are `Secured`. */
 export function addTlsFacts(prototype: object): void {
-  Object.defineProperties(prototype, Object.getOwnPropertyDescriptors(facts));
+  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(facts))) {
+    if (descriptor.get !== undefined) descriptor.set = settable(name);
+    Object.defineProperty(prototype, name, descriptor);
+  }
+}
+
+/** Node keeps them as own properties, which a program may set. */
+function settable(name: string): (this: object, value: unknown) => void {
+  return function (value) {
+    keepOwn(this, name, value);
+  };
 }

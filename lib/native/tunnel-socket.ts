@@ -1,7 +1,10 @@
+import { createRequire } from 'node:module';
 import { Duplex } from 'node:stream';
 import type { Endpoint } from '../exchange.js';
+import { defineValues } from './base.js';
 import type { RequestBody } from './body.js';
 import { addon } from './layout.js';
+import type { Measure } from './socket-facts.js';
 import { addTlsFacts } from './tls-facts.js';
 
 /** A connection that speaks another protocol through the core, since its bytes are encrypted there: what
@@ -22,9 +25,11 @@ export class TunnelSocket extends Duplex {
   #gone = false;
   #timer: NodeJS.Timeout | undefined;
   #timeoutMs = 0;
+  #last: Measure = [0, 0, 0, 0];
 
   /** @param connection Its number. @param body What the client sends. */
   constructor(connection: number, body: RequestBody, remote: Endpoint, local: Endpoint) {
+    becomeTlsSocket();
     super({ allowHalfOpen: true });
     this.tlsConnection = connection;
     this.#body = body;
@@ -50,6 +55,40 @@ export class TunnelSocket extends Duplex {
 
   get localPort(): number | undefined {
     return this.#local.port || undefined;
+  }
+
+  get localFamily(): string | undefined {
+    return this.#local.family === 'unix' ? undefined : this.#local.family;
+  }
+
+  address(): { address?: string; port?: number; family?: string } {
+    const { address, port, family } = this.#local;
+    return family === 'unix' ? {} : { address, family, port };
+  }
+
+  get connecting(): boolean {
+    return false;
+  }
+
+  get pending(): boolean {
+    return this.destroyed;
+  }
+
+  get bytesRead(): number {
+    return this.#measure()[0];
+  }
+
+  get bytesWritten(): number {
+    return this.#measure()[1];
+  }
+
+  get bufferSize(): number | undefined {
+    return this.destroyed ? undefined : this.writableLength;
+  }
+
+  #measure(): Measure {
+    this.#last = addon.measureConnection(this.tlsConnection) ?? this.#last;
+    return this.#last;
   }
 
   get timeout(): number {
@@ -86,6 +125,7 @@ export class TunnelSocket extends Duplex {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     clearTimeout(this.#timer);
+    this.#measure();
     if (!this.#gone) addon.endConnection(this.tlsConnection, true);
     callback(error);
   }
@@ -100,6 +140,7 @@ export class TunnelSocket extends Duplex {
   /** @internal The connection has closed. */
   gone(): void {
     if (this.#gone) return;
+    this.#measure();
     this.#gone = true;
     if (this.#ending || this.readableEnded) this.destroy();
     else this.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' }));
@@ -143,3 +184,25 @@ export class TunnelSocket extends Duplex {
 }
 
 addTlsFacts(TunnelSocket.prototype);
+
+let isTlsSocket = false;
+
+/** Make ours instances of tls.TLSSocket, when there is a first one. Between the two stand the members of a Duplex that
+ *  net.Socket replaces with its own. */
+function becomeTlsSocket(): void {
+  if (isTlsSocket) return;
+  isTlsSocket = true;
+  const { TLSSocket } = createRequire(import.meta.url)('node:tls') as typeof import('node:tls');
+  const streams = Object.create(TLSSocket.prototype) as object;
+  for (const name of Reflect.ownKeys(Object.getPrototypeOf(TLSSocket.prototype) as object)) {
+    const member = memberOf(Duplex.prototype, name);
+    if (member !== undefined) Object.defineProperty(streams, name, member);
+  }
+  Object.setPrototypeOf(TunnelSocket.prototype, streams);
+  defineValues(TunnelSocket.prototype, { constructor: TLSSocket });
+}
+
+function memberOf(prototype: object | null, name: PropertyKey): PropertyDescriptor | undefined {
+  if (prototype === null || prototype === Object.prototype) return undefined;
+  return Object.getOwnPropertyDescriptor(prototype, name) ?? memberOf(Object.getPrototypeOf(prototype), name);
+}
