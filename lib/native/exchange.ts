@@ -91,6 +91,16 @@ export class NativeExchange extends RequestHead implements Exchange {
     return this.#tick >= 0 && this.#tick === thisTick();
   }
 
+  /** The connection has gone, or is about to. */
+  get isLost(): boolean {
+    return this.aborted || this.#socket?.destroyed === true;
+  }
+
+  /** Its head is not taken back any more. */
+  keepHead(): void {
+    this.#tick = -1;
+  }
+
   /** Every byte of the request was received. */
   get bodyComplete(): boolean {
     return this.#body === undefined || this.#body.complete;

@@ -1,4 +1,5 @@
 import { OutgoingMessage } from 'node:http';
+import { destroyed } from './node-errors.js';
 import { kExchange } from './request.js';
 import type { NativeResponse } from './response.js';
 import {
@@ -62,7 +63,11 @@ function written(prepare: (message: OutgoingMessage) => void): OutgoingMessage &
 export function writeJoined(response: NativeResponse, chunk: Chunk, callback: Callback | undefined): boolean {
   const wasStreaming = response[kState] === streaming;
   const { corked, ofTick, cutIsTold } = joiningOfNode();
-  if (response[kExchange].ended) return ofTick; // The connection is gone: newer Nodes have not seen it yet.
+  // The connection is gone: newer Nodes have not seen it yet.
+  if (response[kExchange].ended || response[kExchange].isLost) {
+    if (ofTick && callback !== undefined) process.nextTick(callback, destroyed('write'));
+    return ofTick;
+  }
   startStream(response, chunk);
   const mayJoin = ofTick || response[kCorked] > 0;
   const isChunked = mayJoin && headOf(response)?.has('content-length') !== true;
@@ -102,7 +107,8 @@ export function flushJoined(response: NativeResponse, last: Chunk | null = null)
   const { chunks, callbacks, needDrain } = joined;
   if (last !== null) chunks.push(last);
   if (chunks.length > 0) response[kExchange].write(together(chunks), needDrain);
-  for (const callback of callbacks) process.nextTick(callback, null);
+  const error = response[kExchange].isLost ? destroyed('write') : null;
+  for (const callback of callbacks) process.nextTick(callback, error);
 }
 
 /** What waits, in the framing of its chunk. */

@@ -212,7 +212,8 @@ export function tellWritten(response: NativeResponse, callback: Callback): void 
 
 /** What was written leaves now. */
 export function tellAllWritten(response: NativeResponse): void {
-  const error = isCut(response) ? (response.errored ?? nodeErrors.destroyed('write')) : null;
+  const isLost = isCut(response) || response[kExchange].isLost;
+  const error = isLost ? (response.errored ?? nodeErrors.destroyed('write')) : null;
   for (const callback of response[kWritten] ?? []) process.nextTick(callback, error);
   response[kWritten] = undefined;
 }

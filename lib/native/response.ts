@@ -188,6 +188,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   override flushHeaders(): void {
     if (this[kExchange] === undefined) return pass(this, 'flushHeaders', []);
     startStream(this, '');
+    this[kExchange].keepHead();
   }
 
   // The body.

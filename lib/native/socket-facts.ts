@@ -167,6 +167,15 @@ export class SocketFacts extends EventEmitter {
     return this;
   }
 
+  setKeepAlive(enable?: unknown, initialDelayMs?: number): this {
+    const { enable: on, initialDelay: ms } =
+      typeof enable === 'object' && enable !== null
+        ? (enable as { enable?: unknown; initialDelay?: number })
+        : { enable, initialDelay: initialDelayMs };
+    addon.keepAliveConnection(this[kConnection], Boolean(on), Math.trunc((ms ?? 0) / 1000) || 0);
+    return this;
+  }
+
   ref(): this {
     return this;
   }

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import { exchanges, type NativeExchange } from './exchange.js';
 import { addon, endBroken, endByPeer } from './layout.js';
-import { connectionReset, socketEncoding } from './node-errors.js';
+import { connectionReset, destroyed, socketEncoding, writeAfterEnd } from './node-errors.js';
 import {
   kAnswered,
   kBroke,
@@ -25,6 +25,8 @@ import {
 import { SocketParser } from './socket-parser.js';
 import { openSocket } from './sockets.js';
 import { afterImmediates } from './tick.js';
+
+type Written = (error: Error | null) => void;
 
 /** `req.socket`, `res.socket`, and what 'connection' brings: what middleware reads of a connection, and the few things
  *  that it does to one. The connection itself is the core's. An application that reads or pauses a connection before
@@ -171,23 +173,31 @@ export class NativeSocket extends SocketFacts {
   // Writing and the end.
 
   /** Bytes for the client, past the responses. @returns Whether more may be written at once. */
-  write(chunk: string | Uint8Array, encoding?: unknown, callback?: (error: null) => void): boolean {
-    if (!this.writable) return false;
+  write(chunk: string | Uint8Array, encoding?: unknown, callback?: Written): boolean {
+    const written = typeof encoding === 'function' ? (encoding as Written) : callback;
+    if (!this.writable) return this.#failWrite(written);
     const bytes =
       typeof chunk === 'string'
         ? Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
         : chunk;
     if (bytes.length > 0) addon.writeConnection(this[kConnection], bytes);
-    const written = typeof encoding === 'function' ? (encoding as (error: null) => void) : callback;
     if (written !== undefined) process.nextTick(written, null);
     return true;
+  }
+
+  #failWrite(written: Written | undefined): false {
+    const error = this.destroyed ? destroyed('write') : writeAfterEnd();
+    if (written !== undefined) process.nextTick(written, error);
+    if (!this.destroyed) process.nextTick(() => this.emit('error', error));
+    return false;
   }
 
   /** Close the connection when what is written is sent. */
   end(chunk?: unknown, encoding?: unknown, callback?: unknown): this {
     const last = [chunk, encoding, callback].find((each) => typeof each === 'function');
     if (last !== undefined) this.once('finish', last as () => void);
-    if (typeof chunk === 'string' || chunk instanceof Uint8Array) this.write(chunk, encoding);
+    if (typeof chunk === 'string' || chunk instanceof Uint8Array)
+      this.write(chunk, typeof encoding === 'string' ? encoding : undefined);
     if (!this.writable) return this;
     this.writable = false;
     addon.endConnection(this[kConnection], false);
@@ -361,15 +371,6 @@ export class NativeSocket extends SocketFacts {
 
   setEncoding(): never {
     throw socketEncoding();
-  }
-
-  setKeepAlive(enable?: unknown, initialDelayMs?: number): this {
-    const { enable: on, initialDelay: ms } =
-      typeof enable === 'object' && enable !== null
-        ? (enable as { enable?: unknown; initialDelay?: number })
-        : { enable, initialDelay: initialDelayMs };
-    addon.keepAliveConnection(this[kConnection], Boolean(on), Math.trunc((ms ?? 0) / 1000) || 0);
-    return this;
   }
 
   get writableCorked(): number {

@@ -69,6 +69,21 @@ const handlers: Record<string, Handler> = {
     tried(log, 'writeHead', () => res.writeHead(200, ['x-a']));
     res.end();
   },
+  'lists of pairs behind others': (_req, res, log) => {
+    res.setHeader('x-z', '0');
+    const lists = [
+      [['x-a', '1']],
+      [
+        ['x-a', '1'],
+        ['x-b', '2'],
+      ],
+      [['x-a', '1'], 'x-b'],
+      ['x-a', ['1', '2']],
+    ];
+    for (const list of lists)
+      tried(log, JSON.stringify(list), () => res.writeHead(200, list as unknown as string[]));
+    res.end();
+  },
   '100 Continue': (_req, res, log) => {
     tried(log, 'writeContinue', () => res.writeContinue(() => log('told')));
     log(res._sent100);
