@@ -3,7 +3,8 @@ import { createRequire } from 'node:module';
 import type { Handler } from '../exchange.js';
 import { defineValues, enumerableAs } from './base.js';
 import type { NativeExchange } from './exchange.js';
-import { abortRequest, initRequest, kOpened, NativeRequest, peek } from './request.js';
+import { inspectAs } from './inspected.js';
+import { abortRequest, initRequest, kExchange, kOpened, NativeRequest, peek } from './request.js';
 import './request-fields.js';
 import { initResponse, NativeResponse } from './response.js';
 import { emitClose } from './response-end.js';
@@ -17,21 +18,31 @@ import type { PairFactory } from './turn.js';
 import { unpublished } from './unpublished.js';
 
 /** Node's own, taken before the preload puts others in their place. */
-const nodeRequest = IncomingMessage.prototype;
-const nodeResponse = ServerResponse.prototype;
+const NodeRequest = IncomingMessage;
+const NodeResponse = ServerResponse;
+const nodeRequest = NodeRequest.prototype;
+const nodeResponse = NodeResponse.prototype;
 
 // `constructor` and its name are looked at: by programs, by util.inspect and in stack traces.
 defineValues(NativeRequest.prototype, { constructor: IncomingMessage });
 defineValues(NativeResponse.prototype, { constructor: ServerResponse });
 
-enumerableAs(NativeRequest.prototype, new IncomingMessage(null as never));
-enumerableAs(
-  NativeResponse.prototype,
-  unpublished(() => {
-    const nodes = new ServerResponse({ method: 'GET' } as IncomingMessage);
+function nodesRequest(): IncomingMessage {
+  return new NodeRequest(null as never);
+}
+
+function nodesResponse(): ServerResponse {
+  return unpublished(() => {
+    const nodes = new NodeResponse({ method: 'GET' } as IncomingMessage);
     return Object.assign(nodes, { _maxRequestsPerSocket: 0 }); // what the server puts on it
-  }),
-);
+  });
+}
+
+enumerableAs(NativeRequest.prototype, nodesRequest());
+enumerableAs(NativeResponse.prototype, nodesResponse());
+const isOurs = (message: object): boolean => (message as NativeRequest)[kExchange] !== undefined;
+inspectAs(NativeRequest.prototype, nodesRequest, isOurs);
+inspectAs(NativeResponse.prototype, nodesResponse, isOurs);
 
 type RequestClass = new (exchange: NativeExchange) => NativeRequest;
 type ResponseClass = new (exchange: NativeExchange, request: NativeRequest) => NativeResponse;

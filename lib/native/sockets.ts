@@ -2,9 +2,10 @@ import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { defineValues, enumerableAs } from './base.js';
 import type { NativeExchange } from './exchange.js';
+import { inspectAs } from './inspected.js';
 import { addon } from './layout.js';
 import { NativeSocket } from './socket.js';
-import { kCarries, kEnded, kForget, kLeft, SocketFacts } from './socket-facts.js';
+import { kCarries, kConnection, kEnded, kForget, kLeft, SocketFacts } from './socket-facts.js';
 import { defineInside, removeServerListeners } from './socket-inside.js';
 import type { NativeServer } from './turn.js';
 
@@ -57,6 +58,11 @@ function becomeSocket(): void {
   defineValues(NativeSocket.prototype, { constructor: Socket });
   const nodes = Object.assign(new Socket(), ofServers);
   for (const prototype of [SocketFacts.prototype, NativeSocket.prototype]) enumerableAs(prototype, nodes);
+  inspectAs(
+    SocketFacts.prototype,
+    () => nodes,
+    (socket) => kConnection in socket,
+  );
 }
 
 /** What node:http puts on its sockets: only the names count. */

@@ -7,9 +7,10 @@ import * as https from 'node:https';
 import { type AddressInfo, Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { TLSSocket } from 'node:tls';
+import { inspect } from 'node:util';
 import { createServer } from '../../lib/create-server.js';
 import { testTls } from '../helpers/certificates.js';
-import { closed, listening } from '../helpers/compare-servers.js';
+import { closed, compare, get, listening, serving } from '../helpers/compare-servers.js';
 
 const { identity } = testTls();
 
@@ -37,6 +38,12 @@ const other: Readonly<Record<string, string>> = {
   writableCorked: '',
   writableFinished: '',
   writableLength: '',
+};
+
+/** Own properties of our messages and sockets that Node does not have as such. */
+const ofOurs = {
+  ...{ statusCode: 0, _events: 0, _eventsCount: 0, readable: 0, writable: 0 },
+  ...{ destroyed: 0, timeout: 0, _peername: 0 },
 };
 
 /** Those of a list are counted, and an object is one. */
@@ -183,6 +190,22 @@ describe('members', () => {
       await closed(server);
     }
     assert.deepEqual(seen.slice(2), seen.slice(0, 2));
+  });
+
+  compare('what console.log() shows of a request, a response and a socket', async (make) => {
+    const seen: unknown[] = [];
+    const listener: http.RequestListener = (req, res) => {
+      Object.assign(req, { own: true });
+      for (const message of [req, res, req.socket]) {
+        const text = inspect(message, { depth: 0, compact: false });
+        const names = [...text.matchAll(/^ {2}(\w+): /gm)].map(([, name]) => name as string);
+        seen.push(text.split(' ')[0], names.filter((name) => !(name in ofOurs)).sort());
+      }
+      seen.push(/\[Circular \*1\]/.test(inspect(req, { depth: 2 })));
+      res.end();
+    };
+    await serving(make, listener, (port) => get(port));
+    return seen;
   });
 
   test('the key of a listening socket', async () => {
