@@ -107,7 +107,7 @@ export function flushJoined(response: NativeResponse, last: Chunk | null = null)
   const { chunks, callbacks, needDrain } = joined;
   if (last !== null) chunks.push(last);
   if (chunks.length > 0) response[kExchange].write(together(chunks), needDrain);
-  const error = response[kExchange].isLost ? destroyed('write') : null;
+  const error = response[kExchange].isLost ? (response.errored ?? destroyed('write')) : null;
   for (const callback of callbacks) process.nextTick(callback, error);
 }
 
