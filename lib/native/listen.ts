@@ -1,8 +1,10 @@
 import { lookup } from 'node:dns';
 import { unlinkSync } from 'node:fs';
 import type { AddressInfo, ListenOptions } from 'node:net';
+import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { type DescriptorFunctions, loadAddon } from './binding.js';
+import { badPort, invalidListen, invalidType } from './node-errors.js';
 
 // The forms of net.Server's listen(), and the sockets that they mean.
 
@@ -30,65 +32,74 @@ export interface ListenError extends Error {
 
 const backlogDefault = 511;
 
-/** Read the arguments of listen().
- *  @throws {TypeError} ERR_INVALID_ARG_VALUE, {RangeError} ERR_SOCKET_BAD_PORT. */
+/** Read the arguments of listen(), by net.Server's rules: a descriptor comes before a port, a port before a path.
+ *  @throws {TypeError} ERR_INVALID_ARG_VALUE, ERR_INVALID_ARG_TYPE, {RangeError} ERR_SOCKET_BAD_PORT. */
 export function readListenArguments(args: readonly unknown[]): ListenRequest {
-  const rest = [...args];
-  const last = rest[rest.length - 1];
-  const callback = typeof last === 'function' ? (rest.pop() as () => void) : undefined;
-  const first = rest[0];
-  if (typeof first === 'object' && first !== null)
-    return fromOptions(first as ListenOptions, rest[1], callback);
-  if (typeof first === 'string' && !isPort(first)) {
-    return fromOptions({ path: first }, rest[1], callback);
+  const last = args[args.length - 1];
+  const callback = typeof last === 'function' ? (last as () => void) : undefined;
+  // Of (port, backlog), (port, host, backlog) and (path, backlog); 0 is none.
+  const backlog = positive(args[1]) || positive(args[2]);
+  const first = args[0];
+  if (typeof first === 'object' && first !== null) {
+    const { handle, _handle } = first as { handle?: object; _handle?: object };
+    return fromOptions((_handle || handle || first) as Options, backlog, callback);
   }
-  const host = typeof rest[1] === 'string' ? rest[1] : undefined;
-  const backlog = host === undefined && typeof rest[1] === 'number' ? rest[1] : rest[2];
-  return fromOptions(
-    { port: Number(first ?? 0), ...(host === undefined ? {} : { host }) },
-    backlog,
-    callback,
-  );
+  if (isPath(first)) return fromOptions({ path: first }, backlog, callback);
+  const host = typeof args[1] === 'string' ? { host: args[1] } : {};
+  return fromOptions({ port: typeof first === 'function' ? undefined : first, ...host }, backlog, callback);
 }
 
-function isPort(text: string): boolean {
-  return text !== '' && Number.isInteger(Number(text)) && Number(text) >= 0;
+/** What a program may give in the place of ListenOptions: everything. */
+type Options = Omit<ListenOptions, 'port' | 'path' | 'host'> & {
+  readonly fd?: unknown;
+  readonly port?: unknown;
+  readonly path?: unknown;
+  readonly host?: unknown;
+};
+
+function positive(value: unknown): number {
+  const number = Number(value);
+  return number > 0 ? number : 0;
 }
 
-function fromOptions(
-  options: ListenOptions,
-  backlog: unknown,
-  callback: (() => void) | undefined,
-): ListenRequest {
-  const handle = options as { fd?: unknown; _handle?: { fd?: unknown } };
-  const fd = handle.fd ?? handle._handle?.fd;
-  const { path } = options;
-  // As net.Server: a port that is named without a value is any.
-  const port = 'port' in options && path === undefined ? (options.port ?? 0) : options.port;
-  if (port !== undefined && !(Number.isInteger(Number(port)) && Number(port) >= 0 && Number(port) < 65_536)) {
-    throw Object.assign(
-      new RangeError(`options.port should be >= 0 and < 65536. Received ${typeof port} (${String(port)}).`),
-      { code: 'ERR_SOCKET_BAD_PORT' },
-    );
+/** A text that is no number names a Unix socket. */
+function isPath(value: unknown): value is string {
+  return typeof value === 'string' && !(Number(value) >= 0);
+}
+
+function fromOptions(options: Options, backlog: number, callback: (() => void) | undefined): ListenRequest {
+  const { fd, path, host, signal } = options;
+  if (signal !== undefined && !(typeof signal === 'object' && signal !== null && 'aborted' in signal)) {
+    throw invalidType('options.signal', 'an instance of AbortSignal', signal);
   }
-  if (port === undefined && path === undefined && typeof fd !== 'number') {
-    throw Object.assign(
-      new TypeError('The argument "options" must have the property "port" or "path", or a descriptor "fd"'),
-      { code: 'ERR_INVALID_ARG_VALUE' },
-    );
-  }
-  const wanted = Number(backlog ?? options.backlog);
-  return {
-    port: typeof fd === 'number' || path !== undefined ? undefined : Number(port),
-    host: options.host,
-    path: typeof fd === 'number' ? undefined : path,
-    fd: typeof fd === 'number' && fd >= 0 ? fd : undefined,
-    backlog: wanted > 0 ? wanted : backlogDefault,
+  const request = {
+    port: undefined,
+    host: undefined,
+    path: undefined,
+    fd: undefined,
+    backlog: positive(options.backlog) || backlog || backlogDefault,
     v6only: options.ipv6Only === true,
     mode: (options.readableAll === true ? 0o444 : 0) | (options.writableAll === true ? 0o222 : 0),
-    signal: options.signal,
+    signal,
     callback,
   };
+  if (typeof fd === 'number' && fd >= 0) return { ...request, fd, backlog: backlog || backlogDefault };
+  // A port that is named without a value is any.
+  const port = options.port ?? ('port' in options ? 0 : undefined);
+  if (typeof port === 'number' || typeof port === 'string') {
+    if (host && typeof host !== 'string') throw invalidType('hostname', 'of type string', host);
+    return { ...request, port: portNumber(port), host: typeof host === 'string' ? host : undefined };
+  }
+  if (isPath(path)) return { ...request, path };
+  throw invalidListen(options);
+}
+
+function portNumber(port: number | string): number {
+  const number = Number(port);
+  const isBlank = typeof port === 'string' && port.trim() === '';
+  if (isBlank || !(Number.isInteger(number) && number >= 0 && number < 65_536))
+    throw badPort('options.port', port);
+  return number;
 }
 
 /** Open what was asked for. @param done Called with the descriptor, or the error. */
@@ -100,10 +111,16 @@ export function openListener(
   if ('reason' in loaded) throw new Error(loaded.reason);
   const { addon } = loaded;
   if (request.fd !== undefined) {
-    finish(addon.adopt(request.fd, request.backlog), undefined, undefined, done);
+    // As libuv, which looks at the type of the descriptor first.
+    const fd = addon.adopt(request.fd, request.backlog);
+    const { EBADF, EINVAL, ENOTSOCK } = constants.errno;
+    finish(fd === -EBADF || fd === -ENOTSOCK ? -EINVAL : fd, undefined, undefined, done);
   } else if (request.path !== undefined) {
     const mode = request.mode === 0 ? -1 : request.mode | 0o600;
-    finish(addon.listenUnix(request.path, request.backlog, mode), request.path, undefined, done);
+    // As libuv, which says on every platform what Windows says.
+    const fd = addon.listenUnix(request.path, request.backlog, mode);
+    const { EACCES, ENOENT } = constants.errno;
+    finish(fd === -ENOENT ? -EACCES : fd, request.path, undefined, done);
   } else {
     openTcp(addon, request, done);
   }

@@ -79,6 +79,24 @@ export function invalidValue(name: string, value: unknown): Error {
   );
 }
 
+/** Options of listen() that name nothing to listen on. */
+export function invalidListen(options: object): Error {
+  if ('port' in options || 'path' in options) return invalidValue('options', options);
+  return coded(
+    new TypeError(
+      `The argument 'options' must have the property "port" or "path". Received ${inspect(options)}`,
+    ),
+    'ERR_INVALID_ARG_VALUE',
+  );
+}
+
+export function badPort(name: string, port: unknown): Error {
+  return coded(
+    new RangeError(`${name} should be >= 0 and < 65536. Received ${received(port)}.`),
+    'ERR_SOCKET_BAD_PORT',
+  );
+}
+
 export function lengthMismatch(given: number, announced: number | undefined): Error {
   return coded(
     new Error(

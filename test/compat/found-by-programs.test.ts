@@ -1,6 +1,12 @@
 // What proxy-chain, json-server and other programs found that nobody had run on ours before.
 import { once } from 'node:events';
-import { type OutgoingHttpHeaders, type RequestListener, type ServerResponse, STATUS_CODES } from 'node:http';
+import {
+  type OutgoingHttpHeaders,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { compare, get, serving } from '../helpers/compare-servers.js';
 
@@ -117,4 +123,62 @@ compare('two servers share a port where this Node lets them', async (make) => {
     first.close();
     second.close();
   }
+});
+
+/** What listen() answers: where it listens, or its error. */
+async function heard(server: Server, args: readonly unknown[]): Promise<unknown> {
+  try {
+    (server.listen as (...args: readonly unknown[]) => Server)(...args);
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).address;
+  } catch (error) {
+    const { name, code, message } = error as NodeJS.ErrnoException;
+    return [name, code, message];
+  } finally {
+    server.close();
+  }
+}
+
+// SvelteKit's server gives a path of `false` beside the port.
+compare('listen() takes a port before a path, and a descriptor before both', async (make) => {
+  const nowhere = '/nonexistent/socket';
+  const forms = [
+    [{ path: false, host: '127.0.0.1', port: '0' }],
+    [{ path: nowhere, port: 0 }],
+    [{ path: nowhere, port: undefined }],
+    [{ path: nowhere, port: null }],
+    [{ path: undefined, port: '0x0' }],
+    [{ fd: -1, port: 0, host: '' }],
+    [null, '127.0.0.1'],
+    [undefined, '127.0.0.1', '16'],
+    [nowhere],
+    [{ path: nowhere }],
+    [{ fd: 9999 }],
+  ];
+  const seen: unknown[] = [];
+  for (const form of forms) seen.push(await heard(make(), form));
+  return seen;
+});
+
+compare('listen() refuses what names nothing to listen on, in the words of node', async (make) => {
+  const options = [
+    ...[{}, { host: 'a' }, { fd: -1 }, { fd: '3' }, { handle: { fd: -1 } }],
+    ...[
+      { path: false },
+      { path: '' },
+      { path: '5' },
+      { path: 5 },
+      { path: null },
+      { path: Buffer.from('a') },
+    ],
+    ...[{ port: true }, { port: {} }, { port: [] }, true, false],
+    ...[{ port: 70_000 }, { port: -1 }, { port: 'a' }, { port: ' ' }, 70_000, '70000', 1.5, Number.NaN, ''],
+    ...[
+      { port: 0, host: 5 },
+      { port: 0, signal: 5 },
+    ],
+  ];
+  const seen: unknown[] = [];
+  for (const option of options) seen.push(await heard(make(), [option]));
+  return seen;
 });
