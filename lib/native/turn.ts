@@ -286,15 +286,20 @@ function now(): number {
   return clock.now();
 }
 
+/** Whether a record and the one behind it are requests that came together on one connection. */
+function arePipelined(r: number): boolean {
+  const next = r + recordWords;
+  return (
+    records[r + recordKind] === eventRequest &&
+    records[next + recordKind] === eventRequest &&
+    records[r + recordConnection] === records[next + recordConnection]
+  );
+}
+
 /** Whether the request behind a record is one of node:http's and comes on another connection: as there, what the first
  *  has brought about in promises and ticks has run before it. */
 function isOfAnother(r: number): boolean {
-  const next = r + recordWords;
-  if (servers[records[next + recordServer] as number]?.runsTicks !== true) return false;
-  return (
-    records[r + recordKind] !== eventRequest ||
-    records[r + recordConnection] !== records[next + recordConnection]
-  );
+  return servers[records[r + recordWords + recordServer] as number]?.runsTicks === true && !arePipelined(r);
 }
 
 /** Handle records [first, first + count). */
@@ -325,8 +330,8 @@ function onTurn(first: number, count: number): void {
       }
       if (i < nextLook) continue;
       const elapsed = now() - started;
-      // Requests of one connection learn of its end together.
-      if (elapsed > turnBudgetMs && next !== eventAbort) break;
+      // Requests of one connection learn of its end together, and none has its ticks before the others are there.
+      if (elapsed > turnBudgetMs && next !== eventAbort && !arePipelined(r)) break;
       if (elapsed < turnBudgetMs / 4 && stride < 16) stride *= 2;
       nextLook = i + stride;
     }

@@ -245,3 +245,20 @@ compare(
   },
   [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8],
 );
+
+// Fastify's: a server that closes within a handler answers the request that came together with it.
+compare('what a long handler puts off runs when the requests behind it are there', (make) => {
+  const order: string[] = [];
+  const listener: http.RequestListener = ({ url }, res) => {
+    order.push(`${url}`);
+    void Promise.resolve().then(() => order.push(`job of ${url}`));
+    process.nextTick(() => order.push(`tick of ${url}`));
+    // The handler of the first one holds the process for longer than the core would wait.
+    const until = performance.now() + 20;
+    while (url === '/1' && performance.now() < until);
+    setImmediate(() => res.end(url));
+  };
+  const request = (path: string, field = 'X: 1') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${field}\r\n\r\n`;
+  const requests = request('/1') + request('/2') + request('/3', 'Connection: close');
+  return serving(make, listener, async (port) => [await exchangeBytes(port, requests), order]);
+});
