@@ -8,6 +8,7 @@ export class Admission {
   readonly #queuedMax: number;
   readonly #queue: NativeExchange[] = [];
   #running = 0;
+  #startsSoon = false;
 
   /** @param inFlightMax At least 1. @param queuedMax 0 for no limit. */
   constructor(inFlightMax: number, queuedMax: number) {
@@ -17,9 +18,11 @@ export class Admission {
 
   /** Run the exchange now or later, or answer 503. */
   enter(exchange: NativeExchange): void {
-    if (this.#running < this.#inFlightMax) {
+    // Some of those that wait may be about to run.
+    const free = this.#inFlightMax - this.#running;
+    if (free > 0 && this.#queue.length === 0) {
       this.#start(exchange);
-    } else if (this.#queuedMax === 0 || this.#queue.length < this.#queuedMax) {
+    } else if (this.#queuedMax === 0 || this.#queue.length < this.#queuedMax + free) {
       this.#queue.push(exchange);
     } else {
       exchange.respond(503, '', refusalHeaders, 'Too many requests are waiting.\n');
@@ -35,10 +38,24 @@ export class Admission {
     }
     exchange.admitted = false;
     this.#running--;
-    while (this.#running < this.#inFlightMax) {
-      const next = this.#queue.shift();
-      if (next === undefined) return;
+    this.#startSoon();
+  }
+
+  // In a tick of its own: handlers do not run within each other, however many answer at once.
+  #startSoon(): void {
+    if (this.#startsSoon || this.#queue.length === 0) return;
+    this.#startsSoon = true;
+    process.nextTick(() => this.#startNext());
+  }
+
+  #startNext(): void {
+    this.#startsSoon = false;
+    const next = this.#running < this.#inFlightMax ? this.#queue.shift() : undefined;
+    if (next === undefined) return;
+    try {
       this.#start(next);
+    } finally {
+      if (this.#running < this.#inFlightMax) this.#startSoon();
     }
   }
 

@@ -14,18 +14,13 @@ interface BodyStream {
 }
 
 export function runHandler(exchange: NativeExchange): void {
-  // An answer may make room for a request that waited: its handler runs within this one.
-  const outer = running;
-  const outerOpened = opened;
   running = exchange;
   opened = undefined;
   try {
     exchange.server.handler.handle(exchange);
   } finally {
-    running = outer;
-    const request = opened as BodyStream | undefined;
-    opened = outerOpened;
-    request?.startBody();
+    running = undefined;
+    (opened as BodyStream | undefined)?.startBody();
   }
   if (hasFrames) exchange.keepScope();
 }
