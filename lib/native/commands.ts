@@ -38,8 +38,8 @@ const pieceBytesMax = 1024 * 1024 * 1024;
 /** Strings up to this length are written byte by byte: cheaper than a crossing into Buffer's own writer. */
 const shortString = 48;
 
-/** Characters of the longest number: `-1.2345678901234567e-100`. */
-const numberLengthMax = 24;
+/** Characters of the longest number: `-0.0000012345678901234567`. */
+const numberLengthMax = 25;
 
 const badValuePattern = /[^\t\x20-\x7e\x80-\xff]/;
 
