@@ -116,6 +116,10 @@ let firstEnd: NativeResponse | undefined;
 let lastEnd: NativeResponse | undefined;
 
 export function justEnded(response: NativeResponse): void {
+  if (isHeard(response) || isOpen(response.req as NativeRequest)) {
+    process.nextTick(tellEnd, response); // In its place among the ticks of the handler.
+    return;
+  }
   if (lastEnd !== undefined) lastEnd[kNextEnd] = response;
   else {
     firstEnd = response;

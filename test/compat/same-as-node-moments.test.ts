@@ -59,6 +59,12 @@ function listenLate(res: http.ServerResponse, log: (text: string) => void): void
 }
 
 describe('the end of a response', () => {
+  same('is over for who writes in the next tick', get, (_req, res, log) => {
+    res.on('error', ({ message }) => log(`error ${message}`));
+    res.end('hello');
+    process.nextTick(() => res.write('more', (error) => log(`write ${error?.message}`)));
+  });
+
   same('is told in the tick behind it to who listens only then', get, (_req, res, log) => {
     process.nextTick(log, 'tick before');
     res.end('hello');
