@@ -104,15 +104,16 @@ Napi::Value AddServer(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), HandleOf(info)->AddServer(LimitsOf(info, 0)));
 }
 
-// forgetServer(tag): its last connection is closed.
-void ForgetServer(const Napi::CallbackInfo& info) {
-  HandleOf(info)->ForgetServer(Uint32Of(info, 0));
-}
-
 Server* ServerOf(const Napi::CallbackInfo& info) {
   Server* server = CoreOf(info)->FindServer(Uint32Of(info, 0));
   CHECK(server != nullptr);
   return server;
+}
+
+// forgetServer(tag): its last connection is closed.
+void ForgetServer(const Napi::CallbackInfo& info) {
+  HandleOf(info)->ForgetServer(Uint32Of(info, 0));
+  ServerOf(info)->tls.reset();  // those that linger have it still
 }
 
 Napi::Value AddListener(const Napi::CallbackInfo& info) {

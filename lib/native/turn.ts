@@ -126,6 +126,8 @@ export class NativeServer implements BackendServer {
     for (const socket of sockets) {
       const error = addon.addListener(this.#tag, socket.fd, socket.shared === true);
       if (error !== 0) {
+        // What it listens on already is let go, and so is all that is kept for it when that is done.
+        this.close(0);
         throw new ChaussetteError(
           'CHAUSSETTE_ERR_SOCKET',
           `${socket.display} cannot be watched (errno ${-error})`,

@@ -1,8 +1,14 @@
 // Descriptors that run out, a parent that closes its copy of the listening socket, and ten thousand idle connections.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, test } from 'node:test';
-import { descriptors } from '../../lib/native/binding.js';
+import { defaultLimits } from '../../lib/backends/backend.js';
+import { resolveBackend } from '../../lib/backends/registry.js';
+import { ChaussetteError } from '../../lib/errors.js';
+import type { Handler, Reporter } from '../../lib/exchange.js';
+import { descriptors, loadAddon } from '../../lib/native/binding.js';
 import { testedBackends } from '../helpers/backends.js';
 import { Child } from '../helpers/lifetime-child.js';
 import { Client, get, within } from '../helpers/lifetime-client.js';
@@ -160,3 +166,30 @@ for (const backend of testedBackends) {
     });
   });
 }
+
+test('a socket that cannot be watched: those before it are let go with it', async () => {
+  const loaded = loadAddon();
+  assert.ok('addon' in loaded);
+  const { addon } = loaded;
+  const fd = addon.listenTcp('127.0.0.1', 0, 511, false);
+  const info = addon.inspect(fd);
+  assert.ok(typeof info === 'object');
+  const { backend } = await resolveBackend('native');
+  const handler: Handler = {
+    interface: 'fetch',
+    handle: (exchange) => exchange.respond(200, '', [], 'served'),
+  };
+  const reporter: Reporter = { applicationError: () => {}, warn: () => {} };
+  const sockets = [
+    { fd, family: 'inet' as const, display: 'the first' },
+    { fd: 1_000_000, family: 'inet' as const, display: 'the second' },
+  ];
+  await assert.rejects(
+    async () => backend.start(sockets, handler, defaultLimits, reporter),
+    (error: unknown) =>
+      error instanceof ChaussetteError && error.message.includes('the second cannot be watched'),
+  );
+  const socket = connect(info.port ?? 0, '127.0.0.1');
+  const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+  assert.equal(error.code, 'ECONNREFUSED');
+});
