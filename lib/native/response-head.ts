@@ -55,11 +55,20 @@ function clientKeepsAlive(response: NativeResponse): boolean {
   return exchange.httpVersion === '1.0' ? tokens.includes('keep-alive') : !tokens.includes('close');
 }
 
-/** The length of what came with the end of a response without a head. */
+/** Bodies above this length are not kept: a program may hold its response for long. Of others the length costs more. */
+const keptWholeMax = 1024;
+
+/** What came with the end of a response without a head. */
+export function keepWhole(response: NativeResponse, body: string | Uint8Array | null): void {
+  const isKept = body === null || body.length <= keptWholeMax;
+  response[kWhole] = isKept ? body : Buffer.byteLength(body);
+}
+
+/** The length of it. */
 function wholeLength(response: NativeResponse): number | null {
   const whole = response[kWhole];
-  if (whole === undefined) return null;
-  return whole === null ? 0 : typeof whole === 'string' ? Buffer.byteLength(whole) : whole.length;
+  if (whole === undefined || typeof whole === 'number') return whole ?? null;
+  return whole === null ? 0 : Buffer.byteLength(whole);
 }
 
 function madeFacts(response: NativeResponse): HeadFacts {

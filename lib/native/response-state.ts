@@ -16,7 +16,7 @@ export const kHead = Symbol('head');
 /** `statusMessage` and `shouldKeepAlive`, as far as the application has set them. */
 export const kReason = Symbol('reason');
 export const kKeepAlive = Symbol('keepAlive');
-/** What came with the end of a response that had no head: its length is in the head. */
+/** What came with the end of a response that had no head, or its length: that is in the head. */
 export const kWhole = Symbol('whole');
 /** The status that writeHead was given: what is set after it does not count. */
 export const kStatus = Symbol('status');

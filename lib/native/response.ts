@@ -22,7 +22,7 @@ import {
   onSecondEnd,
   prefinishesNow,
 } from './response-end.js';
-import { headFacts, mayHaveBody } from './response-head.js';
+import { headFacts, keepWhole, mayHaveBody } from './response-head.js';
 import { type HeaderValue, ResponseHeaders } from './response-headers.js';
 import { flushJoined, type Joined, kJoined, writeJoined } from './response-join.js';
 import { encode, setHeaders, writeHead } from './response-set.js';
@@ -89,7 +89,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kReason]: string | undefined;
   declare [kKeepAlive]: boolean | undefined;
   declare [kWritten]: Callback[] | undefined;
-  declare [kWhole]: Chunk | null | undefined;
+  declare [kWhole]: Chunk | number | null | undefined;
   declare [kCorked]: number;
   declare [kJoined]: Joined | undefined;
   declare [kBytes]: number;
@@ -243,7 +243,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     const body = chunk ? encode(chunk as Chunk, encoding) : null;
     if (this.strictContentLength) checkLength(this, body, true);
     if (body !== null) checkBodyAllowed(this);
-    if (this[kState] === open) this[kWhole] = body;
+    if (this[kState] === open) keepWhole(this, body);
     // As node:http, whose head is final with writeHead, unless _contentLength tells of it (as @hono/node-server does).
     const lengthUnknown =
       (this[kState] === headSet && !Object.hasOwn(this, '_contentLength')) ||

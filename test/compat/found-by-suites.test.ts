@@ -174,6 +174,26 @@ compare('an idle connection does not hold the request that it has brought', asyn
   return isHeld;
 });
 
+compare('a response that somebody holds does not hold its body', async (make) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const responses: http.ServerResponse[] = [];
+  const bodies: WeakRef<Buffer>[] = [];
+  const server = make((_req, res) => {
+    const body = Buffer.alloc(2000, 'x');
+    responses.push(res);
+    bodies.push(new WeakRef(body));
+    res.end(body);
+  });
+  const bytes = await get(await listening(server));
+  for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+  collect();
+  const isHeld = bodies[0]?.deref() !== undefined;
+  await closed(server);
+  const [response] = responses as unknown as { _contentLength: number }[];
+  return [isHeld, bytes.length, response?._contentLength];
+});
+
 compare('a request belongs to the async context in which its server began to listen', async (make) => {
   const triggers = new Map<number, number>();
   const hook = createHook({ init: (id, _type, trigger) => triggers.set(id, trigger) }).enable();
