@@ -263,7 +263,10 @@ void Core::UpdateDeadline(Connection* c) {
   } else if (c->served) {
     SetDeadlineAt(c, Deadline::kIdle, IdleAt(limits));
   } else if (c->server->draining) {
-    SetDeadline(c, Deadline::kIdle, kDrainFirstRequestMs);
+    // Once, too; one of before may be further off.
+    const uint64_t at = now_ms_ + kDrainFirstRequestMs;
+    const bool sooner = (at + kTickMs - 1) / kTickMs < c->deadline_tick;
+    if (c->deadline != Deadline::kIdle || sooner) SetDeadlineAt(c, Deadline::kIdle, at);
   } else if (c->deadline != Deadline::kIdle) {  // once: empty lines do not put it off
     SetDeadlineAt(c, Deadline::kIdle, LookAfter(*c->server, now_ms_, limits.head_ms));
   }

@@ -137,6 +137,18 @@ for (const backend of testedBackends) {
       assert.deepEqual(await within('close', closed), { cut: 0 });
     });
 
+    test('does not wait for who sends empty lines and no request', async (t) => {
+      const { server } = await serveHeld(t, backend);
+      const client = await Client.open(t, server.port);
+      // Accepted, and nothing else of it is known.
+      while (server.stats().connections === 0) await turns(1);
+      const drip = setInterval(() => client.socket.write('\r\n'), 100);
+      t.after(() => clearInterval(drip));
+      const closing = server.close(Number.POSITIVE_INFINITY);
+      await client.end();
+      assert.deepEqual(await within('close', closing), { cut: 0 });
+    });
+
     test('ends when the client of the last request leaves', async (t) => {
       const { handler, server } = await serveHeld(t, backend);
       const client = await Client.open(t, server.port);
