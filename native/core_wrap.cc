@@ -219,9 +219,10 @@ void EndConnection(const Napi::CallbackInfo& info) {
   if (connection != nullptr) CoreOf(info)->End(connection, info[1].As<Napi::Boolean>().Value());
 }
 
+// endBehindOthers(index, generation): see Core.
 Napi::Value EndBehindOthers(const Napi::CallbackInfo& info) {
-  const bool waits = CoreOf(info)->EndBehindOthers(Uint32Of(info, 0), Uint32Of(info, 1));
-  return Napi::Boolean::New(info.Env(), waits);
+  const uint32_t waits = CoreOf(info)->EndBehindOthers(Uint32Of(info, 0), Uint32Of(info, 1));
+  return Napi::Number::New(info.Env(), waits);
 }
 
 // reasonOf(status).

@@ -202,8 +202,8 @@ export interface CoreFunctions {
   /** Close a connection when what is queued is sent. @param cut Do not wait for that. */
   endConnection(connection: number, cut: boolean): void;
   /** Take back what is not sent of a response, and close its connection behind those in front of it.
-   *  @returns Whether there are any that are not sent yet; else nothing was done. */
-  endBehindOthers(index: number, generation: number): boolean;
+   *  @returns 0 when all of those are sent: nothing was done. 1 when bytes of them are left, 2 when responses are. */
+  endBehindOthers(index: number, generation: number): number;
   /** What an error is that nobody catches. */
   fatalException(error: unknown): void;
   /** The phrase that the core gives a status by itself. */

@@ -239,8 +239,8 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   /** End the connection when the responses in front of this one, which nobody gets, are sent.
-   *  @returns false, and nothing is done, when there are none. */
-  endBehindOthers(): boolean {
+   *  @returns See binding.ts. */
+  endBehindOthers(): number {
     return addon.endBehindOthers(this.index, this.generation);
   }
 

@@ -187,7 +187,7 @@ function cutConnection(exchange: NativeExchange, error: Error | null, tell: () =
   exchange.abort();
   process.nextTick(() => process.nextTick(tell));
   afterImmediates(() => (exchange.node().res as unknown as NativeResponse)[kAborted]());
-  exchange.knownSocket?.destroy(error ?? undefined);
+  exchange.socket.destroy(error ?? undefined); // With all that is in front of it.
 }
 
 /** Whether it was answered and received, and nobody reads it: node:http has read it to its end by then. */

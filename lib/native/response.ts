@@ -328,12 +328,15 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     const { socket } = this;
     const endsNow = this[kState] === ended && this[kExchange].inThisTick;
     this[kExchange].abort();
-    const isBehind = this[kExchange].endBehindOthers();
+    const behind = this[kExchange].endBehindOthers();
+    const isBehind = behind > 0;
     // What has ended in this tick is sent all the same, as node:http has sent it by now, if there was a socket for it.
     const isSent = endsNow && !isBehind;
     if (isSent) this[kState] = finished;
     else failEnd(this, error ?? nodeErrors.destroyed('write'));
     if (isSent) process.nextTick(emitFinish, this);
+    // As with node:http, which destroys the connection when this would have its turn.
+    else if (behind === 2) this[kExchange].socket.once('close', () => closeCut(this));
     else afterImmediates(() => closeCut(this));
     if (!isBehind) socket?.destroy(error);
     return this;

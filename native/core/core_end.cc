@@ -92,19 +92,19 @@ void Core::End(Connection* c, bool cut) {
   Touch(c);
 }
 
-bool Core::EndBehindOthers(uint32_t index, uint32_t generation) {
+uint32_t Core::EndBehindOthers(uint32_t index, uint32_t generation) {
   RunCommands();
   Exchange* e = exchanges_.Find(index, generation);
-  if (e == nullptr) return false;
+  if (e == nullptr) return 0;
   Connection* c = ConnectionOf(*e);
   if (c->first_exchange == index) writer_->Write(c);
   e = exchanges_.Find(index, generation);
-  if (e == nullptr || (c->first_exchange == index && e->out_from <= c->bytes_out)) return false;
+  if (e == nullptr || (c->first_exchange == index && e->out_from <= c->bytes_out)) return 0;
   writer_->DropUnsent(e);
   e->close = e->cut = true;
   c->no_more_requests = true;
   Touch(c);
-  return true;
+  return c->first_exchange == index ? 1 : 2;
 }
 
 // What would be answered from now on would go behind the last bytes. A tunnel has

@@ -3,7 +3,15 @@ import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { describe } from 'node:test';
-import { closed, compare, get, listening, type Make, serving } from '../helpers/compare-servers.js';
+import {
+  closed,
+  compare,
+  exchangeBytes,
+  get,
+  listening,
+  type Make,
+  serving,
+} from '../helpers/compare-servers.js';
 
 const tick = (action: () => void): void => void setTimeout(action, 20);
 
@@ -105,4 +113,45 @@ compare('a small response is finished when end() returns', (make) => {
     states.push(res.writableFinished, res.writableLength, res.headersSent);
   };
   return serving(make, listener, async (port) => [await get(port), states]);
+});
+
+describe('behind a response that is still to come', () => {
+  const begun: Record<string, (res: ServerResponse) => void> = {
+    'not begun': () => {},
+    begun: (res) => void res.write('second'),
+    ended: (res) => void res.end('second'),
+  };
+  const cuts: Record<string, (req: IncomingMessage, res: ServerResponse) => void> = {
+    'the request is destroyed': (req) => req.destroy(),
+    'the response is destroyed': (_req, res) => void res.destroy(),
+  };
+  for (const [state, begin] of Object.entries(begun)) {
+    for (const [name, cut] of Object.entries(cuts)) {
+      compare(`${name}, its response is ${state}`, async (make) => {
+        const told: string[] = [];
+        let front: ServerResponse | undefined;
+        const bytes = await serving(
+          make,
+          (req, res) => {
+            if (front === undefined) {
+              front = res;
+              return;
+            }
+            for (const event of ['aborted', 'error', 'close'])
+              req.on(event, () =>
+                told.push(`${event}, ${front?.writableFinished ? 'behind' : 'before'} the first`),
+              );
+            begin(res);
+            setImmediate(() => {
+              cut(req, res);
+              tick(() => front?.end('first'));
+            });
+          },
+          (port) => exchangeBytes(port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2)),
+        );
+        for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+        return { bytes, told };
+      });
+    }
+  }
 });
