@@ -231,7 +231,7 @@ Napi::Value Reason(const Napi::CallbackInfo& info) {
 }
 
 void CloseIdle(const Napi::CallbackInfo& info) {
-  CoreOf(info)->RequestCloseIdle(ServerOf(info));
+  CoreOf(info)->RequestCloseIdle(ServerOf(info), info[1].As<Napi::Boolean>().Value());
 }
 
 void Drain(const Napi::CallbackInfo& info) {

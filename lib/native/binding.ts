@@ -208,8 +208,9 @@ export interface CoreFunctions {
   fatalException(error: unknown): void;
   /** The phrase that the core gives a status by itself. */
   reasonOf(status: number): string;
-  /** Close the connections that are idle now, at the next flush. */
-  closeIdle(tag: number): void;
+  /** Close the connections that are idle now, at the next flush.
+   *  @param inHandler A handler asks: the connection of its request stays. */
+  closeIdle(tag: number, inHandler: boolean): void;
   drain(tag: number): void;
   /** @returns How many requests were in flight. */
   cut(tag: number): number;

@@ -53,6 +53,11 @@ export function beforeTicks(run: () => void): boolean {
   return isHandling;
 }
 
+/** Whether a handler runs now, and none of the promise jobs and ticks that it has brought about. */
+export function inHandler(): boolean {
+  return isHandling;
+}
+
 /** Records are handled from here on. */
 export function beginHandling(): void {
   rounds++;

@@ -51,7 +51,7 @@ import { endSome } from './request-end.js';
 import type { NativeSocket } from './socket.js';
 import { connectionClosed } from './sockets.js';
 import { TakenSockets } from './taken-sockets.js';
-import { beginHandling, endHandling, ranTicks } from './tick.js';
+import { beginHandling, endHandling, inHandler, ranTicks } from './tick.js';
 
 // The receiving half of the turn: the core calls `onTurn` once with every request and event that is ready.
 
@@ -170,7 +170,7 @@ export class NativeServer implements BackendServer {
   }
 
   closeIdle(): void {
-    addon.closeIdle(this.#tag);
+    addon.closeIdle(this.#tag, inHandler());
   }
 
   get secure(): boolean {

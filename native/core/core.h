@@ -96,7 +96,7 @@ class Core {
   // style says to leave them.
   void Drain(Server* server);
   // Close the connections that are idle now, at the next flush.
-  void RequestCloseIdle(Server* server);
+  void RequestCloseIdle(Server* server, bool in_handler);
   // Cut what is left. Returns how many requests were in flight.
   uint32_t Cut(Server* server);
 

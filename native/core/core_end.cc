@@ -187,13 +187,13 @@ void Core::CloseIdle() {
   for (const auto& server : servers_) ReportIdle(server.get());
 }
 
-void Core::RequestCloseIdle(Server* server) {
+void Core::RequestCloseIdle(Server* server, bool in_handler) {
   RunCommands();  // what was answered before does not keep its connection
   for (uint32_t i = 0; i < connections_.size(); i++) {
     Connection* c = connections_.at(i);
     if (!c->in_use || c->server != server) continue;
     // As with node:http: who asks in a handler leaves the connection of its request, answered or not.
-    const bool asks = dispatching_ && c->requests != 0 && c->request_epoch == table_.epoch();
+    const bool asks = in_handler && c->requests != 0 && c->request_epoch == table_.epoch();
     const bool idle = c->in_flight == 0 && !c->in_message() && c->spill == nullptr;
     c->close_idle = c->open() && idle && !asks;
   }

@@ -282,3 +282,36 @@ compare('what a long handler puts off runs when the requests behind it are there
   const requests = request('/1') + request('/2') + request('/3', 'Connection: close');
   return serving(make, listener, async (port) => [await exchangeBytes(port, requests), order]);
 });
+
+// Fastify's as well: `reply.send()` and `close()` in one handler that is async.
+type Ask = (close: () => void) => void;
+const moments: readonly (readonly [name: string, ask: Ask])[] = [
+  ['within the handler', (close) => close()],
+  ['in a promise job of it', (close) => void Promise.resolve().then(close)],
+  ['in a tick of it', (close) => process.nextTick(close)],
+];
+for (const [name, ask] of moments) {
+  for (const requests of [1, 2]) {
+    compare(`closeIdleConnections() ${name}, behind ${requests} answered`, async (make) => {
+      const server = make(({ url }, res) => {
+        res.end(url);
+        if (url === `/${requests}`) ask(() => server.closeIdleConnections());
+      });
+      const client = connect(await listening(server), '127.0.0.1');
+      let bytes = '';
+      const answered = new Promise<void>((resolve) => {
+        client.setEncoding('latin1').on('data', (text: string) => {
+          bytes += text;
+          if (bytes.endsWith(`\r\n\r\n/${requests}`)) resolve();
+        });
+      });
+      for (let i = 1; i <= requests; i++) client.write(`GET /${i} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      await answered;
+      // A connection that is left answers once more.
+      client.on('error', () => {}).write(`GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      await once(client, 'close');
+      await closed(server);
+      return bytes.includes('/last');
+    });
+  }
+}
