@@ -83,8 +83,10 @@ export function patchHttps(): void {
   instancesOf(Server, original);
   Object.defineProperty(prototype, 'constructor', { value: Server, writable: true, configurable: true });
   target['Server'] = Server;
-  target['createServer'] = (...[options, listener]: Arguments) =>
-    Reflect.construct(Server, [options, listener]);
+  target['createServer'] = function createServer(...[options, listener]: Arguments) {
+    return Reflect.construct(Server, [options, listener]) as unknown;
+  };
+  Object.defineProperty(target['createServer'], 'length', { value: 2, configurable: true });
   syncBuiltinESMExports();
 }
 
@@ -128,7 +130,8 @@ function standIn(original: unknown, prototype: object): unknown {
   }
   Message.prototype = prototype;
   Object.setPrototypeOf(Message, construct);
-  Object.defineProperty(Message, 'name', { value: construct.name, configurable: true });
+  for (const name of ['name', 'length'] as const)
+    Object.defineProperty(Message, name, { value: construct[name], configurable: true });
   // Some look in its source for what it can do.
   Object.defineProperty(Message, 'toString', { value: () => String(construct), configurable: true });
   Object.defineProperty(Message, Symbol.hasInstance, {

@@ -79,7 +79,8 @@ function join(exchange: NativeExchange, raw: HeaderList): NodeJS.Dict<string | s
 
 define('url', {
   get(this: NativeRequest) {
-    this[kUrl] ??= this[kExchange].target;
+    // Of one that has our prototype only, as of Node's, there is none.
+    if (this[kUrl] === undefined && this[kExchange] !== undefined) this[kUrl] = this[kExchange].target;
     return this[kUrl];
   },
   set(this: NativeRequest, value: string | undefined) {
@@ -89,7 +90,7 @@ define('url', {
 });
 define('method', {
   get(this: NativeRequest) {
-    this[kMethod] ??= this[kExchange].method;
+    if (this[kMethod] === undefined && this[kExchange] !== undefined) this[kMethod] = this[kExchange].method;
     return this[kMethod];
   },
   set(this: NativeRequest, value: string | undefined) {
@@ -145,7 +146,7 @@ define('trailersDistinct', {
 });
 define('rawTrailers', {
   get(this: NativeRequest) {
-    return [...this[kTrailers]];
+    return this[kExchange] === undefined ? undefined : [...this[kTrailers]];
   },
   set(this: NativeRequest, value: unknown) {
     keepOwn(this, 'rawTrailers', value);

@@ -4,7 +4,7 @@ import { defineValues, keepOwn } from './base.js';
 import { noChunked, noConnection, noLength } from './layout.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
-import { kEndCallbacks, kPrefinished, listensTo } from './response-end.js';
+import { kClosedUnheard, kEndCallbacks, kPrefinished, listensTo } from './response-end.js';
 import { headFacts, keepsAlive, mayHaveBody } from './response-head.js';
 import { headWaits, joinedBytes, kJoined } from './response-join.js';
 import {
@@ -29,6 +29,7 @@ import {
   streaming,
 } from './response-state.js';
 import { sendNow } from './sent.js';
+import { roundOfTicks } from './tick.js';
 
 // What Node keeps as own properties of a response, or as accessors over them, is computed here when it is asked for.
 
@@ -145,7 +146,9 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
     return this[kExchange].continued;
   },
   socket() {
-    return this[kState] >= finished ? null : this[kExchange].socket;
+    // In the ticks behind its handler it is not finished yet, although it is closed when nobody listens.
+    const isDetached = this[kState] >= finished && this[kClosedUnheard] !== roundOfTicks();
+    return isDetached ? null : this[kExchange].socket;
   },
   connection() {
     return this.socket;

@@ -75,6 +75,14 @@ function membersOf(object: object): Members {
   return members;
 }
 
+function typeOf(object: Record<string, unknown>, name: string): string {
+  try {
+    return typeof object[name];
+  } catch {
+    return 'throws';
+  }
+}
+
 /** A request with a body, and a response that is streamed. @returns What is there at each moment. */
 async function look(make: Make, client: typeof http | typeof https): Promise<Seen> {
   const seen: Seen = {};
@@ -190,6 +198,38 @@ describe('members', () => {
       await closed(server);
     }
     assert.deepEqual(seen.slice(2), seen.slice(0, 2));
+  });
+
+  compare(
+    'reading them of an object that has the prototype of a request or a response only',
+    async (make) => {
+      const seen: unknown[] = [];
+      const listener: http.RequestListener = (req, res) => {
+        for (const message of [req, res]) {
+          const bare = Object.create(Object.getPrototypeOf(message) as object) as Record<string, unknown>;
+          const names = Object.keys(message).filter((name) => name !== '_events');
+          seen.push(names.filter((name) => typeOf(bare, name) === 'throws'));
+        }
+        const { url, method, rawHeaders, rawTrailers, socket } = Object.create(
+          Object.getPrototypeOf(req) as object,
+        ) as http.IncomingMessage;
+        seen.push([url, method, rawHeaders, rawTrailers, socket]);
+        res.end();
+      };
+      await serving(make, listener, (port) => get(port));
+      return seen;
+    },
+  );
+
+  compare('the socket of a response in a tick behind its end', async (make) => {
+    const seen: unknown[] = [];
+    const listener: http.RequestListener = (_req, res) => {
+      res.write('x', () => seen.push(res.socket === null));
+      process.nextTick(() => seen.push(res.socket === null));
+      res.end();
+    };
+    await serving(make, listener, (port) => get(port));
+    return seen;
   });
 
   compare('what console.log() shows of a request, a response and a socket', async (make) => {
