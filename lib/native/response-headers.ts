@@ -110,6 +110,18 @@ export class ResponseHeaders {
     return this.#trailer && this.has('trailer');
   }
 
+  /** The same fields, whatever becomes of the lists that were given. */
+  settled(): ResponseHeaders {
+    if (!this.#lists) return this;
+    const copy = new ResponseHeaders();
+    for (const value of this.#list) copy.#list.push(isList(value) ? [...value] : value);
+    copy.#plain = false;
+    copy.#lists = true;
+    copy.#high = this.#high;
+    copy.#trailer = this.#trailer;
+    return copy;
+  }
+
   /** As they were set. */
   names(): string[] {
     return this.#list.filter((_, i) => i % 2 === 0) as string[];

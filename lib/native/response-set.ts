@@ -3,7 +3,7 @@ import * as nodeErrors from './node-errors.js';
 import type { NativeResponse } from './response.js';
 import { checkTrailer } from './response-head.js';
 import type { HeaderValue } from './response-headers.js';
-import { badReason, headSet, kState, kStatus, mergeHead } from './response-state.js';
+import { badReason, headOf, headSet, kHead, kState, kStatus, mergeHead } from './response-state.js';
 
 // The longer ways to set status and fields of a response that is still open, and what a body is given as.
 
@@ -33,6 +33,9 @@ export function writeHead(response: NativeResponse, status: number, reason: unkn
   if (badReason.test(response.statusMessage)) throw nodeErrors.invalidChar('statusMessage');
   response[kStatus] = code;
   checkTrailer(response);
+  const head = headOf(response);
+  const settled = head?.settled();
+  if (settled !== head) response[kHead] = settled; // getHeader() gives the lists of the program still.
   response[kState] = headSet;
 }
 

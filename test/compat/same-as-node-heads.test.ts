@@ -112,6 +112,23 @@ describe('fields', () => {
     res.end();
   });
 
+  same('are those that writeHead() has found in a list', (_req, res) => {
+    const list = ['a=1', 'b=2'];
+    res.writeHead(200, { 'Set-Cookie': list, 'Content-Length': 1 });
+    list.push('c=3');
+    res.end('x');
+  });
+
+  same('are those that writeHead() has found in a list, beside others', (_req, res, log) => {
+    const list = ['a=1', 'b=2'];
+    res.setHeader('X-One', list);
+    list[0] = 'a=0';
+    res.writeHead(200, { 'Content-Length': 1 });
+    list.push('c=3');
+    log((res.getHeader('x-one') as string[]).length === list.length ? 'all' : 'not all');
+    res.end('x');
+  });
+
   same('of a writeHead() go through setHeader() when there are others', (_req, res, log) => {
     const { setHeader } = res;
     res.setHeader('X-One', '1');
