@@ -47,8 +47,7 @@ export function patchHttp(): boolean {
   const target = createRequire(import.meta.url)('node:http') as Record<string, unknown>;
   if (target['Server'] === Server) return true;
   const original = target['Server'];
-  Object.defineProperty(Server, 'name', { value: 'Server', configurable: true });
-  Object.defineProperty(Server, 'length', { value: 2, configurable: true });
+  nameAs(Server, 'Server', 2);
   instancesOf(Server, original);
   rememberOriginal(Server, original);
   Object.defineProperty(NativeServer.prototype, 'constructor', {
@@ -78,19 +77,24 @@ export function patchHttps(): void {
     return undefined;
   }
   Server.prototype = prototype;
-  Object.defineProperty(Server, 'name', { value: 'Server', configurable: true });
-  Object.defineProperty(Server, 'length', { value: 2, configurable: true });
+  nameAs(Server, 'Server', 2);
   instancesOf(Server, original);
   Object.defineProperty(prototype, 'constructor', { value: Server, writable: true, configurable: true });
   target['Server'] = Server;
-  target['createServer'] = function createServer(...[options, listener]: Arguments) {
-    return Reflect.construct(Server, [options, listener]) as unknown;
-  };
-  Object.defineProperty(target['createServer'], 'length', { value: 2, configurable: true });
+  const create = (...given: Arguments): unknown => Reflect.construct(Server, given) as unknown;
+  target['createServer'] = nameAs(create, 'createServer', 2);
   syncBuiltinESMExports();
 }
 
 let isPatchedHttps = false;
+
+/** What Node's own is called, and how many arguments it says to take. @returns The function. */
+function nameAs(stand: object, name: string, length: number): object {
+  return Object.defineProperties(stand, {
+    name: { value: name, configurable: true },
+    length: { value: length, configurable: true },
+  });
+}
 
 /** A subclass asks for itself; a server that Node made for somebody else is a Server as well. */
 function instancesOf(Server: object, original: unknown): void {
@@ -130,8 +134,7 @@ function standIn(original: unknown, prototype: object): unknown {
   }
   Message.prototype = prototype;
   Object.setPrototypeOf(Message, construct);
-  for (const name of ['name', 'length'] as const)
-    Object.defineProperty(Message, name, { value: construct[name], configurable: true });
+  nameAs(Message, construct.name, construct.length);
   // Some look in its source for what it can do.
   Object.defineProperty(Message, 'toString', { value: () => String(construct), configurable: true });
   Object.defineProperty(Message, Symbol.hasInstance, {

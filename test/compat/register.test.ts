@@ -99,6 +99,22 @@ describe('the preload', () => {
     });
   }
 
+  test('what it puts in place has the names and lengths of Node', () => {
+    const file = join(directory, 'names.cjs');
+    writeFileSync(
+      file,
+      `for (const module of [require('http'), require('https')])
+        for (const name of ['Server', 'createServer', 'IncomingMessage', 'ServerResponse'])
+          console.log(name, module[name]?.name, module[name]?.length);
+      console.log(new (require('http').Server)().constructor.name);`,
+    );
+    const [plain, ours] = [[], ['--require', preload]].map(
+      (flags) => spawnSync(process.execPath, [...flags, file], { encoding: 'utf8' }).stdout,
+    );
+    assert.match(plain ?? '', /createServer createServer 2/);
+    assert.equal(ours, plain);
+  });
+
   test('a connection keeps the process when its server is unreferenced', () => {
     const file = 'unreferenced.cjs';
     const text = `const http = require('http'); const net = require('net');
