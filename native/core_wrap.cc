@@ -219,13 +219,11 @@ void EndConnection(const Napi::CallbackInfo& info) {
   if (connection != nullptr) CoreOf(info)->End(connection, info[1].As<Napi::Boolean>().Value());
 }
 
-// endBehindOthers(index, generation): see Core.
 Napi::Value EndBehindOthers(const Napi::CallbackInfo& info) {
   const uint32_t waits = CoreOf(info)->EndBehindOthers(Uint32Of(info, 0), Uint32Of(info, 1));
   return Napi::Number::New(info.Env(), waits);
 }
 
-// reasonOf(status).
 Napi::Value Reason(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), ReasonOf(info[0].As<Napi::Number>().Uint32Value()));
 }

@@ -15,7 +15,7 @@ import {
   kState,
 } from './response-state.js';
 import { kToldAll } from './socket-facts.js';
-import { beforeTicks, roundOfTicks } from './tick.js';
+import { afterImmediates, beforeTicks, roundOfTicks } from './tick.js';
 
 // How a response tells of its end.
 
@@ -102,8 +102,15 @@ export function failEnd(response: NativeResponse, error: Error): void {
   if (response[kEndCallbacks] !== undefined) process.nextTick(tellEndCallbacks, response, error);
 }
 
-/** After destroy(). */
-export function closeCut(response: NativeResponse): void {
+/** After destroy().
+ *  @param isQueued Others are to be answered first: as with node:http, which destroys the connection when this would
+ *    have its turn. */
+export function closeCutLater(response: NativeResponse, isQueued: boolean): void {
+  if (isQueued) response[kExchange].socket.once('close', () => closeCut(response));
+  else afterImmediates(() => closeCut(response));
+}
+
+function closeCut(response: NativeResponse): void {
   if (response[kState] < finished) abortRequest(response.req as NativeRequest);
   emitClose(response);
   response[kExchange].knownSocket?.[kToldAll]();

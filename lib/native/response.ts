@@ -8,7 +8,7 @@ import { lowerCase } from './node-headers.js';
 import { sendPipedFile } from './piped-file.js';
 import { kExchange, type NativeRequest } from './request.js';
 import {
-  closeCut,
+  closeCutLater,
   emitClose,
   emitFinish,
   emitPrefinish,
@@ -65,7 +65,6 @@ import {
 } from './response-state.js';
 import { addTrailers } from './response-trailers.js';
 import { sendSoon } from './sent.js';
-import { afterImmediates } from './tick.js';
 
 // As with the request (see request.ts): a constructor of our own, Node's prototypes behind it, every hot member
 // overridden, and each override passes on to Node's for a response that is not ours.
@@ -329,16 +328,13 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     const endsNow = this[kState] === ended && this[kExchange].inThisTick;
     this[kExchange].abort();
     const behind = this[kExchange].endBehindOthers();
-    const isBehind = behind > 0;
     // What has ended in this tick is sent all the same, as node:http has sent it by now, if there was a socket for it.
-    const isSent = endsNow && !isBehind;
+    const isSent = endsNow && behind === 0;
     if (isSent) this[kState] = finished;
     else failEnd(this, error ?? nodeErrors.destroyed('write'));
     if (isSent) process.nextTick(emitFinish, this);
-    // As with node:http, which destroys the connection when this would have its turn.
-    else if (behind === 2) this[kExchange].socket.once('close', () => closeCut(this));
-    else afterImmediates(() => closeCut(this));
-    if (!isBehind) socket?.destroy(error);
+    else closeCutLater(this, behind === 2);
+    if (behind === 0) socket?.destroy(error);
     return this;
   }
 
