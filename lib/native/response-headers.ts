@@ -154,10 +154,16 @@ export class ResponseHeaders {
     for (let i = 0; i < list.length; i += 2) {
       const known = list[i] as string;
       if (known === name) return i;
-      if (known.length === name.length && lowerCase(known) === lowerCase(name)) return i;
+      if (known.length === name.length && haveSameStart(known, name) && lowerCase(known) === lowerCase(name))
+        return i;
     }
     return -1;
   }
+}
+
+/** Whether two names begin with the same letter, in whatever case: few names of one length do. */
+function haveSameStart(known: string, name: string): boolean {
+  return (known.charCodeAt(0) | 32) === (name.charCodeAt(0) | 32);
 }
 
 /** Any other object is its text, as with node:http: a URL, a Date, a Buffer, null. */

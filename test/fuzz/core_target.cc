@@ -205,7 +205,7 @@ void Session::Do(uint8_t operation, Script* script) {
       if ((script->Byte() & 7) == 0) core_->Cut(server_);
       return;
     case kCloseIdle:
-      return core_->RequestCloseIdle(server_);
+      return core_->RequestCloseIdle(server_, (script->Byte() & 1) != 0);
     case kActOn:
       return application_.ActOn(script->Byte());
   }

@@ -257,7 +257,7 @@ void FakeApplication::Abort(Entry* e, uint8_t action) {
   Short(e, kOpAbort, (action & 16) != 0);
   e->ended = true;
   e->watch_flush = false;
-  if ((action & 32) != 0 && !core_->EndBehindOthers(e->index, e->generation) && (action & 64) != 0) {
+  if ((action & 32) != 0 && core_->EndBehindOthers(e->index, e->generation) == 0 && (action & 64) != 0) {
     Connection* c = core_->FindConnection(e->connection);
     if (c != nullptr) core_->End(c, true);
   }

@@ -6,13 +6,16 @@
 
 namespace chaussette {
 
+// The clock when a run begins.
+constexpr uint64_t kStartMs = 1'000'000;
+
 // What the kernel answers to the core, as far as an input decides it. build.sh renames the calls.
 // Owner:    fake_system.cc; one per process, since the calls have no other way to it.
 // Lifetime: that of the process; FuzzOne resets it.
 // Limits:   none.
 // Never:    answers what a kernel would not.
 struct FakeSystem {
-  uint64_t now_ms = 1'000'000;
+  uint64_t now_ms = kStartMs;
   size_t read_bytes_max = SIZE_MAX;   // short reads
   size_t write_bytes_max = SIZE_MAX;  // short writes
   uint32_t interrupts = 0;            // so many calls are interrupted first

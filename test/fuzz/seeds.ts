@@ -67,7 +67,7 @@ function told(decisions: Buffer, kind: number, bytes: Buffer): Buffer {
     send(bytes.subarray(0, bytes.length >> 1)),
     Buffer.from([turn, goOn, 0]),
     send(bytes.subarray(bytes.length >> 1)),
-    Buffer.from([turn, goOn, 1, turn, finish, turn, read, tick, 250, actOn, 0, closeIdle, turn, read]),
+    Buffer.from([turn, goOn, 1, turn, finish, turn, read, tick, 250, actOn, 0, closeIdle, 0, turn, read]),
   ]);
 }
 
