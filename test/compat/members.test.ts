@@ -47,10 +47,11 @@ const ofOurs = {
 };
 
 /** Those of a list are counted, and an object is one. */
-function show(value: unknown): string {
+function show(name: string, value: unknown): string {
+  if (name.endsWith('Port') && typeof value === 'number') return 'a port';
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
-  // Ports, and the like.
+  // Times, and the like.
   if (typeof value === 'number' && value > 1000 && value % 1000 !== 0) return 'a large number';
   return typeof value === 'function' ? 'a function' : `${typeof value} ${String(value)}`;
 }
@@ -69,7 +70,7 @@ function membersOf(object: object): Members {
   const members: Members = {};
   for (const name of names) {
     if (name in other) continue;
-    const value = show((object as Record<string, unknown>)[name]).replace(/^Date: .*\r\n/m, '');
+    const value = show(name, (object as Record<string, unknown>)[name]).replace(/^Date: .*\r\n/m, '');
     members[name] = enumerable.has(name) ? `${value}, enumerable` : value;
   }
   return members;
