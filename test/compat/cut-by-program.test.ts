@@ -1,8 +1,10 @@
 // How requests and responses end that the application itself cuts: which events come, and what the messages say then.
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
-import { describe } from 'node:test';
+import { describe, test } from 'node:test';
+import { createServer } from '../../lib/create-server.js';
 import {
   closed,
   compare,
@@ -125,9 +127,16 @@ describe('behind a response that is still to come', () => {
     'the request is destroyed': (req) => req.destroy(),
     'the response is destroyed': (_req, res) => void res.destroy(),
   };
+  // As Node 20 and 22 do it. Newer ones leave the connection of such a response open for ever, and send what it has.
+  const cutBehind = {
+    bytes:
+      'HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\nContent-Length: 5\r\n\r\nfirst',
+    told: ['aborted, behind the first', 'error, behind the first', 'close, behind the first'],
+  };
+  const leavesOpen = Number(process.versions.node.split('.', 1)[0]) >= 24;
   for (const [state, begin] of Object.entries(begun)) {
     for (const [name, cut] of Object.entries(cuts)) {
-      compare(`${name}, its response is ${state}`, async (make) => {
+      const scenario = async (make: Make): Promise<{ bytes: string; told: string[] }> => {
         const told: string[] = [];
         let front: ServerResponse | undefined;
         const bytes = await serving(
@@ -151,7 +160,11 @@ describe('behind a response that is still to come', () => {
         );
         for (let i = 0; i < 5; i++) await new Promise(setImmediate);
         return { bytes, told };
-      });
+      };
+      const title = `${name}, its response is ${state}`;
+      if (name === 'the request is destroyed') compare(title, scenario);
+      else if (!leavesOpen) compare(title, scenario, cutBehind);
+      else test(title, async () => assert.deepEqual(await scenario(createServer as Make), cutBehind));
     }
   }
 });
