@@ -1,6 +1,6 @@
 import { ChaussetteError } from '../errors.js';
 import type { HeaderList } from '../exchange.js';
-import { type FieldList, keep, putKept } from './field-template.js';
+import { type FieldList, isKept, keep, keptSize, putKept } from './field-template.js';
 import {
   addon,
   commandBytesView as bytes,
@@ -195,17 +195,16 @@ export function putResponse(
   }
   const references = typeof content !== 'string' && bodyRoom > copyBytesMax;
   if (references && bodyRoom > pieceBytesMax) throw tooLong(bodyRoom);
-  const at = reserve(
-    commandHead * 4 + 4 + reason.length + fieldBytes(headers) + (references ? 0 : bodyRoom) + 4,
-  );
+  // Without a reason phrase the fields begin at a word.
+  const same = reason.length === 0 && isKept(headers);
+  const room = same ? keptSize() : reason.length + fieldBytes(headers);
+  const at = reserve(commandHead * 4 + 4 + room + (references ? 0 : bodyRoom) + 4);
   const w = putHead(op, at, index, generation);
   const lengths = w + commandHead;
   let p = (lengths + headers.length + 1) * 4;
   words[lengths + headers.length] = reason.length;
-  // Without a reason phrase the fields begin at a word.
-  const same = reason.length === 0 ? putKept(headers, lengths) : -1;
-  if (same >= 0) {
-    p += same;
+  if (same) {
+    p += putKept(lengths);
   } else {
     if (reason.length > 0) p = putText(reason, p, 'the reason phrase');
     const start = p;

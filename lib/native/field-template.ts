@@ -13,13 +13,23 @@ let keptWords = 0;
 let keptBytes = 0;
 let misses = 0;
 
-/** Write the fields that were written last.
- *  @param at Where lengths, and behind them the bytes, begin: index of a word.
- *  @returns The bytes of names and values, or -1 when these fields are others. */
-export function putKept(headers: FieldList, at: number): number {
+/** Whether these fields are those that are kept. */
+export function isKept(headers: FieldList): boolean {
   const count = headers.length;
-  if (count !== list.length || count === 0) return -1;
-  for (let i = 0; i < count; i++) if (headers[i] !== list[i]) return -1;
+  if (count !== list.length || count === 0) return false;
+  for (let i = 0; i < count; i++) if (headers[i] !== list[i]) return false;
+  return true;
+}
+
+/** Bytes that they take, with their lengths and the word behind these. */
+export function keptSize(): number {
+  return keptWords * 4;
+}
+
+/** Write them.
+ *  @param at Where lengths, and behind them the bytes, begin: index of a word.
+ *  @returns The bytes of names and values. */
+export function putKept(at: number): number {
   for (let i = 0; i < keptWords; i++) words[at + i] = kept[i] as number;
   return keptBytes;
 }

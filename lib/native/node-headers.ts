@@ -36,25 +36,41 @@ export function lowerCase(name: string): string {
   return lower;
 }
 
-/** By lower-case name; set-cookie as a list, the others joined.
- *  @param plain On an ordinary object, as node:http has it; else on one without a prototype.
- *  @param joinAll Of the fields whose first value counts, join the others as well (joinDuplicateHeaders). */
-export function joinHeaders(raw: HeaderList, plain = false, joinAll = false): NodeJS.Dict<string | string[]> {
-  const headers = (plain ? {} : Object.create(null)) as NodeJS.Dict<string | string[]>;
+export type JoinedHeaders = NodeJS.Dict<string | string[]>;
+
+/** How the fields of a request are put on an object. */
+export interface Joining {
+  /** On an ordinary object, as node:http has it; else on one without a prototype. */
+  readonly plain: boolean;
+  /** Of the fields whose first value counts, join the others as well (joinDuplicateHeaders). */
+  readonly all: boolean;
+}
+
+export function noHeaders({ plain }: Joining): JoinedHeaders {
+  return (plain ? {} : Object.create(null)) as JoinedHeaders;
+}
+
+/** Put one more field on an object: set-cookie as a list, the others joined.
+ *  @param name In lower case. */
+export function joinField(headers: JoinedHeaders, name: string, value: string, how: Joining): void {
+  let before = headers[name];
+  // What an ordinary object inherits is no field.
+  if (how.plain && before !== undefined && !Object.hasOwn(headers, name)) before = undefined;
+  if (name === 'set-cookie') {
+    if (Array.isArray(before)) before.push(value);
+    else headers[name] = [value];
+  } else if (before === undefined) {
+    headers[name] = value;
+  } else if (how.all || !firstOnly.has(name)) {
+    headers[name] = `${String(before)}${name === 'cookie' ? '; ' : ', '}${value}`;
+  }
+}
+
+/** By lower-case name. */
+export function joinHeaders(raw: HeaderList, how: Joining): JoinedHeaders {
+  const headers = noHeaders(how);
   for (let i = 0; i < raw.length; i += 2) {
-    const name = lowerCase(raw[i] as string);
-    const value = raw[i + 1] as string;
-    let before = headers[name];
-    // What an ordinary object inherits is no field.
-    if (plain && before !== undefined && !Object.hasOwn(headers, name)) before = undefined;
-    if (name === 'set-cookie') {
-      if (Array.isArray(before)) before.push(value);
-      else headers[name] = [value];
-    } else if (before === undefined) {
-      headers[name] = value;
-    } else if (joinAll || !firstOnly.has(name)) {
-      headers[name] = `${String(before)}${name === 'cookie' ? '; ' : ', '}${value}`;
-    }
+    joinField(headers, lowerCase(raw[i] as string), raw[i + 1] as string, how);
   }
   return headers;
 }

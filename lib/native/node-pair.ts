@@ -4,9 +4,9 @@ import type { Handler } from '../exchange.js';
 import { defineValues, enumerableAs } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { inspectAs } from './inspected.js';
-import { abortRequest, initRequest, kExchange, kOpened, NativeRequest, peek } from './request.js';
+import { abortRequest, kExchange, kOpened, NativeRequest, peek, requestInit } from './request.js';
 import './request-fields.js';
-import { initResponse, NativeResponse } from './response.js';
+import { NativeResponse, responseInit } from './response.js';
 import { emitClose } from './response-end.js';
 import './response-fields.js';
 import './response-info.js';
@@ -89,8 +89,14 @@ export class NativePair {
 export function createPairFactory(handler: Handler, classes?: OwnClasses): PairFactory {
   const prototypes = handler.nodePrototypes;
   if (prototypes === undefined) rerootModules();
-  const Request = requestClass(root(prototypes?.request, nodeRequest, NativeRequest.prototype));
-  const Response = responseClass(root(prototypes?.response, nodeResponse, NativeResponse.prototype));
+  const Request = withPrototype<RequestClass>(
+    requestInit(),
+    root(prototypes?.request, nodeRequest, NativeRequest.prototype),
+  );
+  const Response = withPrototype<ResponseClass>(
+    responseInit(),
+    root(prototypes?.response, nodeResponse, NativeResponse.prototype),
+  );
   const ownRequest = ownRequests(classes?.Request);
   const ownResponse = ownResponses(classes?.Response);
   if (ownRequest === undefined && ownResponse === undefined) {
@@ -119,10 +125,11 @@ export interface OwnClasses {
 function ownRequests(Own: RequestConstructor | undefined) {
   if (Own === undefined) return undefined;
   root(Own.prototype as object, nodeRequest, NativeRequest.prototype);
+  const init = requestInit();
   return (exchange: NativeExchange): NativeRequest => {
     const request = new Own(exchange.socket) as unknown as NativeRequest;
     uncover(request, NativeRequest.prototype, '_readableState');
-    initRequest(request, exchange);
+    init.call(request, exchange);
     request[kOpened] = true;
     return request;
   };
@@ -131,11 +138,12 @@ function ownRequests(Own: RequestConstructor | undefined) {
 function ownResponses(Own: ResponseConstructor | undefined) {
   if (Own === undefined) return undefined;
   root(Own.prototype as object, nodeResponse, NativeResponse.prototype);
+  const init = responseInit();
   return (exchange: NativeExchange, req: NativeRequest): NativeResponse => {
     const options = { highWaterMark: exchange.server.highWaterMark };
     const response = new Own(req, options) as unknown as NativeResponse;
     uncover(response, NativeResponse.prototype, undefined);
-    initResponse(response, exchange, req);
+    init.call(response, exchange, req);
     return response;
   };
 }
@@ -178,22 +186,6 @@ function rerootModules(): void {
 
 // Functions, not classes: the prototype of a class cannot be chosen. And without a name of their own: then a stack
 // trace shows that of the `constructor`.
-
-function requestClass(prototype: object): RequestClass {
-  return withPrototype(function (this: NativeRequest, exchange: NativeExchange): void {
-    initRequest(this, exchange);
-  }, prototype);
-}
-
-function responseClass(prototype: object): ResponseClass {
-  return withPrototype(function (
-    this: NativeResponse,
-    exchange: NativeExchange,
-    request: NativeRequest,
-  ): void {
-    initResponse(this, exchange, request);
-  }, prototype);
-}
 
 function withPrototype<Class>(construct: { prototype: object }, prototype: object): Class {
   construct.prototype = prototype;

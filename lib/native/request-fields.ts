@@ -1,8 +1,7 @@
 import { IncomingMessage } from 'node:http';
-import type { HeaderList } from '../exchange.js';
 import { defineValues, keepOwn } from './base.js';
 import type { NativeExchange } from './exchange.js';
-import { joinHeaders, joinHeadersDistinct } from './node-headers.js';
+import { type JoinedHeaders, type Joining, joinHeaders, joinHeadersDistinct } from './node-headers.js';
 import {
   kConsuming,
   kExchange,
@@ -62,19 +61,28 @@ function lazy(name: string, decode: (exchange: NativeExchange) => unknown, keep 
 }
 
 /** As many as maxHeadersCount of the server lets through; rawHeaders has them all. */
-function fieldsOf(exchange: NativeExchange): HeaderList {
-  const { raw } = exchange.headers;
+function fieldsMax(exchange: NativeExchange): number {
   const { dropIn } = exchange.server;
-  const most = dropIn === undefined ? raw.length : 2 * headersKept(dropIn.settings);
-  return most < raw.length ? raw.slice(0, most) : raw;
+  return dropIn === undefined ? Number.POSITIVE_INFINITY : headersKept(dropIn.settings);
 }
 
+const withoutPrototype: Joining = { plain: false, all: false };
+const asNodes: Joining = { plain: true, all: false };
+const asNodesAll: Joining = { plain: true, all: true };
+
 /** In place of node:http's the maps are ordinary objects, as it has them; ours have no prototype. */
-function join(exchange: NativeExchange, raw: HeaderList): NodeJS.Dict<string | string[]> {
+function joiningOf(exchange: NativeExchange): Joining {
   const { dropIn } = exchange.server;
-  return dropIn === undefined
-    ? joinHeaders(raw)
-    : joinHeaders(raw, true, dropIn.settings.joinDuplicateHeaders === true);
+  if (dropIn === undefined) return withoutPrototype;
+  return dropIn.settings.joinDuplicateHeaders === true ? asNodesAll : asNodes;
+}
+
+function join(exchange: NativeExchange): JoinedHeaders {
+  return exchange.headers.join(fieldsMax(exchange), joiningOf(exchange));
+}
+
+function joinDistinct(exchange: NativeExchange): NodeJS.Dict<string[]> {
+  return joinHeadersDistinct(exchange.headers.first(fieldsMax(exchange)));
 }
 
 define('url', {
@@ -101,7 +109,7 @@ define('method', {
 define('headers', {
   get(this: NativeRequest) {
     if (this[kExchange] === undefined) return nodeHeaders.get(this);
-    this[kHeaders] ??= join(this[kExchange], fieldsOf(this[kExchange]));
+    this[kHeaders] ??= join(this[kExchange]);
     return this[kHeaders];
   },
   set(this: NativeRequest, value: NodeJS.Dict<string | string[]>) {
@@ -112,7 +120,7 @@ define('headers', {
 define('headersDistinct', {
   get(this: NativeRequest) {
     if (this[kExchange] === undefined) return nodeHeadersDistinct.get(this);
-    this[kHeadersDistinct] ??= joinHeadersDistinct(fieldsOf(this[kExchange]));
+    this[kHeadersDistinct] ??= joinDistinct(this[kExchange]);
     return this[kHeadersDistinct];
   },
   set(this: NativeRequest, value: NodeJS.Dict<string[]>) {
@@ -126,7 +134,9 @@ define(
 );
 define('trailers', {
   get(this: NativeRequest) {
-    return this[kExchange] === undefined ? nodeTrailers.get(this) : join(this[kExchange], this[kTrailers]);
+    return this[kExchange] === undefined
+      ? nodeTrailers.get(this)
+      : joinHeaders(this[kTrailers], joiningOf(this[kExchange]));
   },
   set(this: NativeRequest, value: unknown) {
     if (this[kExchange] === undefined) nodeTrailers.set(this, value);

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { Endpoint, HeaderView } from '../exchange.js';
+import type { Endpoint } from '../exchange.js';
 import { localEnd, remoteEnd } from './endpoints.js';
 import { NativeHead, type TurnText } from './head.js';
 import {
@@ -88,7 +88,7 @@ export class RequestHead {
     return this.server.secure ? 'https' : 'http';
   }
 
-  get headers(): HeaderView {
+  get headers(): NativeHead {
     return this.#head;
   }
 

@@ -300,14 +300,18 @@ export function abortRequest(request: NativeRequest): void {
 
 const noTrailers: HeaderList = [];
 
-/** Fields that every request has from the start; the order is that of the hidden class. */
-export function initRequest(request: NativeRequest, exchange: NativeExchange): void {
-  request[kExchange] = exchange;
-  request[kUrl] = undefined;
-  request[kMethod] = undefined;
-  request[kHeaders] = undefined;
-  request[kTrailers] = noTrailers;
-  request[kReading] = false;
-  request[kConsuming] = false;
-  request[kOpened] = false;
+/** A function to construct requests with, or to call on what another has constructed. It sets the fields that every
+ *  request has from the start; their order is that of the hidden class. They stand in the function itself, since V8
+ *  reserves room in an object for as many as it sees assigned there, and eight more: Express' own then fit as well. */
+export function requestInit(): (this: NativeRequest, exchange: NativeExchange) => void {
+  return function (exchange) {
+    this[kExchange] = exchange;
+    this[kUrl] = undefined;
+    this[kMethod] = undefined;
+    this[kHeaders] = undefined;
+    this[kTrailers] = noTrailers;
+    this[kReading] = false;
+    this[kConsuming] = false;
+    this[kOpened] = false;
+  };
 }

@@ -32,15 +32,18 @@ export class ResponseHeaders {
   #trailer = false;
 
   /** @throws {TypeError} ERR_INVALID_HTTP_TOKEN, ERR_INVALID_CHAR, ERR_HTTP_INVALID_HEADER_VALUE, as node:http. */
-  set(name: string, value: HeaderValue): void {
+  set(name: string, given: HeaderValue): void {
+    let value = given;
     const at = typeof name === 'string' ? this.#find(name) : -1;
     const place = at < 0 ? this.#list.length : at;
-    if (lastFields[place] !== name || lastFields[place + 1] !== value || typeof name !== 'string') {
-      if (!check(name, value)) this.#high = true;
-      else if (place < lastMax && typeof value !== 'object') {
-        lastFields[place] = name;
-        lastFields[place + 1] = value;
-      }
+    if (lastFields[place] === name && lastFields[place + 1] === value && typeof name === 'string') {
+      // The string of before: then who compares the list with that of before compares no letters.
+      value = lastFields[place + 1] as HeaderValue;
+    } else if (!check(name, value)) {
+      this.#high = true;
+    } else if (place < lastMax && typeof value !== 'object') {
+      lastFields[place] = name;
+      lastFields[place + 1] = value;
     }
     if (at < 0) this.#add(name, value);
     else this.#replace(at, name, value);

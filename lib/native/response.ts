@@ -377,22 +377,20 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
 const { write: ownWrite, end: ownEnd } = NativeResponse.prototype;
 
-/** Fields that every response has from the start; the order is that of the hidden class. */
-export function initResponse(
-  response: NativeResponse,
-  exchange: NativeExchange,
-  request: NativeRequest,
-): void {
-  response[kExchange] = exchange;
-  response[kHeaders] = undefined;
-  response[kState] = open;
-  response[kTrailers] = undefined;
-  response[kWhole] = undefined;
-  response[kCorked] = 0;
-  response[kNextEnd] = undefined;
-  response[kClosedUnheard] = -1;
-  response.statusCode = 200;
-  (response as { req: unknown }).req = request;
+/** As `requestInit`, for responses. */
+export function responseInit(): (this: NativeResponse, exchange: NativeExchange, req: NativeRequest) => void {
+  return function (exchange, req) {
+    this[kExchange] = exchange;
+    this[kHeaders] = undefined;
+    this[kState] = open;
+    this[kTrailers] = undefined;
+    this[kWhole] = undefined;
+    this[kCorked] = 0;
+    this[kNextEnd] = undefined;
+    this[kClosedUnheard] = -1;
+    this.statusCode = 200;
+    (this as { req: unknown }).req = req;
+  };
 }
 
 defineValues(NativeResponse.prototype, { [kOwnWriteHead]: NativeResponse.prototype.writeHead });
