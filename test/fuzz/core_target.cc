@@ -50,6 +50,7 @@ enum Operation : uint8_t {
   kRepeat,
   kCloseIdle,
   kActOn,
+  kSendNow,
   kOperations,
 };
 
@@ -208,6 +209,8 @@ void Session::Do(uint8_t operation, Script* script) {
       return core_->RequestCloseIdle(server_, (script->Byte() & 1) != 0);
     case kActOn:
       return application_.ActOn(script->Byte());
+    case kSendNow:
+      return application_.SendNow();
   }
 }
 

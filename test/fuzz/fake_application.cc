@@ -53,7 +53,9 @@ FakeApplication::FakeApplication(const uint8_t* decisions, size_t count)
       decision_count_(count) {}
 
 bool FakeApplication::Dispatch(uint32_t first, uint32_t count) {
-  if (count == 0 && memory_.control[kControlEnds] == 0) Fail("a dispatch of nothing");
+  const bool again = memory_.control[kControlAgain] != 0;
+  memory_.control[kControlAgain] = 0;
+  if (count == 0 && memory_.control[kControlEnds] == 0 && !again) Fail("a dispatch of nothing");
   if (first + count > kRecordsMax) Fail("a dispatch of too many records");
   TakeEnds();
   CheckArena(first, count);
@@ -67,9 +69,30 @@ bool FakeApplication::Dispatch(uint32_t first, uint32_t count) {
     }
     const uint8_t decision = Decide();
     if ((decision & 0x70) == 0x70) core_->RunCommands();
+    if ((decision & 0x70) == 0x60) SendNow();
+    if ((decision & 0x70) == 0x50) memory_.control[kControlAgain] = 1;
     if ((decision & 0x0f) == 0x0f) break;
   }
+  if (again && !entries_.empty()) GoOn(Decide());
   return true;
+}
+
+// As a tick does between handlers, or behind them. The core tells at once what it has sent.
+void FakeApplication::SendNow() {
+  const uint32_t count = core_->SendNow();
+  if (memory_.control[kControlCommandBytes] != 0) Fail("commands are left");
+  const uint32_t* word = reinterpret_cast<const uint32_t*>(memory_.commands);
+  for (uint32_t i = 0; i < count; i++, word += 3) {
+    Entry* entry = word[0] < entries_.size() ? &entries_[word[0]] : nullptr;
+    if (entry == nullptr || !entry->known || entry->generation != word[1]) Fail("something else was sent");
+    OnFlushed(entry);
+  }
+}
+
+void FakeApplication::OnFlushed(Entry* entry) {
+  if (!entry->watch_flush || !entry->ended) Fail("flushed, and nobody asked");
+  entry->watch_flush = false;
+  Forget(entry);
 }
 
 // Every request ends once, after JavaScript was handed it.
@@ -155,9 +178,7 @@ void FakeApplication::OnEvent(const uint32_t* record) {
       entry->known = false;
       return;
     case kEventFlushed:
-      if (!entry->watch_flush || !entry->ended) Fail("flushed, and nobody asked");
-      entry->watch_flush = false;
-      return Forget(entry);
+      return OnFlushed(entry);
     case kEventDrain:
     case kEventHalfClosed:
       if ((Decide() & 1) == 0) Step(entry);

@@ -35,6 +35,8 @@ class FakeApplication final : public Host {
 
   // Goes on with one of the open exchanges.
   void GoOn(uint32_t which);
+  // Sends what was said so far.
+  void SendNow();
   // Does something with one of the connections that it was told of.
   void ActOn(uint32_t which);
   // Answers every open exchange, and ends what was left to it.
@@ -69,6 +71,7 @@ class FakeApplication final : public Host {
   void OnRequest(const uint32_t* record);
   void OnEvent(const uint32_t* record);
   void OnBody(Entry* entry, const uint32_t* record);
+  void OnFlushed(Entry* entry);
   void Start(Entry* entry, uint8_t action);
   void Stream(Entry* entry, uint8_t action);
   void Step(Entry* entry);
