@@ -1,7 +1,11 @@
 #include "core/tls_context.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <strings.h>
@@ -131,6 +135,34 @@ int SelectName(SSL* ssl, int*, void* self) {
   return SSL_TLSEXT_ERR_OK;
 }
 
+// What OpenSSL does with keys of its own, but for one thing: a session that is resumed
+// gets no new ticket with TLS 1.3 either, as with node:https. Clients that compare or
+// count sessions rely on it; all of a session's resumptions end with its first ticket.
+int SealTicket(SSL* ssl,
+               unsigned char* name,
+               unsigned char* iv,
+               EVP_CIPHER_CTX* cipher,
+               EVP_MAC_CTX* mac,
+               int sealing) {
+  const auto* self = static_cast<const TlsContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  const TicketKeys& keys = self->ticket_keys();
+  if (sealing != 0) {
+    memcpy(name, keys.name, sizeof(keys.name));
+    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return -1;
+  } else if (memcmp(name, keys.name, sizeof(keys.name)) != 0) {
+    return 0;  // of other keys: a full handshake
+  }
+  char digest[] = "SHA256";
+  const OSSL_PARAM mac_settings[] = {
+      OSSL_PARAM_construct_octet_string(
+          OSSL_MAC_PARAM_KEY, const_cast<unsigned char*>(keys.mac), sizeof(keys.mac)),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_end()};
+  if (EVP_MAC_CTX_set_params(mac, mac_settings) != 1) return -1;
+  return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, keys.cipher, iv, sealing) == 1 ? 1
+                                                                                             : -1;
+}
+
 // A certificate that is not believed is for JavaScript to judge (`authorized`).
 int AcceptAny(int, X509_STORE_CTX*) {
   return 1;
@@ -173,13 +205,6 @@ bool UseRules(SSL_CTX* context, const TlsOptions& options, std::string* problem)
     *problem = Reason("the groups are not valid");
     return false;
   }
-  if (!options.ticket_keys.empty() &&
-      SSL_CTX_set_tlsext_ticket_keys(context,
-                                     const_cast<char*>(options.ticket_keys.data()),
-                                     static_cast<long>(options.ticket_keys.size())) != 1) {
-    *problem = Reason("the ticket keys do not have 80 bytes");
-    return false;
-  }
   int verify = SSL_VERIFY_NONE;
   if (options.request_certificate) verify = SSL_VERIFY_PEER;
   if (options.require_certificate) verify = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
@@ -194,6 +219,13 @@ bool SameName(const std::string& pattern, const char* name) {
 }
 
 }  // namespace
+
+bool TicketKeys::Set(const std::string& bytes) {
+  if (bytes.empty()) return RAND_bytes(reinterpret_cast<unsigned char*>(this), sizeof(*this)) == 1;
+  if (bytes.size() != sizeof(*this)) return false;
+  memcpy(this, bytes.data(), sizeof(*this));
+  return true;
+}
 
 const char* TlsContext::Problem() {
   // Undefined symbols of the addon are bound when they are first called.
@@ -213,6 +245,12 @@ std::unique_ptr<TlsContext> TlsContext::Create(const TlsOptions& options, std::s
   CHECK(context != nullptr);
   made->context_ = context;
   made->protocols_ = options.protocols;
+  if (!made->ticket_keys_.Set(options.ticket_keys)) {
+    *problem = "the ticket keys do not have 80 bytes";
+    return nullptr;
+  }
+  SSL_CTX_set_app_data(context, made.get());
+  SSL_CTX_set_tlsext_ticket_key_evp_cb(context, SealTicket);
   if (!UseRules(context, options, problem)) return nullptr;
   for (const auto& [chain, key] : options.identities) {
     if (!UseChain(context, chain, problem)) return nullptr;
@@ -234,6 +272,8 @@ TlsContext::~TlsContext() {
 }
 
 void TlsContext::AddName(std::string pattern, std::unique_ptr<TlsContext> context) {
+  // OpenSSL opens a ticket before it knows which name is meant, and seals it afterwards.
+  context->ticket_keys_ = ticket_keys_;
   names_.emplace_back(std::move(pattern), std::move(context));
 }
 

@@ -29,6 +29,17 @@ struct TlsOptions {
   bool require_certificate = false;  // and one that is believed
 };
 
+// What session tickets are sealed with (RFC 5077 §4), in the order of `ticket_keys`.
+struct TicketKeys {
+  unsigned char name[16];
+  unsigned char mac[32];
+  unsigned char cipher[32];
+
+  // Empty: random ones. False, and nothing is set, when it has another size.
+  bool Set(const std::string& bytes);
+};
+static_assert(sizeof(TicketKeys) == 80);
+
 // Certificates and rules of one server, and of the names that it also answers to
 // (SNI, RFC 6066 §3).
 // Owner:    Server; every session holds OpenSSL's own count of it, so a reload
@@ -53,6 +64,7 @@ class TlsContext {
 
   ssl_ctx_st* get() const { return context_; }
   const std::string& protocols() const { return protocols_; }
+  const TicketKeys& ticket_keys() const { return ticket_keys_; }
   // By the name that a client asked for; nullptr: this one.
   const TlsContext* FindName(const char* name) const;
 
@@ -61,6 +73,7 @@ class TlsContext {
 
   ssl_ctx_st* context_ = nullptr;
   std::string protocols_;
+  TicketKeys ticket_keys_;
   std::vector<std::pair<std::string, std::unique_ptr<TlsContext>>> names_;
 };
 

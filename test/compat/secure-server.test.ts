@@ -137,7 +137,14 @@ for (const [name, make, native] of [
       });
       await talk(first);
       assert.ok(session);
-      assert.equal((await shake(t, to, { session })).isSessionReused(), true);
+      const resumed = await shake(t, to, { session });
+      assert.equal(resumed.isSessionReused(), true);
+      let renewed = 0;
+      resumed.on('session', () => {
+        renewed++;
+      });
+      await talk(resumed);
+      assert.equal(renewed, 0, 'a resumed session keeps its ticket');
       two.setTicketKeys(Buffer.alloc(48, 1));
       assert.equal((await shake(t, to, { session })).isSessionReused(), false);
     });
