@@ -20,7 +20,9 @@ export function runHandler(exchange: NativeExchange): void {
     exchange.server.handler.handle(exchange);
   } finally {
     running = undefined;
-    (opened as BodyStream | undefined)?.startBody();
+    const request = opened as BodyStream | undefined;
+    opened = undefined; // Who keeps it keeps its request from the garbage collector.
+    request?.startBody();
   }
   if (hasFrames) exchange.keepScope();
 }

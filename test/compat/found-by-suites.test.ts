@@ -174,6 +174,26 @@ compare('an idle connection does not hold the request that it has brought', asyn
   return isHeld;
 });
 
+compare('a request that was read to its end is not held by its connection', async (make) => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const held: WeakRef<http.IncomingMessage>[] = [];
+  const server = make((req, res) => {
+    held.push(new WeakRef(req));
+    req.resume();
+    req.once('end', () => setImmediate(() => res.end('read')));
+  });
+  const client = connect({ port: await listening(server), host: '127.0.0.1' });
+  client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello');
+  await once(client, 'data');
+  for (let i = 0; i < 3; i++) await new Promise(setImmediate);
+  collect();
+  const isHeld = held[0]?.deref() !== undefined;
+  client.destroy();
+  await closed(server);
+  return isHeld;
+});
+
 compare('a response that somebody holds does not hold its body', async (make) => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
