@@ -160,7 +160,7 @@ int SealTicket(SSL* ssl,
       OSSL_PARAM_construct_end()};
   if (EVP_MAC_CTX_set_params(mac, mac_settings) != 1) return -1;
   return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, keys.cipher, iv, sealing) == 1 ? 1
-                                                                                             : -1;
+                                                                                              : -1;
 }
 
 // A certificate that is not believed is for JavaScript to judge (`authorized`).
