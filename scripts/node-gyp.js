@@ -1,6 +1,6 @@
 // Where node-gyp is, and with which Node headers it builds: for the scripts that build the addon.
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 
 /** npm tells its scripts where its own node-gyp is; outside npm it lies beside the node in use, on the PATH, or
  *  with the npm that is there: a node of its own may come without. */
@@ -12,7 +12,9 @@ export function findNodeGyp() {
   }
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     const command = join(folder, 'node-gyp');
-    if (folder !== '' && existsSync(command)) return { command, args: [] };
+    // npm's own stand-in starts what npm_config_node_gyp names, which is not there: it would do nothing, and succeed.
+    const isStandIn = basename(folder) === 'node-gyp-bin';
+    if (folder !== '' && !isStandIn && existsSync(command)) return { command, args: [] };
     const npm = join(folder, 'npm');
     if (folder === '' || !existsSync(npm)) continue;
     const script = join(dirname(realpathSync(npm)), '../node_modules/node-gyp/bin/node-gyp.js');

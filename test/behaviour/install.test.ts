@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { cleanEnvironment, root, temporaryDirectory } from '../helpers/processes.js';
 
@@ -98,4 +98,19 @@ test('binding.gyp and CMakeLists.txt build the same sources with the same defini
   assert.ok(definitions.length > 0);
   for (const definition of definitions)
     assert.ok(cmake.includes(definition), `${definition} in CMakeLists.txt`);
+});
+
+test("npm's stand-in for node-gyp, which does nothing by itself, is passed over", (t) => {
+  const directory = temporaryDirectory(t);
+  const folders = ['node-gyp-bin', 'bin'].map((name) => join(directory, name));
+  for (const folder of folders) {
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'node-gyp'), '');
+  }
+  const script = `process.execPath = '/nowhere/bin/node';
+    import(${JSON.stringify(join(root, 'scripts/node-gyp.js'))})
+      .then(({ findNodeGyp }) => console.log(JSON.stringify(findNodeGyp())));`;
+  const env = cleanEnvironment({ PATH: folders.join(delimiter) });
+  const { stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', env });
+  assert.deepEqual(JSON.parse(stdout), { command: join(directory, 'bin/node-gyp'), args: [] });
 });
