@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { defineValues, keepOwn } from './base.js';
+import { keepOwn } from './base.js';
 
 // What util.inspect(), and so console.log(), shows of a request, a response or a socket: the members that are own
 // properties with node:http, in its order. Here they are accessors, which it would not show.
@@ -29,12 +29,19 @@ export function inspectAs(
   isOurs: (object: object) => boolean,
 ): void {
   let nodes: object | undefined;
-  defineValues(prototype, {
-    [custom](this: object): object {
-      if (!isOurs(this)) return this;
-      nodes ??= sample();
-      return likeness(this, nodes);
+  function show(this: object): object {
+    nodes ??= sample();
+    return likeness(this, nodes);
+  }
+  Object.defineProperty(prototype, custom, {
+    // Others have none, as with Node: not every inspector minds that it gets the same object again (chai's does not).
+    get(this: object): typeof show | undefined {
+      return isOurs(this) ? show : undefined;
     },
+    set(this: object, value: unknown): void {
+      keepOwn(this, custom, value);
+    },
+    configurable: true,
   });
 }
 

@@ -249,6 +249,18 @@ describe('members', () => {
     return seen;
   });
 
+  compare('an inspector that asks again as long as it is given an object comes to an end', async (make) => {
+    const seen: unknown[] = [];
+    const listener: http.RequestListener = (req, res) => {
+      for (const message of [req, res, req.socket]) seen.push(inspections(message) <= 1);
+      for (const message of [req, res, req.socket])
+        seen.push(inspections(Object.create(Object.getPrototypeOf(message) as object) as object));
+      res.end();
+    };
+    await serving(make, listener, (port) => get(port));
+    return seen;
+  });
+
   test('the key of a listening socket', async () => {
     for (const make of [http.createServer, createServer as Make]) {
       const server = make(() => {}) as http.Server & { _connectionKey?: string; _unref: boolean };
@@ -267,3 +279,15 @@ describe('members', () => {
     assert.deepEqual(ours.sort(), Object.keys(http.createServer(() => {})).sort());
   });
 });
+
+interface Inspected {
+  [inspect.custom]?(): unknown;
+}
+
+/** How often a value, and what it gives, has an answer of its own for inspectors; at most ten. */
+function inspections(value: unknown): number {
+  let count = 0;
+  for (let at = value as Inspected; at[inspect.custom] !== undefined && count < 10; count += 1)
+    at = at[inspect.custom]?.() as Inspected;
+  return count;
+}
