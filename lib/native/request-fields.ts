@@ -3,10 +3,13 @@ import { defineValues, keepOwn } from './base.js';
 import type { NativeExchange } from './exchange.js';
 import { type JoinedHeaders, type Joining, joinHeaders, joinHeadersDistinct } from './node-headers.js';
 import {
+  isReadOver,
   kConsuming,
+  kDumped,
   kExchange,
   kHeaders,
   kHeadersDistinct,
+  kLost,
   kMethod,
   kOpened,
   kTrailers,
@@ -206,9 +209,17 @@ if ('signal' in IncomingMessage.prototype) {
     lazy('signal', (exchange) => signalOf(exchange.node().req as NativeRequest), true),
   );
 }
+define('_dumped', {
+  get(this: NativeRequest) {
+    return this[kExchange] === undefined ? this[kDumped] : this[kDumped] || isReadOver(this);
+  },
+  set(this: NativeRequest, value: boolean) {
+    this[kDumped] = value;
+  },
+});
 define('_consuming', {
   get(this: NativeRequest) {
-    return this[kExchange] === undefined ? undefined : this[kConsuming];
+    return this[kExchange] === undefined ? undefined : this[kConsuming] || isReadOver(this);
   },
   set(this: NativeRequest, value: unknown) {
     keepOwn(this, '_consuming', value);
@@ -232,5 +243,6 @@ defineValues(NativeRequest.prototype, {
   upgrade: false,
   statusCode: null,
   statusMessage: null,
-  _dumped: false,
+  [kDumped]: false,
+  [kLost]: false,
 });

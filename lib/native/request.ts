@@ -32,6 +32,10 @@ const kReading = Symbol('reading');
 export const kConsuming = Symbol('consuming');
 /** It has been treated as a stream. */
 export const kOpened = Symbol('opened');
+/** It is read over, as node:http's `_dumped` says. */
+export const kDumped = Symbol('dumped');
+/** Its client has left, and there was nobody to tell. */
+export const kLost = Symbol('lost');
 /** Of `signal`, once somebody has asked for it. */
 const kAborter = Symbol('aborter');
 
@@ -52,6 +56,8 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   declare [kReading]: boolean;
   declare [kConsuming]: boolean;
   declare [kOpened]: boolean;
+  declare [kDumped]: boolean;
+  declare [kLost]: boolean;
   declare [kAborter]: AbortController | undefined;
 
   override on(event: string, listener: (...args: never[]) => void): this {
@@ -140,7 +146,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
     } else if (!this[kConsuming]) {
       // Who begins to read only now gets nothing of what is still to come.
       const isSeen = isOpen(this) || isAwaited(this);
-      if (isSeen || !this[kExchange].bodyComplete) (this as { _dumped?: boolean })._dumped = true;
+      if (isSeen || !this[kExchange].bodyComplete) this[kDumped] = true;
       if (!isSeen) return;
       this.removeAllListeners('data');
       const isEmpty = !this[kExchange].hasBody && !this.destroyed;
@@ -192,9 +198,13 @@ function cutConnection(exchange: NativeExchange, error: Error | null, tell: () =
 
 /** Whether it was answered and received, and nobody reads it: node:http has read it to its end by then. */
 function isOver(request: NativeRequest): boolean {
+  return request[kExchange].bodyComplete && isReadOver(request);
+}
+
+/** Whether it was answered, and nobody reads it: what has come and is to come of its body is dropped. */
+export function isReadOver(request: NativeRequest): boolean {
   const exchange = request[kExchange];
-  if (request[kConsuming] || !exchange.ended || !exchange.bodyComplete) return false;
-  return (exchange.node().res as NativeResponse)[kState] === closed;
+  return !request[kConsuming] && exchange.ended && (exchange.node().res as NativeResponse)[kState] === closed;
 }
 
 /** Whether somebody has treated the request as a stream. */
@@ -224,19 +234,45 @@ export function signalOf(request: NativeRequest): AbortSignal {
 export function openStream(request: NativeRequest): void {
   const exchange = request[kExchange];
   const { highWaterMark } = exchange.server;
+  const isAnswered = isReadOver(request);
   Readable.call(request as unknown as Readable, { highWaterMark });
+  if (isAnswered) dumpUnseen(request);
+  if (request[kLost] || (isAnswered && exchange.bodyComplete)) {
+    closeUnseen(request);
+    return;
+  }
   // As with node:http: bytes that come do not make the stream ask for more before somebody has asked it.
   setReadingMore(request, true);
   // Some look into the state of the stream for whether there is more to come.
   openWithHandler(exchange, request);
 }
 
-function setReadingMore(request: NativeRequest, value: boolean): void {
-  (request as unknown as { _readableState: { readingMore: boolean } })._readableState.readingMore = value;
+// The stream of a request may be looked at for the first time when all is over: what nobody has listened to has happened
+// nevertheless.
+
+function stateOf(request: NativeRequest): Record<string, unknown> {
+  return (request as unknown as { _readableState: Record<string, unknown> })._readableState;
 }
 
-function isDumped(request: NativeRequest): boolean {
-  return (request as { _dumped?: boolean })._dumped === true;
+/** It was answered. */
+function dumpUnseen(request: NativeRequest): void {
+  const state = stateOf(request);
+  const { hasBody, bodyComplete } = request[kExchange];
+  request[kDumped] = request[kConsuming] = true;
+  if (hasBody || !endsEmpty()) state['flowing'] = true;
+  state['dataEmitted'] = hasBody;
+  state['ended'] = state['endEmitted'] = bodyComplete;
+}
+
+/** It has come to its end, or its client has left. */
+function closeUnseen(request: NativeRequest): void {
+  const state = stateOf(request);
+  if (request[kLost]) state['errored'] = abortedError();
+  state['destroyed'] = state['closed'] = state['closeEmitted'] = true;
+}
+
+function setReadingMore(request: NativeRequest, value: boolean): void {
+  stateOf(request)['readingMore'] = value;
 }
 
 /** Moves the body into the stream. */
@@ -248,7 +284,7 @@ class RequestSink implements BodySink {
   }
 
   data(chunk: Uint8Array): boolean {
-    if (isDumped(this.#request)) return true;
+    if (this.#request[kDumped]) return true;
     const goesOn = this.#request.push(chunk);
     if (!goesOn) this.#request[kExchange].tellSocket('pause');
     return goesOn;
@@ -275,6 +311,10 @@ export function peek(request: NativeRequest): void {
   else openStream(request);
 }
 
+function abortedError(): Error {
+  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
+}
+
 /** The client is gone: 'aborted', 'error' where somebody listens, 'close'. In place of node:http nothing once the
  *  response has finished, as there. */
 export function abortRequest(request: NativeRequest): void {
@@ -288,14 +328,14 @@ export function abortRequest(request: NativeRequest): void {
       request.listenerCount('aborted') + request.listenerCount('error') + request.listenerCount('close') ===
       0
     ) {
+      request[kLost] = true;
       return;
     }
   }
   if (request.readableEnded && request.complete) return;
   // What came before can still be read, as with node:http.
   if (!request[kReading]) request._read(0);
-  const error = Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
-  request.destroy(error);
+  request.destroy(abortedError());
 }
 
 const noTrailers: HeaderList = [];

@@ -15,7 +15,7 @@ import {
   kState,
 } from './response-state.js';
 import { kToldAll } from './socket-facts.js';
-import { afterImmediates, beforeTicks, roundOfTicks } from './tick.js';
+import { afterImmediates, beforeTicks, isInRound, roundOfTicks } from './tick.js';
 
 // How a response tells of its end.
 
@@ -196,7 +196,7 @@ function tellEnd(response: NativeResponse): void {
  *  which nobody has paid for; and when it was closed in this tick, there is somebody to tell after all. */
 export function listensTo(response: NativeResponse): void {
   if (response[kExchange] === undefined) return;
-  if (response[kState] === closed && response[kClosedUnheard] === roundOfTicks()) response[kState] = ended;
+  if (response[kState] === closed && isInRound(response[kClosedUnheard])) response[kState] = ended;
   if (response[kState] !== ended || response[kEndContext] !== undefined) return;
   response[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', { requireManualDestroy: true });
   process.nextTick(tellEnd, response);

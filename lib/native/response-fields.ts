@@ -29,7 +29,7 @@ import {
   streaming,
 } from './response-state.js';
 import { sendNow } from './sent.js';
-import { roundOfTicks } from './tick.js';
+import { isInRound } from './tick.js';
 
 // What Node keeps as own properties of a response, or as accessors over them, is computed here when it is asked for.
 
@@ -147,7 +147,7 @@ const accessors: Record<string, (this: NativeResponse) => unknown> = {
   },
   socket() {
     // In the ticks behind its handler it is not finished yet, although it is closed when nobody listens.
-    const isDetached = this[kState] >= finished && this[kClosedUnheard] !== roundOfTicks();
+    const isDetached = this[kState] >= finished && !isInRound(this[kClosedUnheard]);
     return isDetached ? null : this[kExchange].socket;
   },
   connection() {

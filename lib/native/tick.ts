@@ -45,6 +45,11 @@ export function roundOfTicks(): number {
   return rounds;
 }
 
+/** Whether handlers of that round run, or ticks and promise jobs that they have brought about. */
+export function isInRound(round: number): boolean {
+  return round === rounds && control[controlDispatching] !== 0;
+}
+
 /** Run something when the handlers that run now have returned, and before the ticks that they have brought about; once
  *  for all that ask meanwhile. It costs next to nothing, where a tick for each request takes 0.2 us.
  *  @returns false, and nothing is put off, when none runs. */
