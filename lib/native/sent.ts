@@ -23,6 +23,12 @@ export function sendNow(): void {
   if (left.length > 0) sendSoon();
 }
 
+/** Send at once what somebody waits for: the connection is about to end, and as with node:http those hear of it in the
+ *  next tick. */
+export function sendBeforeEnd(): void {
+  if (isDue) sendNow();
+}
+
 function sendDue(): void {
   isDue = true; // What is found now is told below.
   sendNow();
@@ -35,16 +41,23 @@ function sendDue(): void {
 /** @param list Index, generation and code of each. @param first Of those that are left. */
 function tell(list: readonly number[], first: number): void {
   let at = first;
+  let connection: number | undefined;
   try {
     while (at < list.length) {
       const exchange = exchanges[list[at] as number];
       const [generation, code] = [list[at + 1], list[at + 2] as number];
+      if (exchange?.generation !== generation) {
+        at += 3;
+        continue;
+      }
+      // As with node:http, one that was pipelined has its turn when the one in front is closed.
+      if (exchange?.connection === connection) return;
+      connection = exchange?.connection;
       at += 3;
-      if (exchange?.generation === generation)
-        exchange?.scope.runInAsyncScope(exchange.flushed, exchange, code);
+      exchange?.scope.runInAsyncScope(exchange.flushed, exchange, code);
     }
   } finally {
-    // A listener has thrown, which is no reason for the others to hear nothing.
+    // Also when a listener has thrown, which is no reason for the others to hear nothing.
     if (at < list.length) process.nextTick(tell, list, at);
   }
 }

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { exchanges, type NativeExchange } from './exchange.js';
 import { addon, endBroken, endByPeer } from './layout.js';
 import { connectionReset, destroyed, socketEncoding, writeAfterEnd } from './node-errors.js';
+import { sendBeforeEnd } from './sent.js';
 import {
   kAnswered,
   kBroke,
@@ -200,6 +201,7 @@ export class NativeSocket extends SocketFacts {
       this.write(chunk, typeof encoding === 'string' ? encoding : undefined);
     if (!this.writable) return this;
     this.writable = false;
+    sendBeforeEnd();
     addon.endConnection(this[kConnection], false);
     process.nextTick(() => this.#tellFinish());
     return this;
@@ -210,6 +212,7 @@ export class NativeSocket extends SocketFacts {
     if (this.destroyed) return this;
     const front = this.#front;
     if (front?.inThisTick === true) front.cut();
+    sendBeforeEnd();
     addon.endConnection(this[kConnection], true);
     this.#end(error);
     return this;

@@ -79,6 +79,7 @@ describe('a connection that is cut in the tick of end()', () => {
   for (const [how, cut] of [
     ['res.destroy()', (_req, res) => res.destroy()],
     ['req.socket.destroy()', (req) => req.socket.destroy()],
+    ['req.destroy()', (req) => req.destroy()],
     ['req.socket.destroy() a tick later', (req) => process.nextTick(() => req.socket.destroy())],
     ['res.socket.end()', (_req, res) => res.socket?.end()],
   ] as [string, (req: http.IncomingMessage, res: http.ServerResponse) => void][]) {
@@ -94,4 +95,32 @@ describe('a connection that is cut in the tick of end()', () => {
       );
     }
   }
+});
+
+describe('responses of one connection that end in one tick', () => {
+  const events = async (make: Make, isHeld: boolean): Promise<string[]> => {
+    const told: string[] = [];
+    const held: (() => void)[] = [];
+    const server = make((req, res) => {
+      const n = req.url;
+      for (const event of ['finish', 'close']) res.on(event, () => told.push(`${n} ${event}`));
+      for (const event of ['end', 'close']) req.on(event, () => told.push(`${n} request ${event}`));
+      if (!isHeld) res.end('x');
+      else if (held.push(() => res.end('x')) === 3) {
+        setImmediate(() => {
+          for (const end of held) end();
+          process.nextTick(() => told.push('tick'));
+        });
+      }
+    });
+    const client = connect(await listening(server), '127.0.0.1');
+    client.write(['/1', '/2', '/3'].map((url) => `GET ${url} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
+    while (told.length < (isHeld ? 13 : 12)) await new Promise(setImmediate);
+    client.destroy();
+    await closed(server);
+    return told;
+  };
+
+  compare("each is closed before 'finish' of the next", (make) => events(make, true));
+  compare('also when their handlers end them', (make) => events(make, false));
 });
