@@ -12,6 +12,7 @@ import {
   kCloseTold,
   kEndContext,
   kFlushed,
+  kHeadless,
   kState,
 } from './response-state.js';
 import { kToldAll } from './socket-facts.js';
@@ -96,16 +97,32 @@ export function emitClose(response: NativeResponse): void {
   if (!told) response.emit('close');
 }
 
+/** end() with a body, when the connection is lost and there is no head: nothing of either is looked at. */
+export function endUnsent<T extends NativeResponse>(response: T, callback: unknown): T {
+  response[kState] = ended;
+  response[kHeadless] = true;
+  if (typeof callback === 'function') onEnd(response, callback as Callback);
+  if (prefinishesNow(response)) emitPrefinish(response);
+  return response;
+}
+
 /** What waits, and what end() was given, is told that the response will not be sent. */
 export function failEnd(response: NativeResponse, error: Error): void {
   dropJoined(response, error);
   if (response[kEndCallbacks] !== undefined) process.nextTick(tellEndCallbacks, response, error);
 }
 
+/** After destroy(), when all is sent. */
+export function finishLater(response: NativeResponse): void {
+  response[kState] = finished;
+  process.nextTick(emitFinish, response);
+}
+
 /** After destroy().
  *  @param isQueued Others are to be answered first: as with node:http, which destroys the connection when this would
  *    have its turn. */
-export function closeCutLater(response: NativeResponse, isQueued: boolean): void {
+export function closeCutLater(response: NativeResponse, isQueued: boolean, error: Error | undefined): void {
+  failEnd(response, error ?? nodeErrors.destroyed('write'));
   if (isQueued) response[kExchange].socket.once('close', () => closeCut(response));
   else afterImmediates(() => closeCut(response));
 }

@@ -17,6 +17,7 @@ import {
   kCorked,
   kEndContext,
   kHead,
+  kHeadless,
   kKeepAlive,
   kReason,
   kRemoved,
@@ -47,7 +48,9 @@ const hotAccessors: Record<string, (this: NativeResponse) => unknown> = {
     return this[kExchange] === undefined ? ofNode(this, 'destroyed') : this[kState] === closed;
   },
   headersSent() {
-    return this[kExchange] === undefined ? ofNode(this, 'headersSent') : this[kState] !== open;
+    return this[kExchange] === undefined
+      ? ofNode(this, 'headersSent')
+      : this[kState] !== open && !this[kHeadless];
   },
   useChunkedEncodingByDefault() {
     const exchange = this[kExchange];
@@ -57,6 +60,7 @@ const hotAccessors: Record<string, (this: NativeResponse) => unknown> = {
 
 const accessors: Record<string, (this: NativeResponse) => unknown> = {
   _header() {
+    if (this[kHeadless]) return null;
     return headFacts(this)?.text ?? null;
   },
   _headerSent() {
@@ -239,5 +243,6 @@ defineValues(NativeResponse.prototype, {
   [kEndContext]: undefined,
   [kEndCallbacks]: undefined,
   [kPrefinished]: false,
+  [kHeadless]: false,
   [kJoined]: undefined,
 });

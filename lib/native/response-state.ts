@@ -187,6 +187,18 @@ export function isCut(response: NativeResponse): boolean {
   return Object.hasOwn(response, 'destroyed') && response.destroyed;
 }
 
+/** It ended with a body after it was destroyed and before there was a head. With node:http none is made then: the response
+ *  has ended, and its fields are not sent. */
+export const kHeadless = Symbol('headless');
+
+/** A field or the head is about to be set, and the response is not open.
+ *  @throws {Error} ERR_HTTP_HEADERS_SENT */
+export function checkUnsent<T extends NativeResponse>(response: T, action: string): T {
+  if (!response[kHeadless]) throw nodeErrors.headersSent(action);
+  if (action === 'write') response[kHeadless] = false;
+  return response;
+}
+
 export function failWrite(response: NativeResponse, error: Error, callback: Callback | undefined): void {
   // As with node:http, where 'close' comes a tick behind 'finish'.
   const isFinished = response[kState] > ended;

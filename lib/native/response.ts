@@ -12,7 +12,9 @@ import {
   emitClose,
   emitFinish,
   emitPrefinish,
+  endUnsent,
   failEnd,
+  finishLater,
   justEnded,
   kClosedUnheard,
   kEndCallbacks,
@@ -30,6 +32,7 @@ import {
   type Callback,
   checkBodyAllowed,
   checkLength,
+  checkUnsent,
   ended,
   failWrite,
   fieldsOf,
@@ -45,6 +48,7 @@ import {
   kFlushed,
   kHead,
   kHeaders,
+  kHeadless,
   kKeepAlive,
   kOwnWriteHead,
   kReason,
@@ -101,13 +105,14 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kClosedUnheard]: number;
   declare [kEndCallbacks]: Callback[] | undefined;
   declare [kPrefinished]: boolean;
+  declare [kHeadless]: boolean;
   declare readonly [kOwnWriteHead]: ServerResponse['writeHead'];
 
   // Fields.
 
   override setHeader(name: string, value: HeaderValue): this {
     if (this[kExchange] === undefined) return pass(this, 'setHeader', [name, value]);
-    if (this[kState] !== open) throw nodeErrors.headersSent('set');
+    if (this[kState] !== open) checkUnsent(this, 'set');
     const headers = this[kHeaders] ?? new ResponseHeaders();
     headers.set(name, value);
     this[kHeaders] = headers;
@@ -116,14 +121,14 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override setHeaders(headers: Headers | Map<string, HeaderValue>): this {
     if (this[kExchange] === undefined) return pass(this, 'setHeaders', [headers]);
-    if (this[kState] !== open) throw nodeErrors.headersSent('set');
+    if (this[kState] !== open) checkUnsent(this, 'set');
     setHeaders(this, headers);
     return this;
   }
 
   override appendHeader(name: string, value: string | readonly string[]): this {
     if (this[kExchange] === undefined) return pass(this, 'appendHeader', [name, value]);
-    if (this[kState] !== open) throw nodeErrors.headersSent('append');
+    if (this[kState] !== open) checkUnsent(this, 'append');
     const headers = this[kHeaders];
     if (headers?.has(name) !== true) return this.setHeader(name, value);
     headers.append(name, value);
@@ -145,7 +150,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   override removeHeader(name: string): void {
     if (this[kExchange] === undefined) return pass(this, 'removeHeader', [name]);
     if (typeof name !== 'string') throw nodeErrors.invalidType('name', 'of type string', name);
-    if (this[kState] !== open) throw nodeErrors.headersSent('remove');
+    if (this[kState] !== open) checkUnsent(this, 'remove');
     this[kHeaders]?.delete(name);
     noteRemoved(this, lowerCase(name));
   }
@@ -174,7 +179,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override writeHead(status: number, reason?: unknown, headers?: unknown): this {
     if (this[kExchange] === undefined) return pass(this, 'writeHead', [status, reason, headers]);
-    if (this[kState] !== open) throw nodeErrors.headersSent('write');
+    if (this[kState] !== open) return checkUnsent(this, 'write');
     writeHead(this, status, reason, headers);
     return this;
   }
@@ -238,6 +243,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     }
     if (chunk && typeof chunk !== 'string' && !(chunk instanceof Uint8Array))
       throw nodeErrors.invalidChunk(chunk);
+    if (chunk && this[kExchange].ended && this[kState] === open) return endUnsent(this, callback);
     this[kCorked] = 0;
     const body = chunk ? encode(chunk as Chunk, encoding) : null;
     if (this.strictContentLength) checkLength(this, body, true);
@@ -329,11 +335,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     this[kExchange].abort();
     const behind = this[kExchange].endBehindOthers();
     // What has ended in this tick is sent all the same, as node:http has sent it by now, if there was a socket for it.
-    const isSent = endsNow && behind === 0;
-    if (isSent) this[kState] = finished;
-    else failEnd(this, error ?? nodeErrors.destroyed('write'));
-    if (isSent) process.nextTick(emitFinish, this);
-    else closeCutLater(this, behind === 2);
+    if (endsNow && behind === 0) finishLater(this);
+    else closeCutLater(this, behind === 2, error);
     if (behind === 0) socket?.destroy(error);
     return this;
   }

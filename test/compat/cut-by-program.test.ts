@@ -168,3 +168,53 @@ describe('behind a response that is still to come', () => {
     }
   }
 });
+
+describe('an answer for nobody', () => {
+  const answers = (res: ServerResponse): unknown[] => {
+    const told: unknown[] = [];
+    const attempt = (what: () => unknown): void => {
+      try {
+        const result = what();
+        told.push(result === res ? 'itself' : result);
+      } catch (error) {
+        told.push((error as NodeJS.ErrnoException).code);
+      }
+    };
+    res.statusMessage = 'not\nlooked at';
+    for (const body of ['first', 'second']) {
+      attempt(() => res.setHeader('X-Answer', body));
+      attempt(() => res.end(body, 'no encoding' as BufferEncoding));
+      attempt(() => [res.headersSent, res.writableEnded, res.getHeader('x-answer')]);
+    }
+    res.statusMessage = 'OK';
+    attempt(() => res.writeHead(500));
+    attempt(() => res.headersSent);
+    attempt(() => res.setHeader('X-Answer', 'third'));
+    return told;
+  };
+
+  compare('may be given twice, when the response was destroyed', async (make) => {
+    let told: unknown;
+    const server = make((_req, res) => {
+      res.destroy();
+      told = answers(res);
+    });
+    const client = connect(await listening(server), '127.0.0.1').on('error', () => {});
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(client, 'close');
+    await closed(server);
+    return told;
+  });
+
+  compare('may be given twice, when the client has left', async (make) => {
+    const server = make();
+    const client = connect(await listening(server), '127.0.0.1').on('error', () => {});
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const [, res] = (await once(server, 'request')) as [IncomingMessage, ServerResponse];
+    client.destroy();
+    await once(res, 'close');
+    const told = answers(res);
+    await closed(server);
+    return told;
+  });
+});
