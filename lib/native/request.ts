@@ -10,6 +10,7 @@ import { kExchange } from './request-head.js';
 import type { NativeResponse } from './response.js';
 import { closed, finished, kAborted, kState } from './response-state.js';
 import { openWithHandler } from './running.js';
+import { kFail } from './socket-facts.js';
 import { afterImmediates } from './tick.js';
 
 // IncomingMessage is slow to construct, not to inherit from. Objects of this class are made by a constructor of their
@@ -278,6 +279,8 @@ function setReadingMore(request: NativeRequest, value: boolean): void {
 /** Moves the body into the stream. */
 class RequestSink implements BodySink {
   readonly #request: NativeRequest;
+  /** A listener of 'data' has, and nobody has ended the process for it: how long that piece was. 0 if none has. */
+  #thrownAt = 0;
 
   constructor(request: NativeRequest) {
     this.#request = request;
@@ -285,12 +288,23 @@ class RequestSink implements BodySink {
 
   data(chunk: Uint8Array): boolean {
     if (this.#request[kDumped]) return true;
+    if (this.#thrownAt > 0) return this.#refuse(chunk);
+    this.#thrownAt = chunk.length; // until it has not
     const goesOn = this.#request.push(chunk);
+    this.#thrownAt = 0;
     if (!goesOn) this.#request[kExchange].tellSocket('pause');
     return goesOn;
   }
 
+  /** As in place of node:http, whose parser takes nothing more of a connection on which somebody has thrown. */
+  #refuse(rawPacket: Uint8Array): boolean {
+    const { server, socket } = this.#request[kExchange];
+    if (server.dropIn !== undefined) socket[kFail](thrownError(rawPacket, this.#thrownAt), 400);
+    return true;
+  }
+
   end(trailers: HeaderList): void {
+    if (this.#thrownAt > 0) return;
     this.#request[kTrailers] = trailers;
     const request = this.#request;
     if (request[kExchange].body?.isFresh === true) endLater(request);
@@ -302,6 +316,12 @@ class RequestSink implements BodySink {
     const { aborted, server } = this.#request[kExchange];
     if (aborted || server.dropIn === undefined) abortRequest(this.#request);
   }
+}
+
+function thrownError(rawPacket: Uint8Array, bytesParsed: number): Error {
+  const reason = 'JS Exception';
+  const facts = { bytesParsed, code: 'HPE_JS_EXCEPTION', reason, rawPacket };
+  return Object.assign(new Error(`Parse Error: ${reason}`), facts);
 }
 
 /** Take the body as far as there is room for it, as node:http does whether somebody reads it or not. */

@@ -42,6 +42,41 @@ compare(
   ['in a tick', ['1', '2', '3']],
 );
 
+for (const isHeard of [true, false]) {
+  compare(
+    `a body goes no further when 'data' has thrown${isHeard ? '' : ', and nobody hears of it'}`,
+    async (make) => {
+      const seen: string[] = [];
+      const server = make((req, res) => {
+        req.on('data', (chunk: Buffer) => {
+          seen.push(`data ${chunk}`);
+          throw new Error('in data');
+        });
+        for (const event of ['aborted', 'end', 'close']) req.on(event, () => seen.push(event));
+        req.on('error', (error) => seen.push(error.message));
+        res.on('close', () => seen.push('response closed'));
+      });
+      if (isHeard) {
+        server.on('clientError', (error: Error & { code: string; bytesParsed: number }, socket) => {
+          seen.push(`${error.code} ${error.message} ${error.bytesParsed}`);
+          socket.destroy();
+        });
+      }
+      const client = connect(await listening(server), '127.0.0.1').on('error', () => {});
+      client.setEncoding('latin1').on('data', (text) => seen.push(String(text)));
+      client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n');
+      await once(server, 'request');
+      const thrown = uncaught();
+      client.write('abc');
+      seen.push(await thrown);
+      client.write('defghi');
+      await once(client, 'close');
+      await closed(server);
+      return seen;
+    },
+  );
+}
+
 class OwnRequest extends http.IncomingMessage {}
 
 compare("'end' of a GET that is of a program's own class", async (make) => {
