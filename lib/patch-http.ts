@@ -55,8 +55,18 @@ export function patchHttp(): boolean {
     writable: true,
     configurable: true,
   });
-  target['IncomingMessage'] = standIn(target['IncomingMessage'], NativeRequest.prototype);
-  target['ServerResponse'] = standIn(target['ServerResponse'], NativeResponse.prototype);
+  // A stack trace shows the names that they have in this source, and Express shows stack traces.
+  const { IncomingMessage: request, ServerResponse: response } = target;
+  target['IncomingMessage'] = standIn(request, NativeRequest.prototype, (construct) => {
+    return function IncomingMessage(this: object, ...args: unknown[]) {
+      return construct(this, new.target, args);
+    };
+  });
+  target['ServerResponse'] = standIn(response, NativeResponse.prototype, (construct) => {
+    return function ServerResponse(this: object, ...args: unknown[]) {
+      return construct(this, new.target, args);
+    };
+  });
   target['Server'] = Server;
   target['createServer'] = createServer;
   syncBuiltinESMExports();
@@ -124,15 +134,19 @@ export function patchListen(secure: boolean): void {
   }
 }
 
+/** Make an instance of Node's class, or what a derived class makes of `self` when it calls without `new`. */
+type Construct = (self: object, newTarget: unknown, args: unknown[]) => unknown;
+
 /** A class like Node's with our prototype: what applications derive from it (Express' own request and response, which
- *  it gives every one of ours as prototypes) then has our members, which leave objects of node:http alone. */
-function standIn(original: unknown, prototype: object): unknown {
+ *  it gives every one of ours as prototypes) then has our members, which leave objects of node:http alone.
+ *  @param define The class, by its name, around what it does. */
+function standIn(original: unknown, prototype: object, define: (construct: Construct) => object): unknown {
   const construct = original as new (...args: unknown[]) => object;
-  function Message(this: object, ...args: unknown[]): unknown {
-    if (new.target !== undefined) return Reflect.construct(construct, args, new.target);
-    return (original as (...args: unknown[]) => unknown).apply(this, args);
-  }
-  Message.prototype = prototype;
+  const Message = define((self, newTarget, args) => {
+    if (newTarget !== undefined) return Reflect.construct(construct, args, newTarget as typeof construct);
+    return (original as (...args: unknown[]) => unknown).apply(self, args);
+  });
+  Object.defineProperty(Message, 'prototype', { value: prototype });
   Object.setPrototypeOf(Message, construct);
   nameAs(Message, construct.name, construct.length);
   // Some look in its source for what it can do.

@@ -6,6 +6,7 @@ import { bareBase, defineValues, enumerableAs } from './base.js';
 import { kAdopt } from './drop-in.js';
 import { nodeServes } from './fallback.js';
 import { readListenArguments } from './listen.js';
+import { alreadyListens, invalidType } from './node-errors.js';
 import { listenNode, type NetListen } from './node-listen.js';
 import { currentOffer } from './offer.js';
 import {
@@ -88,11 +89,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
       listenNode(this as unknown as http.Server, args, node['listen'] as NetListen);
       return this;
     }
-    if (state.listening || state.opening) {
-      throw Object.assign(new Error('Listen method has been called more than once without closing.'), {
-        code: 'ERR_SERVER_ALREADY_LISTEN',
-      });
-    }
+    if (state.listening || state.opening) throw alreadyListens();
     if (currentOffer()?.native === false || nodeServes(args) || this[kNode].must(this)) {
       becomeNode(this, state.settings);
       return this.listen(...args);
@@ -229,10 +226,7 @@ export function initServer(
 export function readOptions<T extends ServerOptions>(options: T | RequestListener | null | undefined): T {
   const given: unknown = typeof options === 'function' ? {} : (options ?? {});
   if (typeof given === 'object' && !Array.isArray(given)) return given as T;
-  throw Object.assign(
-    new TypeError(`The "options" argument must be of type object. Received ${typeof given}`),
-    { code: 'ERR_INVALID_ARG_TYPE' },
-  );
+  throw invalidType('options', 'of type object', given);
 }
 
 /** Of these the core tells only when somebody listens. */

@@ -16,7 +16,7 @@ import {
   records,
   recordTargetOffset,
 } from './layout.js';
-import { connectionReset } from './node-errors.js';
+import { connectionReset, requestTimeout } from './node-errors.js';
 import type { ServerSettings } from './server-options.js';
 import { connectionRead } from './sockets.js';
 
@@ -86,7 +86,7 @@ export function parseError({ text, packet, parsed }: RefusedRequest): Error & { 
   if (text === '') return connectionReset();
   const space = text.indexOf(' ');
   const code = text.slice(0, space);
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return Object.assign(new Error('Request timeout'), { code });
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return requestTimeout();
   if (code === 'ERR_SSL') return tlsError(text.slice(space + 1));
   // Node gives the reason of what it was reading only.
   const isEnd = code === 'HPE_INVALID_EOF_STATE';

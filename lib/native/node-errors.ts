@@ -1,17 +1,29 @@
 import { format, inspect } from 'node:util';
+import { defineValues } from './base.js';
 
 // Errors that node:http raises, with its codes: applications and middleware match them.
 
-function coded<E extends Error>(error: E, code: string): E & { code: string } {
+/** What Node's errors with codes have between them and their class, by the prototype of that. */
+const codedPrototypes = new Map<object, object>();
+
+/** Make an error one of Node's: its stack and its text have the code. @returns The same. */
+export function coded<E extends Error>(error: E, code: string): E & { readonly code: string } {
+  const prototype = Object.getPrototypeOf(error) as Error;
   Object.defineProperty(error, 'name', { value: `${error.name} [${code}]`, configurable: true });
   void error.stack; // made while the name has the code
-  Object.defineProperty(error, 'name', {
-    value: Object.getPrototypeOf(error).name,
-    configurable: true,
-    writable: true,
-    enumerable: false,
-  });
+  Reflect.deleteProperty(error, 'name');
+  let own = codedPrototypes.get(prototype);
+  if (own === undefined) {
+    own = Object.create(prototype) as object;
+    defineValues(own, { toString: codedText });
+    codedPrototypes.set(prototype, own);
+  }
+  Object.setPrototypeOf(error, own);
   return Object.assign(error, { code });
+}
+
+function codedText(this: Error & { readonly code: string }): string {
+  return `${this.name} [${this.code}]: ${this.message}`;
 }
 
 export function headersSent(action: string): Error {
@@ -134,11 +146,10 @@ export function trailerNotAllowed(): Error {
 
 /** @param range As Node words it: `>= 0`. */
 export function outOfRange(name: string, range: string, value: number): RangeError {
-  return Object.assign(
-    new RangeError(
-      `The value of "${name}" is out of range. It must be ${range}. Received ${value.toLocaleString('en').replaceAll(',', '_')}`,
-    ),
-    { code: 'ERR_OUT_OF_RANGE' },
+  const shown = value.toLocaleString('en').replaceAll(',', '_');
+  return coded(
+    new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${shown}`),
+    'ERR_OUT_OF_RANGE',
   );
 }
 
@@ -147,5 +158,16 @@ export function connectionReset(): Error & { readonly code: string } {
 }
 
 export function notRunning(): Error {
-  return Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' });
+  return coded(new Error('Server is not running.'), 'ERR_SERVER_NOT_RUNNING');
+}
+
+export function alreadyListens(): Error {
+  return coded(
+    new Error('Listen method has been called more than once without closing.'),
+    'ERR_SERVER_ALREADY_LISTEN',
+  );
+}
+
+export function requestTimeout(): Error & { readonly code: string } {
+  return coded(new Error('Request timeout'), 'ERR_HTTP_REQUEST_TIMEOUT');
 }

@@ -9,13 +9,16 @@ import { badReason, headOf, headSet, kHead, kState, kStatus, mergeHead } from '.
 
 /** As `res.setHeaders()`. @throws {TypeError} ERR_INVALID_ARG_TYPE, and what setHeader() throws. */
 export function setHeaders(response: NativeResponse, headers: Headers | Map<string, HeaderValue>): void {
-  if (!(headers instanceof Map) && typeof (headers as Headers | null)?.get !== 'function')
+  const { get, keys } = (headers ?? {}) as Partial<Headers>;
+  if (Array.isArray(headers) || typeof keys !== 'function' || typeof get !== 'function')
     throw nodeErrors.invalidType('headers', 'an instance of Headers or Map', headers);
-  const cookies = headers instanceof Headers ? headers.getSetCookie() : [];
+  // Headers tell of each cookie by itself, also those that are not Node's: together they are one field.
+  let cookies: string[] | undefined;
   for (const [name, value] of headers) {
-    if (cookies.length === 0 || name !== 'set-cookie') response.setHeader(name, value);
+    if (name === 'set-cookie') cookies = (cookies ?? []).concat(value as string | string[]);
+    else response.setHeader(name, value);
   }
-  if (cookies.length > 0) response.setHeader('set-cookie', cookies);
+  if (cookies !== undefined) response.setHeader('set-cookie', cookies);
 }
 
 /** As `res.writeHead()`. @throws {Error} ERR_HTTP_INVALID_STATUS_CODE, ERR_INVALID_CHAR, ERR_HTTP_TRAILER_INVALID */

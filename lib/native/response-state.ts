@@ -10,7 +10,8 @@ import { unpublished } from './unpublished.js';
 
 // The steps of a response, as functions: an Express response has Express' prototype, and so no private methods.
 
-export const kHeaders = Symbol('headers');
+/** By its name in Node: Primus looks for it among the symbols of a response. */
+export const kHeaders = Symbol('kOutHeaders');
 /** The fields of a writeHead that had none before it: they are in the head, and getHeader() does not know them. */
 export const kHead = Symbol('head');
 /** `statusMessage` and `shouldKeepAlive`, as far as the application has set them. */

@@ -6,7 +6,7 @@ import {
   ServerResponse,
 } from 'node:http';
 import { getDefaultHighWaterMark } from 'node:stream';
-import { invalidType, outOfRange } from './node-errors.js';
+import { coded, invalidType, outOfRange } from './node-errors.js';
 
 // What http.createServer takes, checked as node:http checks it, with Node's defaults.
 
@@ -169,9 +169,9 @@ function readNumber(given: ServerOptions, name: keyof ServerOptions): number | u
 }
 
 function onlyStrict(option: string): TypeError {
-  return Object.assign(
+  return coded(
     new TypeError(`The option "${option}" is not supported: the native server parses strictly only`),
-    { code: 'ERR_INVALID_ARG_VALUE' },
+    'ERR_INVALID_ARG_VALUE',
   );
 }
 

@@ -4,7 +4,7 @@ import type { PeerCertificate } from 'node:tls';
 import { keepOwn } from './base.js';
 import type { NativeTlsSession } from './binding.js';
 import { addon } from './layout.js';
-import { invalidType, outOfRange } from './node-errors.js';
+import { coded, invalidType, outOfRange } from './node-errors.js';
 
 // What tls.TLSSocket shows of a session, for connections whose TLS is the core's.
 
@@ -181,9 +181,7 @@ const facts = {
       context && Buffer.from(context.buffer as ArrayBuffer, context.byteOffset, context.byteLength);
     const material = addon.tlsKeys((this as unknown as Secured).tlsConnection, length, label, bytes);
     if (material !== undefined) return material;
-    throw Object.assign(new Error('TLS socket connection must be securely established'), {
-      code: 'ERR_TLS_INVALID_STATE',
-    });
+    throw coded(new Error('TLS socket connection must be securely established'), 'ERR_TLS_INVALID_STATE');
   },
 
   /** @param size The most plain bytes of a record from now on. @returns false for what OpenSSL refuses. */
@@ -198,9 +196,10 @@ const facts = {
       throw invalidType('options', 'of type object', options);
     if (callback !== undefined && typeof callback !== 'function')
       throw invalidType('callback', 'of type function', callback);
-    const error = Object.assign(new Error('TLS session renegotiation disabled for this socket'), {
-      code: 'ERR_TLS_RENEGOTIATION_DISABLED',
-    });
+    const error = coded(
+      new Error('TLS session renegotiation disabled for this socket'),
+      'ERR_TLS_RENEGOTIATION_DISABLED',
+    );
     if (callback !== undefined) process.nextTick(callback, error);
     return false;
   },

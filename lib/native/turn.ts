@@ -48,6 +48,7 @@ import {
 import type { NativePair } from './node-pair.js';
 import { problems } from './problems.js';
 import { endSome } from './request-end.js';
+import { sendNow } from './sent.js';
 import type { NativeSocket } from './socket.js';
 import { connectionClosed } from './sockets.js';
 import { TakenSockets } from './taken-sockets.js';
@@ -278,6 +279,7 @@ function openCore(): void {
     throw new ChaussetteError('CHAUSSETTE_ERR_BACKEND', `the native core cannot be opened (errno ${-error})`);
   }
   opened = true;
+  process.once('exit', sendNow); // node:http has sent what is answered by then.
 }
 
 /** `performance` is a getter on the global object, and loads perf_hooks when it is first looked at. */

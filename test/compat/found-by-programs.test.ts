@@ -8,6 +8,7 @@ import {
   STATUS_CODES,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { compare, get, serving } from '../helpers/compare-servers.js';
 
 compare('a program may name statuses, and rename them', async (make) => {
@@ -181,4 +182,85 @@ compare('listen() refuses what names nothing to listen on, in the words of node'
   const seen: unknown[] = [];
   for (const option of options) seen.push(await heard(make(), [option]));
   return seen;
+});
+
+// @whatwg-node/server gives Headers of its own, in which each cookie comes by itself.
+const cookies: [string, string][] = [
+  ['x-a', '1'],
+  ['set-cookie', 'a=1'],
+  ['set-cookie', 'b=2'],
+  ['x-b', '2'],
+]; // prettier-ignore
+const foreign = { get: () => null, keys: () => [], [Symbol.iterator]: () => cookies.values() };
+const given: Record<string, () => unknown> = {
+  'Headers of another maker': () => foreign,
+  'Headers of Node': () => new Headers(cookies),
+  'a Map with a list of cookies': () =>
+    new Map<string, unknown>([
+      ['x-a', '1'],
+      ['set-cookie', ['a=1', 'b=2']],
+    ]), // prettier-ignore
+  'a Map with one cookie': () => new Map([['set-cookie', 'a=1']]),
+  'a list': () => [['x-a', '1']],
+  'an object that can only be asked': () => ({ get: () => null }),
+  nothing: () => undefined,
+};
+for (const [what, make] of Object.entries(given)) {
+  compare(`setHeaders() with ${what}`, async (makeServer) => {
+    const listener: RequestListener = (_req, res) => {
+      try {
+        res.setHeaders(make() as Headers);
+      } catch (error) {
+        res.end(String(error));
+        return;
+      }
+      res.end(JSON.stringify(res.getHeaders()));
+    };
+    return serving(makeServer, listener, (port) => get(port));
+  });
+}
+
+// Error pages show a stack, logs a text of the error.
+const failures: Record<string, (res: ServerResponse) => unknown> = {
+  'a status': (res) => res.writeHead(5000),
+  'a field name': (res) => res.setHeader('a b', 1),
+  'a value': (res) => res.setHeader('a', '\n'),
+  'a second head': (res) => res.writeHead(200).writeHead(200),
+  'a chunk': (res) => res.write(5),
+  'early hints': (res) => res.writeEarlyHints(5 as never),
+};
+for (const [what, fail] of Object.entries(failures)) {
+  compare(`how the error over ${what} is shown`, (make) => {
+    const listener: RequestListener = (_req, res) => {
+      try {
+        fail(res);
+      } catch (thrown) {
+        const error = thrown as Error;
+        const [first] = String(error.stack).split('\n');
+        const [inspected] = inspect(error).split('\n');
+        const members = [
+          error.name,
+          error.constructor.name,
+          Object.keys(error),
+          Object.hasOwn(error, 'name'),
+        ];
+        res.end(JSON.stringify([String(error), `${error.toString()}`, first, inspected, ...members]));
+      }
+    };
+    return serving(make, listener, (port) => get(port));
+  });
+}
+
+compare('how the error of close() is shown', async (make) => {
+  const [error] = (await new Promise((resolve) => make().close((...told) => resolve(told)))) as [Error];
+  return [String(error), error.stack?.split('\n')[0], Object.keys(error)];
+});
+
+compare('the fields of a response are found among its symbols', (make) => {
+  const listener: RequestListener = (_req, res) => {
+    res.setHeader('x-a', '1');
+    const symbol = Object.getOwnPropertySymbols(res).find((each) => each.description === 'kOutHeaders');
+    res.end(typeof Reflect.get(res, symbol ?? 'none'));
+  };
+  return serving(make, listener, (port) => get(port));
 });

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { testTls } from '../helpers/certificates.js';
+import { get } from '../helpers/compare-servers.js';
 import { root } from '../helpers/processes.js';
 
 const preload = join(root, 'dist/preload/register.cjs');
@@ -114,6 +116,53 @@ describe('the preload', () => {
     assert.match(plain ?? '', /createServer createServer 2/);
     assert.equal(ours, plain);
   });
+
+  test('a stack trace names the classes of Node', () => {
+    const text = `const http = require('http'); const { log } = console;
+      const callers = () => new Error('x').stack.match(/[A-Z]\\w+(?=\\.(?:own|heard) )/g);
+      const server = http.createServer((req, res) => {
+        res.own = req.own = server.own = req.socket.own = function own() { log(callers()); };
+        for (const object of [req, res, server, req.socket]) object.own();
+        req.on('end', function heard() { log(callers()); });
+        res.on('finish', function heard() { log(callers()); server.close(); });
+        req.resume();
+        res.end();
+      });
+      server.listen(0, () => http.get({ port: server.address().port, agent: false }).on('response', (res) => res.resume()));`;
+    writeFileSync(join(directory, 'stack.cjs'), text);
+    const plain = run([], 'stack.cjs');
+    assert.match(plain, /'IncomingMessage'[\s\S]*'ServerResponse'[\s\S]*'Server'[\s\S]*'Socket'/);
+    assert.equal(run(['--require', preload], 'stack.cjs'), plain);
+  });
+
+  // node:http sends with end(), so that nothing which comes behind it can keep a response.
+  const ends: Record<string, string> = {
+    'process.exit() in the listener': 'res.end("all"); process.exit(1);',
+    'a throw in the listener': 'res.end("all"); throw new Error();',
+    'process.exit() in a timer': 'setTimeout(() => { res.end("all"); process.exit(1); });',
+    'a throw in a listener of the body':
+      'req.on("end", () => { res.end("all"); throw new Error(); }).resume();',
+    'process.exit() behind a written head':
+      'res.write("a"); setTimeout(() => { res.end("ll"); process.exit(1); });',
+  };
+  for (const [what, listener] of Object.entries(ends)) {
+    test(`a response that is ended before ${what} is sent`, async () => {
+      const text = `const server = require('http').createServer((req, res) => { ${listener} });
+        server.listen(0, '127.0.0.1', () => process.send(server.address().port));`;
+      const file = join(directory, 'exit.cjs');
+      writeFileSync(file, text);
+      const answers: string[] = [];
+      for (const execArgv of [[], ['--require', preload]]) {
+        const child = fork(file, { execArgv, stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+        const [port] = (await once(child, 'message')) as [number];
+        answers.push(await get(port));
+        if (child.exitCode === null) await once(child, 'exit');
+        assert.equal(child.exitCode, 1);
+      }
+      assert.match(answers[0] ?? '', /200 OK[\s\S]*a(?:ll|[\s\S]*ll)/);
+      assert.equal(answers[1], answers[0]);
+    });
+  }
 
   test('a connection keeps the process when its server is unreferenced', () => {
     const file = 'unreferenced.cjs';
