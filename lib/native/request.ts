@@ -215,10 +215,15 @@ export function isOpen(request: NativeRequest): boolean {
 
 const awaited = ['close', 'end', 'resume'];
 
-/** Whether somebody waits for the end of a request that nobody reads. */
+/** Whether somebody waits for the end of a request that nobody reads, or hears all that it emits. */
 export function isAwaited(request: NativeRequest): boolean {
+  if (isOverheard(request)) return true;
   const events = (request as unknown as { _events?: Record<string, unknown> })._events;
   return events !== undefined && awaited.some((name) => events[name] !== undefined);
+}
+
+function isOverheard(request: NativeRequest): boolean {
+  return request.emit !== EventEmitter.prototype.emit;
 }
 
 /** What `signal` is in the Nodes that have it. */
@@ -344,10 +349,8 @@ export function abortRequest(request: NativeRequest): void {
   request[kAborter]?.abort();
   if (!isOpen(request)) {
     request.aborted = true;
-    if (
-      request.listenerCount('aborted') + request.listenerCount('error') + request.listenerCount('close') ===
-      0
-    ) {
+    const isHeard = ['aborted', 'error', 'close'].some((event) => request.listenerCount(event) > 0);
+    if (!isHeard && !isOverheard(request)) {
       request[kLost] = true;
       return;
     }

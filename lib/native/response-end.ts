@@ -9,6 +9,7 @@ import {
   closed,
   ended,
   finished,
+  isOverheard,
   kCloseTold,
   kEndContext,
   kFlushed,
@@ -196,7 +197,7 @@ function tellFrom(first: NativeResponse | undefined): void {
 
 function isHeard(response: NativeResponse): boolean {
   const { _events: events } = response as unknown as { _events: unknown };
-  return events !== undefined || response[kEndCallbacks] !== undefined;
+  return events !== undefined || response[kEndCallbacks] !== undefined || isOverheard(response);
 }
 
 function tellEnd(response: NativeResponse): void {

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { FieldList } from './field-template.js';
 import { addon, closeFlag, noChunked, noConnection, noDate, noLength, noReason } from './layout.js';
@@ -24,6 +25,8 @@ export const kStatus = Symbol('status');
 export const kState = Symbol('state');
 /** The writeHead of the prototype, to see whether middleware has put its own in place. */
 export const kOwnWriteHead = Symbol('writeHead');
+/** Its emit, likewise. */
+export const kOwnEmit = Symbol('emit');
 export const kTrailers = Symbol('trailers');
 /** Callbacks of writes that are not told yet. */
 export const kWritten = Symbol('written');
@@ -54,6 +57,8 @@ export type Callback = (error?: Error | null) => void;
 export const badReason = /[^\t\x20-\x7e\x80-\xff]/;
 const isHigh = /[\x80-\xff]/;
 const noFields: FieldList = [];
+/** Node's own, taken before the preload puts another in its place. */
+const { prototype: nodesResponse } = ServerResponse;
 
 /** Fields of writeHead replace those of the same name. Where nothing was set before they are the head as they stand:
  *  names may be repeated, and `Set-Cookie` and `set-cookie` of one object are two fields. */
@@ -246,9 +251,15 @@ export function checkLength(
   response[kBytes] = given;
 }
 
+/** Whether somebody has put an emit() in place of ours, and hears without listeners: dd-trace does it for the class. */
+export function isOverheard(response: NativeResponse): boolean {
+  return response.emit !== response[kOwnEmit] || nodesResponse.emit !== EventEmitter.prototype.emit;
+}
+
 export function watched(response: NativeResponse): boolean {
   const events = (response as unknown as { _events?: Record<string, unknown> })._events;
   return (
+    isOverheard(response) ||
     (events !== undefined &&
       (events['finish'] !== undefined ||
         events['close'] !== undefined ||

@@ -50,6 +50,7 @@ import {
   kHeaders,
   kHeadless,
   kKeepAlive,
+  kOwnEmit,
   kOwnWriteHead,
   kReason,
   kRemoved,
@@ -107,6 +108,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kPrefinished]: boolean;
   declare [kHeadless]: boolean;
   declare readonly [kOwnWriteHead]: ServerResponse['writeHead'];
+  declare readonly [kOwnEmit]: ServerResponse['emit'];
 
   // Fields.
 
@@ -396,4 +398,5 @@ export function responseInit(): (this: NativeResponse, exchange: NativeExchange,
   };
 }
 
-defineValues(NativeResponse.prototype, { [kOwnWriteHead]: NativeResponse.prototype.writeHead });
+const { writeHead: ownWriteHead, emit: ownEmit } = NativeResponse.prototype;
+defineValues(NativeResponse.prototype, { [kOwnWriteHead]: ownWriteHead, [kOwnEmit]: ownEmit });

@@ -9,7 +9,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
-import { compare, get, serving } from '../helpers/compare-servers.js';
+import { compare, exchangeBytes, get, serving } from '../helpers/compare-servers.js';
 
 compare('a program may name statuses, and rename them', async (make) => {
   const { 404: notFound } = STATUS_CODES;
@@ -264,3 +264,40 @@ compare('the fields of a response are found among its symbols', (make) => {
   };
   return serving(make, listener, (port) => get(port));
 });
+
+// dd-trace puts an emit() of its own around that of all responses, and knows by it that they are over.
+for (const path of ['/', '/later', '/stream', '/cut', '/gone']) {
+  for (const body of ['', 'body']) {
+    compare(`what an emit() hears of ${path} with ${body || 'no body'}`, (make) => {
+      const heard: string[] = [];
+      const overhear = (message: NodeJS.EventEmitter, name: string): void => {
+        const { emit } = message;
+        message.emit = (event, ...args) => {
+          if (['finish', 'end', 'aborted', 'close'].includes(String(event)))
+            heard.push(`${name} ${String(event)}`);
+          return Reflect.apply(emit, message, [event, ...args]) as boolean;
+        };
+      };
+      const over = new Promise<void>((resolve) => {
+        const listener: RequestListener = (req, res) => {
+          req.socket.once('close', () => setImmediate(resolve));
+          overhear(req, 'request');
+          overhear(res, 'response');
+          if (path === '/later') setImmediate(() => res.end('later'));
+          else if (path === '/stream') res.write('a', () => res.end('b'));
+          else if (path === '/cut') res.destroy();
+          else if (path === '/gone') setImmediate(() => req.socket.destroy());
+          else res.end('at once');
+        };
+        void serving(make, listener, async (port) => {
+          await exchangeBytes(
+            port,
+            `POST ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+          );
+          await over;
+        });
+      });
+      return over.then(() => heard);
+    });
+  }
+}
