@@ -29,6 +29,8 @@ const kState = Symbol('state');
 const kOptions = Symbol('options');
 /** Serves the sockets that the application itself hands in with emit('connection'). */
 const kFeeder = Symbol('feeder');
+/** Node's own listener of 'connection', once node:http serves. */
+const kNodesFeed = Symbol('nodesFeed');
 
 type Listener = (...args: unknown[]) => void;
 /** What stands in for a server where the core cannot serve. */
@@ -53,6 +55,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
   declare [kState]: ServerState | undefined;
   declare [kOptions]: ServerOptions;
   declare [kFeeder]: http.Server | undefined;
+  declare [kNodesFeed]: Listener | undefined;
   declare readonly [kNode]: NodeSide;
   declare timeout: number;
   declare keepAliveTimeout: number;
@@ -90,7 +93,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
       return this;
     }
     if (state.listening || state.opening) throw alreadyListens();
-    if (currentOffer()?.native === false || nodeServes(args) || this[kNode].must(this)) {
+    if (currentOffer()?.native === false || nodeServes(args) || !isFed(this) || this[kNode].must(this)) {
       becomeNode(this, state.settings);
       return this.listen(...args);
     }
@@ -101,6 +104,7 @@ export class Server extends bareBase<EventEmitter>(HttpServer.prototype) {
       return this;
     }
     request.signal?.addEventListener('abort', () => this.close(), { once: true });
+    state.isOverheard = hasOwnEmit(this);
     state.listen(request);
     return this;
   }
@@ -234,7 +238,23 @@ const told: ReadonlySet<string | symbol> = new Set(['connection', 'clientError',
 
 /** An application may emit 'connection' with any stream. */
 function feed(this: Server, socket: Socket): void {
-  if (this[kState] !== undefined && !(kServer in socket)) this[kAdopt](socket);
+  if (this[kState] === undefined) this[kNodesFeed]?.(socket);
+  else if (!(kServer in socket)) this[kAdopt](socket);
+}
+
+/** Programs that look at the protocol first take this listener away, and call it for what is theirs to serve. */
+function isFed(server: Server): boolean {
+  return server.listeners('connection').includes(feed as unknown as Listener);
+}
+
+/** Whether a program's class, or the program for this server, has an emit() of its own, which hears without listeners. */
+function hasOwnEmit(server: object): boolean {
+  let at = server;
+  while (!Object.hasOwn(at, kNode)) {
+    if (Object.hasOwn(at, 'emit')) return true;
+    at = Object.getPrototypeOf(at) as object;
+  }
+  return false;
 }
 
 const forwarded = [
@@ -287,10 +307,14 @@ export function moveToNode(server: Server): void {
 /** From here on it is a server of node:http, with the listeners and limits that it was given. */
 function becomeNode(server: Server, settings: ServerSettings): void {
   server[kState] = undefined;
+  const fed = isFed(server);
   server.removeListener('connection', feed as unknown as Listener);
   untrackConnections(server);
   const construct = server[kNode].Server as unknown as (this: object, options: ServerOptions) => void;
   construct.call(server, nodeOptions(server));
+  const nodesFeed = server.listeners('connection').at(-1) as Listener;
+  server[kNodesFeed] = nodesFeed;
+  if (!fed) server.removeListener('connection', nodesFeed);
   passOn(settings, server);
   server[kNode].became(server);
 }

@@ -46,6 +46,8 @@ export class ServerState implements DropIn {
   #unlink: string | undefined;
   /** Sockets exist from the start of their connections. */
   #told = false;
+  /** The program hears all that the server emits. */
+  isOverheard = false;
   #opening: { cancelled: boolean } | undefined;
   #request: ListenRequest | undefined;
   #tls: NativeTls | undefined;
@@ -202,8 +204,8 @@ export class ServerState implements DropIn {
   get style(): number {
     const { server, settings } = this;
     // The first listener is the server's own.
-    const told = server.listenerCount('connection') > 1 || settings.timeout > 0 || settings.keepAlive;
-    this.#told ||= told;
+    const heard = server.listenerCount('connection') > 1 || this.isOverheard;
+    this.#told ||= heard || settings.timeout > 0 || settings.keepAlive;
     return (
       nodeStyle |
       (this.#told ? tellConnections : 0) |

@@ -7,9 +7,9 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { inspect } from 'node:util';
-import { compare, exchangeBytes, get, serving } from '../helpers/compare-servers.js';
+import { closed, compare, exchangeBytes, get, listening, serving } from '../helpers/compare-servers.js';
 
 compare('a program may name statuses, and rename them', async (make) => {
   const { 404: notFound } = STATUS_CODES;
@@ -301,3 +301,43 @@ for (const path of ['/', '/later', '/stream', '/cut', '/gone']) {
     });
   }
 }
+
+compare('a class with an emit() of its own hears of connections', async (make) => {
+  const heard: unknown[] = [];
+  const server = make((_req, res) => res.end());
+  const { emit } = server;
+  server.emit = (event, ...args) => {
+    heard.push(event);
+    return Reflect.apply(emit, server, [event, ...args]) as boolean;
+  };
+  await get(await listening(server));
+  await closed(server);
+  return heard;
+});
+
+// As httpolyglot and others that serve several protocols on one port.
+compare('a listener of connections in the place of the own one', async (make) => {
+  const server = make((_req, res) => res.end('served'));
+  const [own] = server.listeners('connection');
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    socket.once('readable', () => {
+      const first = socket.read(1) as Buffer;
+      socket.unshift(first);
+      if (String(first) === 'G') own?.call(server, socket);
+      else socket.resume().end('not HTTP');
+    });
+  });
+  const port = await listening(server);
+  const answers = [await get(port), await exchangeBytes(port, 'SMTP?\r\n')];
+  await closed(server);
+  return answers;
+});
+
+compare('nothing in the place of the own listener of connections', async (make) => {
+  const server = make((_req, res) => res.end('served'));
+  server.removeAllListeners('connection').on('connection', (socket: Socket) => socket.resume().end('none'));
+  const answer = await exchangeBytes(await listening(server));
+  await closed(server);
+  return answer;
+});
