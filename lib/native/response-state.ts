@@ -23,10 +23,9 @@ export const kWhole = Symbol('whole');
 /** The status that writeHead was given: what is set after it does not count. */
 export const kStatus = Symbol('status');
 export const kState = Symbol('state');
-/** The writeHead of the prototype, to see whether middleware has put its own in place. */
-export const kOwnWriteHead = Symbol('writeHead');
-/** Its emit, likewise. */
-export const kOwnEmit = Symbol('emit');
+/** Methods of the prototype, to see whether somebody has put others in place. */
+export const kOwn = Symbol('own');
+export type OwnMethods = Pick<NativeResponse, 'writeHead' | 'emit'>;
 export const kTrailers = Symbol('trailers');
 /** Callbacks of writes that are not told yet. */
 export const kWritten = Symbol('written');
@@ -99,7 +98,7 @@ export function headOf(response: NativeResponse): ResponseHeaders | undefined {
 /** Make status and fields final. A writeHead that middleware has put in place of ours is called. */
 export function setHead(response: NativeResponse): void {
   if (response[kState] !== open) return;
-  if (response.writeHead === response[kOwnWriteHead]) {
+  if (response.writeHead === response[kOwn].writeHead) {
     const code = response.statusCode | 0;
     if (code < 100 || code > 999) throw nodeErrors.invalidStatus(response.statusCode);
     const reason = response[kReason];
@@ -253,7 +252,7 @@ export function checkLength(
 
 /** Whether somebody has put an emit() in place of ours, and hears without listeners: dd-trace does it for the class. */
 export function isOverheard(response: NativeResponse): boolean {
-  return response.emit !== response[kOwnEmit] || nodesResponse.emit !== EventEmitter.prototype.emit;
+  return response.emit !== response[kOwn].emit || nodesResponse.emit !== EventEmitter.prototype.emit;
 }
 
 export function watched(response: NativeResponse): boolean {

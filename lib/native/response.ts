@@ -50,8 +50,7 @@ import {
   kHeaders,
   kHeadless,
   kKeepAlive,
-  kOwnEmit,
-  kOwnWriteHead,
+  kOwn,
   kReason,
   kRemoved,
   kState,
@@ -60,6 +59,7 @@ import {
   kWhole,
   kWritten,
   noteRemoved,
+  type OwnMethods,
   open,
   reasonOf,
   setHead,
@@ -107,8 +107,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kEndCallbacks]: Callback[] | undefined;
   declare [kPrefinished]: boolean;
   declare [kHeadless]: boolean;
-  declare readonly [kOwnWriteHead]: ServerResponse['writeHead'];
-  declare readonly [kOwnEmit]: ServerResponse['emit'];
+  declare readonly [kOwn]: OwnMethods;
 
   // Fields.
 
@@ -380,7 +379,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   }
 }
 
-const { write: ownWrite, end: ownEnd } = NativeResponse.prototype;
+const { write: ownWrite, end: ownEnd, writeHead: ownHead, emit: ownEmit } = NativeResponse.prototype;
+defineValues(NativeResponse.prototype, { [kOwn]: { writeHead: ownHead, emit: ownEmit } });
 
 /** As `requestInit`, for responses. */
 export function responseInit(): (this: NativeResponse, exchange: NativeExchange, req: NativeRequest) => void {
@@ -397,6 +397,3 @@ export function responseInit(): (this: NativeResponse, exchange: NativeExchange,
     (this as { req: unknown }).req = req;
   };
 }
-
-const { writeHead: ownWriteHead, emit: ownEmit } = NativeResponse.prototype;
-defineValues(NativeResponse.prototype, { [kOwnWriteHead]: ownWriteHead, [kOwnEmit]: ownEmit });
