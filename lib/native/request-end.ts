@@ -45,8 +45,13 @@ function end(request: NativeRequest): void {
     request.push(null);
   } catch (error) {
     // A listener of 'readable' has thrown: that is its request's, and must not keep the others from their end.
-    request[kExchange].resource.runInAsyncScope(throwLater, undefined, error);
+    throwInTick(request, error);
   }
+}
+
+/** Throw what a listener has thrown, where it is known whose it is. */
+export function throwInTick(request: NativeRequest, error: unknown): void {
+  request[kExchange].resource.runInAsyncScope(throwLater, undefined, error);
 }
 
 function throwLater(error: unknown): void {

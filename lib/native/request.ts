@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import type { BodySink, HeaderList } from '../exchange.js';
 import { bareBase } from './base.js';
 import type { NativeExchange } from './exchange.js';
-import { endLater } from './request-end.js';
+import { endLater, throwInTick } from './request-end.js';
 import { kExchange } from './request-head.js';
 import type { NativeResponse } from './response.js';
 import { closed, finished, kAborted, kState } from './response-state.js';
@@ -295,9 +295,18 @@ class RequestSink implements BodySink {
     if (this.#request[kDumped]) return true;
     if (this.#thrownAt > 0) return this.#refuse(chunk);
     this.#thrownAt = chunk.length; // until it has not
-    const goesOn = this.#request.push(chunk);
+    const request = this.#request;
+    const { server } = request[kExchange];
+    let goesOn = true;
+    try {
+      goesOn = request.push(chunk);
+    } catch (error) {
+      if (server.dropIn !== undefined) throw error;
+      throwInTick(request, error);
+      return true;
+    }
     this.#thrownAt = 0;
-    if (!goesOn) this.#request[kExchange].tellSocket('pause');
+    if (!goesOn) request[kExchange].tellSocket('pause');
     return goesOn;
   }
 

@@ -55,4 +55,21 @@ for (const backend of testedBackends) {
     assert.deepEqual(statuses, [200, 500, 200, 200, 200, 200]);
     assert.match(command.stderr, /POST \/throws: Error: a listener threw at the end/);
   });
+  test(`what a listener throws on a piece of a body is answered with 500, and said of its request, ${backend}`, async (t) => {
+    const cwd = temporaryDirectory(t);
+    const source = `
+      export const app = (req, res) => {
+        req.on('data', () => { throw new Error('a listener threw at a piece'); });
+        req.on('end', () => res.end('whole'));
+      };
+    `;
+    writeFileSync(join(cwd, 'app.mjs'), source);
+    const command = new Command(t, ['./app.mjs', '--bind', '127.0.0.1:0', '--backend', backend], { cwd });
+    const [place = ''] = await command.serving();
+    const client = await Client.open(t, Number(place.split(':')[1]));
+    await client.write(`${post('/', 5)}he`);
+    assert.equal((await client.response()).status, 500);
+    assert.match(command.stderr, /POST \/: Error: a listener threw at a piece/);
+    assert.equal(command.stderr.split('a listener threw').length, 2, command.stderr);
+  });
 }
