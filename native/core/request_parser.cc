@@ -95,7 +95,8 @@ Refusal RequestParser::TooLarge() const {
 }
 
 // A refusal must not depend on how the bytes were cut into packets, so an error
-// inside the request line waits for what tells 501, 505 and 400 apart.
+// inside the request line waits for what tells 501, 505 and 400 apart. node:http
+// answers 400 to all of them, and at once.
 RequestParser::Outcome RequestParser::JudgeError(int error, const char* base, const char* end) {
   if (refusal_ != Refusal::kNone) return Outcome::kRefused;
   error_ = error;
@@ -110,6 +111,11 @@ RequestParser::Outcome RequestParser::JudgeError(int error, const char* base, co
   const size_t length = static_cast<size_t>(end - base);
   const char* newline = static_cast<const char*>(memchr(base, '\n', length));
   const bool in_line = error == kLlhttpPausedH2Upgrade || span_count_ == 0;
+  const bool of_line = error == kLlhttpInvalidMethod || error == kLlhttpInvalidVersion;
+  if (in_line && of_line && limits_.node_style) {
+    refusal_ = Refusal::kRequestLine;
+    return Outcome::kRefused;
+  }
   if (in_line && newline == nullptr && length <= limits_.bytes_max) {
     const bool undecided =
         error == kLlhttpInvalidVersion ||
@@ -120,8 +126,7 @@ RequestParser::Outcome RequestParser::JudgeError(int error, const char* base, co
       return Outcome::kNeedMore;
     }
   }
-  if (in_line && (error == kLlhttpInvalidMethod || error == kLlhttpInvalidVersion ||
-                  error == kLlhttpPausedH2Upgrade || error == kLlhttpInvalidUrl)) {
+  if (in_line && (of_line || error == kLlhttpPausedH2Upgrade || error == kLlhttpInvalidUrl)) {
     refusal_ = RequestLineRefusal(error, base, end);
   } else {
     refusal_ = Refusal::kBadRequest;

@@ -24,6 +24,8 @@ async function withListeners(
 }
 
 const bad: Record<string, string> = {
+  'a word without an end of line': 'GARBAGE',
+  'an octet that begins no method': '*',
   'a method that is none': 'FOO / HTTP/1.1\r\nHost: a\r\n\r\n',
   'a field that is none': 'GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n',
   'a head that is too long': `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
