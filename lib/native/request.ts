@@ -35,7 +35,7 @@ export const kConsuming = Symbol('consuming');
 export const kOpened = Symbol('opened');
 /** It is read over, as node:http's `_dumped` says. */
 export const kDumped = Symbol('dumped');
-/** Its client has left, and there was nobody to tell. */
+/** It has no body, its client has left, and there was nobody to tell. */
 export const kLost = Symbol('lost');
 /** Of `signal`, once somebody has asked for it. */
 const kAborter = Symbol('aborter');
@@ -360,7 +360,9 @@ export function abortRequest(request: NativeRequest): void {
     request.aborted = true;
     const isHeard = ['aborted', 'error', 'close'].some((event) => request.listenerCount(event) > 0);
     if (!isHeard && !isOverheard(request)) {
-      request[kLost] = true;
+      // A body can still be read: with node:http, which reads no more than there is room for, it may be that the end of the
+      // connection is not seen before somebody has.
+      request[kLost] = !request[kExchange].hasBody;
       return;
     }
   }

@@ -102,7 +102,6 @@ describe('a request whose client has left, and looked at later', () => {
     await gone;
     gone = undefined;
   };
+  // One with a body can be read here even then (docs/server-behavior.md).
   looks('without a body', wait, 'Content-Length: 0\r\n\r\n', leave);
-  looks('with its body', wait, 'Content-Length: 3\r\n\r\nabc', leave);
-  looks('with half of its body', wait, 'Content-Length: 3\r\n\r\na', leave);
 });
