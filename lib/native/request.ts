@@ -8,7 +8,7 @@ import type { NativeExchange } from './exchange.js';
 import { endLater, throwInTick } from './request-end.js';
 import { kExchange } from './request-head.js';
 import type { NativeResponse } from './response.js';
-import { closed, finished, kAborted, kState } from './response-state.js';
+import { closed, finished, kAborted, kState, nodesEmit } from './response-state.js';
 import { openWithHandler } from './running.js';
 import { kFail } from './socket-facts.js';
 import { afterImmediates } from './tick.js';
@@ -223,7 +223,7 @@ export function isAwaited(request: NativeRequest): boolean {
 }
 
 function isOverheard(request: NativeRequest): boolean {
-  return request.emit !== EventEmitter.prototype.emit;
+  return request.emit !== nodesEmit;
 }
 
 /** What `signal` is in the Nodes that have it. */

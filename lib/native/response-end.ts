@@ -9,7 +9,6 @@ import {
   closed,
   ended,
   finished,
-  isOverheard,
   kCloseTold,
   kEndContext,
   kFlushed,
@@ -197,7 +196,7 @@ function tellFrom(first: NativeResponse | undefined): void {
 
 function isHeard(response: NativeResponse): boolean {
   const { _events: events } = response as unknown as { _events: unknown };
-  return events !== undefined || response[kEndCallbacks] !== undefined || isOverheard(response);
+  return events !== undefined || response[kEndCallbacks] !== undefined;
 }
 
 function tellEnd(response: NativeResponse): void {

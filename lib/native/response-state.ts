@@ -58,6 +58,8 @@ const isHigh = /[\x80-\xff]/;
 const noFields: FieldList = [];
 /** Node's own, taken before the preload puts another in its place. */
 const { prototype: nodesResponse } = ServerResponse;
+/** That of every emitter, unless somebody puts another in its place. */
+export const { emit: nodesEmit } = EventEmitter.prototype;
 
 /** Fields of writeHead replace those of the same name. Where nothing was set before they are the head as they stand:
  *  names may be repeated, and `Set-Cookie` and `set-cookie` of one object are two fields. */
@@ -252,7 +254,7 @@ export function checkLength(
 
 /** Whether somebody has put an emit() in place of ours, and hears without listeners: dd-trace does it for the class. */
 export function isOverheard(response: NativeResponse): boolean {
-  return response.emit !== response[kOwn].emit || nodesResponse.emit !== EventEmitter.prototype.emit;
+  return response.emit !== response[kOwn].emit || nodesResponse.emit !== nodesEmit;
 }
 
 export function watched(response: NativeResponse): boolean {
