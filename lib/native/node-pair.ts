@@ -184,9 +184,7 @@ function rerootModules(): void {
   }
 }
 
-// Functions, not classes: the prototype of a class cannot be chosen. And without a name of their own: then a stack
-// trace shows that of the `constructor`.
-
+/** A class of such a function: the prototype of one that is declared cannot be chosen. */
 function withPrototype<Class>(construct: { prototype: object }, prototype: object): Class {
   construct.prototype = prototype;
   return construct as Class;

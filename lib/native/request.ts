@@ -376,7 +376,8 @@ const noTrailers: HeaderList = [];
 
 /** A function to construct requests with, or to call on what another has constructed. It sets the fields that every
  *  request has from the start; their order is that of the hidden class. They stand in the function itself, since V8
- *  reserves room in an object for as many as it sees assigned there, and eight more: Express' own then fit as well. */
+ *  reserves room in an object for as many as it sees assigned there, and eight more: Express' own then fit as well.
+ *  It has no name of its own: then a stack trace shows that of the `constructor`. */
 export function requestInit(): (this: NativeRequest, exchange: NativeExchange) => void {
   return function (exchange) {
     this[kExchange] = exchange;

@@ -46,15 +46,15 @@ function tell(list: readonly number[], first: number): void {
     while (at < list.length) {
       const exchange = exchanges[list[at] as number];
       const [generation, code] = [list[at + 1], list[at + 2] as number];
-      if (exchange?.generation !== generation) {
+      if (exchange === undefined || exchange.generation !== generation) {
         at += 3;
         continue;
       }
       // As with node:http, one that was pipelined has its turn when the one in front is closed.
-      if (exchange?.connection === connection) return;
-      connection = exchange?.connection;
+      if (exchange.connection === connection) return;
+      connection = exchange.connection;
       at += 3;
-      exchange?.scope.runInAsyncScope(exchange.flushed, exchange, code);
+      exchange.scope.runInAsyncScope(exchange.flushed, exchange, code);
     }
   } finally {
     // Also when a listener has thrown, which is no reason for the others to hear nothing.
