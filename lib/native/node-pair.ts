@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import type { Handler } from '../exchange.js';
 import { defineValues, enumerableAs } from './base.js';
 import type { NativeExchange } from './exchange.js';
+import { quickenTags } from './express-tag.js';
 import { inspectAs } from './inspected.js';
 import { abortRequest, kExchange, kOpened, NativeRequest, peek, requestInit } from './request.js';
 import './request-fields.js';
@@ -89,6 +90,7 @@ export class NativePair {
 export function createPairFactory(handler: Handler, classes?: OwnClasses): PairFactory {
   const prototypes = handler.nodePrototypes;
   if (prototypes === undefined) rerootModules();
+  else quickenTags(prototypes.response);
   const Request = withPrototype<RequestClass>(
     requestInit(),
     root(prototypes?.request, nodeRequest, NativeRequest.prototype),
