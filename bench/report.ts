@@ -1,6 +1,6 @@
 import type { ServerResult } from './measure.js';
 import type { Budget, Measure, Row } from './rows.js';
-import { type Spread, spread } from './statistics.js';
+import { median, type Spread, spread } from './statistics.js';
 import type { LoadSample } from './wrk.js';
 
 /** A budget and what was measured against it. */
@@ -41,10 +41,9 @@ export function valuesOf(result: ServerResult, measure: Measure): readonly numbe
 /** Compare a row with its budgets: our native backend is its first server. */
 export function judge(row: Row, results: readonly ServerResult[]): Verdict[] {
   return row.budgets.map((budget) => {
-    const own = middle(results[0], budget.measure);
-    const other = budget.than === undefined ? 1 : middle(named(results, budget), budget.measure);
-    const value = own / other;
     const { measure, than, limit } = budget;
+    const own = values(results[0], measure);
+    const value = than === undefined ? median(own) : ratio(own, values(named(results, budget), measure));
     return { measure, than, limit, value, met: value <= limit };
   });
 }
@@ -53,8 +52,13 @@ function named(results: readonly ServerResult[], budget: Budget): ServerResult |
   return results.find((result) => result.name === budget.than);
 }
 
-function middle(result: ServerResult | undefined, measure: Measure): number {
-  return result === undefined ? Number.NaN : spread(valuesOf(result, measure)).median;
+function values(result: ServerResult | undefined, measure: Measure): readonly number[] {
+  return result === undefined ? [] : valuesOf(result, measure);
+}
+
+/** The median of the ratios of the rounds: what slows the machine for some seconds slows both servers of a round. */
+function ratio(own: readonly number[], other: readonly number[]): number {
+  return median(own.map((value, round) => value / (other[round] ?? Number.NaN)));
 }
 
 /** The lines of one row: its servers with medians and spread, then its budgets. */
@@ -65,8 +69,8 @@ export function lines(row: Row, results: readonly ServerResult[], verdicts: read
   const servers = results.map((result) => {
     const parts = measures.map((measure) => show(spread(valuesOf(result, measure)), measure));
     const first = measures[0] ?? 'cpu';
-    const ratio = middle(own, first) / middle(result, first);
-    const ratios = result === own ? '' : `   native is ${ratio.toFixed(2)} x`;
+    const ratios =
+      result === own ? '' : `   native is ${ratio(values(own, first), values(result, first)).toFixed(2)} x`;
     return `  ${result.name.padEnd(width)}  ${parts.join('   ')}${detail(result)}${ratios}`;
   });
   return [`${row.name}: ${row.title}`, ...servers, ...verdicts.map((verdict) => `  ${sentence(verdict)}`)];

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ticks } from '../../bench/plot.js';
+import { judge } from '../../bench/report.js';
 import { plots, tables, updatePage } from '../../bench/report-files.js';
 import type { MeasuredRow, Results } from '../../bench/results.js';
+import type { Row } from '../../bench/rows.js';
 
 const machine = {
   cpu: 'A <fast> & "quiet" one',
@@ -175,4 +177,27 @@ test('an axis has at most seven numbers and ends behind the greatest', () => {
     const { values, end } = ticks(max);
     assert.ok(end >= max && values.length <= 7 && values[0] === 0, `${max}: ${values}`);
   }
+});
+
+test('a budget is compared with the median of the ratios of the rounds', () => {
+  // The machine was slow in the second and the third round, but for the last run of the third.
+  const ours = { name: 'native', startMs: [10, 30, 30] };
+  const theirs = { name: 'node', startMs: [20, 60, 20] };
+  const judged: Row = {
+    name: 'start',
+    title: 'Start',
+    method: 'start',
+    path: '/',
+    check: { method: 'GET', answer: '' },
+    budgets: [
+      { measure: 'start', limit: 0.6, than: 'node' },
+      { measure: 'start', limit: 20 },
+    ],
+    servers: [],
+  };
+  assert.deepEqual(judge(judged, [ours, theirs]), [
+    { measure: 'start', than: 'node', limit: 0.6, value: 0.5, met: true },
+    { measure: 'start', than: undefined, limit: 20, value: 30, met: false },
+  ]);
+  assert.equal(judge(judged, [ours])[0]?.met, false, 'what was not measured is not met');
 });
