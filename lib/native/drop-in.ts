@@ -16,7 +16,7 @@ import {
   records,
   recordTargetOffset,
 } from './layout.js';
-import { connectionReset, requestTimeout } from './node-errors.js';
+import { connectionReset, parserError, requestTimeout } from './node-errors.js';
 import type { ServerSettings } from './server-options.js';
 import { connectionRead } from './sockets.js';
 
@@ -88,14 +88,7 @@ export function parseError({ text, packet, parsed }: RefusedRequest): Error & { 
   const code = text.slice(0, space);
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return requestTimeout();
   if (code === 'ERR_SSL') return tlsError(text.slice(space + 1));
-  // Node gives the reason of what it was reading only.
-  const isEnd = code === 'HPE_INVALID_EOF_STATE';
-  const error = new Error(isEnd ? 'Parse Error' : `Parse Error: ${text.slice(space + 1)}`);
-  return Object.assign(error, {
-    ...(packet === undefined ? {} : { rawPacket: packet, bytesParsed: parsed }),
-    code,
-    reason: text.slice(space + 1),
-  });
+  return parserError(code, text.slice(space + 1), parsed, packet);
 }
 
 /** optimizeEmptyRequests: a request without a field of a body is no stream any more. */

@@ -171,3 +171,11 @@ export function alreadyListens(): Error {
 export function requestTimeout(): Error & { readonly code: string } {
   return coded(new Error('Request timeout'), 'ERR_HTTP_REQUEST_TIMEOUT');
 }
+
+/** What llhttp and who calls it found wrong.
+ *  @param rawPacket What was being read; undefined when the client has ended, and then the message has no reason. */
+export function parserError(code: string, reason: string, bytesParsed: number, rawPacket?: Uint8Array) {
+  const error = new Error(code === 'HPE_INVALID_EOF_STATE' ? 'Parse Error' : `Parse Error: ${reason}`);
+  const facts = { bytesParsed, code, reason };
+  return Object.assign(error, facts, rawPacket === undefined ? {} : { rawPacket });
+}

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import type { BodySink, HeaderList } from '../exchange.js';
 import { bareBase } from './base.js';
 import type { NativeExchange } from './exchange.js';
+import { parserError } from './node-errors.js';
 import { endLater, throwInTick } from './request-end.js';
 import { kExchange } from './request-head.js';
 import type { NativeResponse } from './response.js';
@@ -313,7 +314,8 @@ class RequestSink implements BodySink {
   /** As in place of node:http, whose parser takes nothing more of a connection on which somebody has thrown. */
   #refuse(rawPacket: Uint8Array): boolean {
     const { server, socket } = this.#request[kExchange];
-    if (server.dropIn !== undefined) socket[kFail](thrownError(rawPacket, this.#thrownAt), 400);
+    const error = parserError('HPE_JS_EXCEPTION', 'JS Exception', this.#thrownAt, rawPacket);
+    if (server.dropIn !== undefined) socket[kFail](error, 400);
     return true;
   }
 
@@ -330,12 +332,6 @@ class RequestSink implements BodySink {
     const { aborted, server } = this.#request[kExchange];
     if (aborted || server.dropIn === undefined) abortRequest(this.#request);
   }
-}
-
-function thrownError(rawPacket: Uint8Array, bytesParsed: number): Error {
-  const reason = 'JS Exception';
-  const facts = { bytesParsed, code: 'HPE_JS_EXCEPTION', reason, rawPacket };
-  return Object.assign(new Error(`Parse Error: ${reason}`), facts);
 }
 
 /** Take the body as far as there is room for it, as node:http does whether somebody reads it or not. */

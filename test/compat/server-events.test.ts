@@ -111,7 +111,8 @@ for (const when of ['before', 'after'] as const) {
           target.on('request', (req) => req.resume().on('error', () => {}));
           target.on(
             'clientError',
-            (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket) => {
+            (error: NodeJS.ErrnoException & { rawPacket?: Buffer; bytesParsed?: number }, socket: Socket) => {
+              seen.push(Object.keys(error), error.bytesParsed);
               seen.push([error.code, error.name, error instanceof Error, socket.writable, socket.destroyed]);
               seen.push(error.rawPacket?.toString('latin1') === bytes);
               socket.end(`HTTP/1.1 400 Mine\r\nConnection: close\r\n\r\n${error.code}`);
@@ -129,7 +130,7 @@ for (const when of ['before', 'after'] as const) {
       const options = { headersTimeout: 100, requestTimeout: 100, connectionsCheckingInterval: 50 };
       const { server, port } = await withListeners(make, when, options, (target) => {
         target.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-          codes.push(error.code);
+          codes.push({ ...error });
           socket.destroy();
         });
       });
