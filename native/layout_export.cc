@@ -134,6 +134,8 @@ constexpr Entry kEntries[] = {
     {"EndWords", kEndWords},
     {"EndAborted", kEndAborted},
     {"EndRefused", kEndRefused},
+    {"BehindNothing", kBehindNothing},
+    {"BehindResponses", kBehindResponses},
     {"EndsMax", kEndsMax},
     {"EndTextBytes", kEndTextBytes},
     {"ArenaBytes", kArenaBytes},

@@ -202,7 +202,7 @@ export interface CoreFunctions {
   /** Close a connection when what is queued is sent. @param cut Do not wait for that. */
   endConnection(connection: number, cut: boolean): void;
   /** Take back what is not sent of a response, and close its connection behind those in front of it.
-   *  @returns 0 when all of those are sent: nothing was done. 1 when bytes of them are left, 2 when responses are. */
+   *  @returns Behind what: one of `behind…` in layout.ts. Behind nothing it closes at once, and nothing was done. */
   endBehindOthers(index: number, generation: number): number;
   /** What an error is that nobody catches. */
   fatalException(error: unknown): void;

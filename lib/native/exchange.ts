@@ -239,7 +239,7 @@ export class NativeExchange extends RequestHead implements Exchange {
   }
 
   /** End the connection when the responses in front of this one, which nobody gets, are sent.
-   *  @returns See binding.ts. */
+   *  @returns Behind what: one of `behind…` in layout.ts. */
   endBehindOthers(): number {
     return addon.endBehindOthers(this.index, this.generation);
   }

@@ -146,6 +146,8 @@ export const endTextLength = number('EndTextLength');
 export const endWords = number('EndWords');
 export const endAborted = number('EndAborted');
 export const endRefused = number('EndRefused');
+export const behindNothing = number('BehindNothing');
+export const behindResponses = number('BehindResponses');
 
 export const controlEnds = number('ControlEnds');
 export const controlAgain = number('ControlAgain');

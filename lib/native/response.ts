@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { ServerResponse } from 'node:http';
 import { bareBase, defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
-import { noLength } from './layout.js';
+import { behindNothing, behindResponses, noLength } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import { sendPipedFile } from './piped-file.js';
@@ -336,9 +336,9 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     this[kExchange].abort();
     const behind = this[kExchange].endBehindOthers();
     // What has ended in this tick is sent all the same, as node:http has sent it by now, if there was a socket for it.
-    if (endsNow && behind === 0) finishLater(this);
-    else closeCutLater(this, behind === 2, error);
-    if (behind === 0) socket?.destroy(error);
+    if (endsNow && behind === behindNothing) finishLater(this);
+    else closeCutLater(this, behind === behindResponses, error);
+    if (behind === behindNothing) socket?.destroy(error);
     return this;
   }
 

@@ -109,9 +109,8 @@ class Core {
   // Close when what is queued is sent; `cut` does not wait. The connection stays
   // valid until the end of the turn.
   void End(Connection* connection, bool cut);
-  // Nobody gets this response: close behind those in front of it. 0, and nothing is
-  // done, when all of those are sent; 1 when only bytes of them are left, 2 when
-  // some are still to be answered or told.
+  // Nobody gets this response: close behind those in front of it. When all of those
+  // are sent, nothing is done. Returns which of kBehind… it was.
   uint32_t EndBehindOthers(uint32_t index, uint32_t generation);
 
   // One turn: read what is ready, dispatch it, write what was answered. Returns

@@ -95,16 +95,17 @@ void Core::End(Connection* c, bool cut) {
 uint32_t Core::EndBehindOthers(uint32_t index, uint32_t generation) {
   RunCommands();
   Exchange* e = exchanges_.Find(index, generation);
-  if (e == nullptr) return 0;
+  if (e == nullptr) return kBehindNothing;
   Connection* c = ConnectionOf(*e);
   if (c->first_exchange == index) writer_->Write(c);
   e = exchanges_.Find(index, generation);
-  if (e == nullptr || (c->first_exchange == index && e->out_from <= c->bytes_out)) return 0;
+  if (e == nullptr || (c->first_exchange == index && e->out_from <= c->bytes_out))
+    return kBehindNothing;
   writer_->DropUnsent(e);
   e->close = e->cut = true;
   c->no_more_requests = true;
   Touch(c);
-  return c->first_exchange == index ? 1 : 2;
+  return c->first_exchange == index ? kBehindBytes : kBehindResponses;
 }
 
 // What would be answered from now on would go behind the last bytes. A tunnel has

@@ -158,6 +158,13 @@ enum EndFlag : uint32_t {
   kEndRefused = 2,  // the core answered what is no request
 };
 
+// What a response that nobody gets has in front of it on its connection.
+enum Behind : uint32_t {
+  kBehindNothing,    // all of it is sent
+  kBehindBytes,      // what is answered, and not sent
+  kBehindResponses,  // what is still to be answered or told
+};
+
 // Words of the control block.
 enum ControlWord : uint32_t {
   kControlHandled,       // JavaScript: records handled in this call

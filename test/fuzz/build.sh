@@ -51,7 +51,7 @@ objects_of() { # target
   local target=$1 sources=("test/fuzz/addon.cc" "test/fuzz/$1_target.cc") seen=plain wrap=() source object
   objects=()
   if [ "$target" = core ]; then
-    sources+=(test/fuzz/fake_application.cc test/fuzz/fake_connections.cc test/fuzz/strict_responses.cc)
+    sources+=(test/fuzz/fake_{application,answers,connections}.cc test/fuzz/strict_responses.cc)
   fi
   if [ "$target" = core ] || [ "$target" = tls ]; then
     seen=faked
