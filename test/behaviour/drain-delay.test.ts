@@ -63,7 +63,7 @@ for (const backend of testedBackends) {
 
 test('a Unix socket of our own stays until the delay is over, and the process ends with 0', async (t) => {
   const path = join(temporaryDirectory(t), 'web.sock');
-  const command = new Command(t, ['--bind', `unix:${path}`, '--drain-delay', '0.5']);
+  const command = new Command(t, ['--bind', `unix:${path}`, '--drain-delay', '3']);
   await command.serving();
   command.signal('SIGTERM');
   await command.line(/Stopping \(SIGTERM\)/);

@@ -113,13 +113,12 @@ for (const backend of ['native', 'http'] as const) {
         const { ports } = await run.started();
         assert.equal((await ask({ port: ports[0] })).text, 'hello');
         await run.parent.line(new RegExp(`^up.*\\b${ports[0]}\\b`, 'm'));
-        const log = run.parent.stderr;
-        assert.match(log, new RegExp(`Application is ${file}\n`));
-        assert.match(log, new RegExp(`Serving on fd://7 \\(127\\.0\\.0\\.1:${ports[0]}\\)\n`));
+        await run.parent.line(new RegExp(`Application is ${file}\n`));
+        await run.parent.line(new RegExp(`Serving on fd://7 \\(127\\.0\\.0\\.1:${ports[0]}\\)\n`));
         // Fastify listens to 'clientError', for which node:http serves.
         const serves = file === 'fastify.mjs' ? '(native|http)' : backend;
-        assert.match(log, new RegExp(`Using ${serves} as a backend\n`));
-        assert.match(log, new RegExp(`${file} asked to listen on .*\\b3000 and serves on fd://7 `));
+        await run.parent.line(new RegExp(`Using ${serves} as a backend\n`));
+        await run.parent.line(new RegExp(`${file} asked to listen on .*\\b3000 and serves on fd://7 `));
         await run.signal('SIGTERM');
         const { status, sockets } = await run.ended();
         assert.equal(status, 0, run.parent.stderr);
@@ -329,7 +328,7 @@ test('workers of a cluster share the socket of the command, and end with it', as
   const [one, two] = [await ask({ port: ports[0] }), await ask({ port: ports[0] })];
   assert.match(one.text, /^worker \d+$/);
   assert.notEqual(two.text, `worker ${pid}`);
-  assert.match(run.parent.stderr, /server\.cjs asked to listen on port 3000, with workers of node:cluster,/);
+  await run.parent.line(/server\.cjs asked to listen on port 3000, with workers of node:cluster,/);
   await run.signal('SIGTERM');
   const { status } = await run.ended();
   assert.equal(status, 0, run.parent.stderr);

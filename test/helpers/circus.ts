@@ -66,6 +66,11 @@ export class CircusParent {
     return event.status ?? 0;
   }
 
+  /** Wait for something that the parent or a worker prints. */
+  async line(pattern: RegExp): Promise<void> {
+    await this.eventually(String(pattern), () => pattern.test(this.output) || undefined);
+  }
+
   /** Send a command, and wait until it is carried out. */
   async command(name: 'reload' | 'reload-sequential' | 'restart' | 'incr' | 'decr' | 'quit'): Promise<void> {
     const count = () => this.events.filter((e) => e.event === 'done' && e.command === name).length;

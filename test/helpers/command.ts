@@ -17,7 +17,7 @@ export class Command {
   stdout = '';
   stderr = '';
   readonly #ended: Promise<number | NodeJS.Signals>;
-  #wake: (() => void) | undefined;
+  #waiting: (() => void)[] = [];
   #closed = false;
 
   constructor(t: TestContext, args: readonly string[], options: CommandOptions = {}, program = node) {
@@ -30,7 +30,7 @@ export class Command {
       this.child.on('error', reject);
       this.child.on('close', (code, signal) => {
         this.#closed = true;
-        this.#wake?.();
+        this.#wake();
         resolve(signal ?? code ?? -1);
       });
     });
@@ -43,7 +43,11 @@ export class Command {
 
   #add(stream: 'stdout' | 'stderr', text: string): void {
     this[stream] += text;
-    this.#wake?.();
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const resume of this.#waiting.splice(0)) resume();
   }
 
   /** @returns The exit code or the signal. */
@@ -63,7 +67,7 @@ export class Command {
       if (this.#closed)
         throw new Error(`the command ended without ${pattern}:\n${this.stderr}${this.stdout}`);
       await new Promise<void>((wake) => {
-        this.#wake = wake;
+        this.#waiting.push(wake);
       });
     }
   }
@@ -132,8 +136,11 @@ export class FdParent {
     return JSON.parse(text);
   }
 
+  /** Wait for the end of the command, and for all that it printed. */
   async ended(): Promise<{ readonly status: number; readonly sockets: readonly PassedState[] }> {
     const [text] = await this.parent.line(/^\{"status".*$/m);
+    // The command's own output comes through another pipe.
+    await this.parent.end();
     return JSON.parse(text);
   }
 

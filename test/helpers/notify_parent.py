@@ -1,10 +1,11 @@
 """Stands in for systemd's service manager in the tests: starts a command with NOTIFY_SOCKET and WATCHDOG_USEC in its
-environment, prints what it is told, and ends the command with SIGABRT when WATCHDOG=1 does not come in time.
+environment, prints what it is told, and, once a line comes on standard input, ends the command with SIGABRT when
+WATCHDOG=1 does not come in time. Until then it only counts: a busy machine is late as well.
 
     notify_parent.py SETUP COMMAND…
 
 SETUP is JSON: {"address": "/path" or "@name", "watchdog_usec": N or null, "watchdog_pid": true, false or null}: whether
-WATCHDOG_PID is that of the command, of somebody else, or not set. The watchdog runs from READY=1 on, as systemd's does.
+WATCHDOG_PID is that of the command, of somebody else, or not set.
 Events on standard output, a JSON object each: started, message, watchdog, ended.
 """
 
@@ -40,21 +41,28 @@ def main():
     pid = start(setup, command)
     tell("started", pid=pid)
     signal.signal(signal.SIGTERM, lambda *_: (os.kill(pid, signal.SIGKILL), sys.exit(143)))
-    seconds = None if setup["watchdog_usec"] is None else setup["watchdog_usec"] / 1e6
     deadline = None
+    inputs = [inbox, sys.stdin]
     while True:
-        readable, _, _ = select.select([inbox], [], [], 0.05)
-        if readable:
+        readable, _, _ = select.select(inputs, [], [], 0.05)
+        if sys.stdin in readable:
+            inputs.remove(sys.stdin)
+            if sys.stdin.readline():
+                deadline = time.monotonic() + setup["watchdog_usec"] / 1e6
+        if inbox in readable:
             lines = inbox.recv(4096).decode().split("\n")
             tell("message", lines=lines)
-            if seconds is not None and ("WATCHDOG=1" in lines or "READY=1" in lines):
-                deadline = time.monotonic() + seconds
+            if deadline is not None and "WATCHDOG=1" in lines:
+                deadline = time.monotonic() + setup["watchdog_usec"] / 1e6
             continue
+        if pid is None:
+            continue  # systemd-notify(1), which the command has started, may be later than its end.
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             tell("ended", status=os.waitstatus_to_exitcode(status))
-            return
-        if deadline is not None and time.monotonic() > deadline:
+            pid = None
+        elif deadline is not None and time.monotonic() > deadline:
             tell("watchdog")
             deadline = None
             os.kill(pid, signal.SIGABRT)

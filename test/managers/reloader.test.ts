@@ -135,6 +135,8 @@ describe('reloader', () => {
     writeFileSync(join(directory, 'node_modules/dependency.js'), '');
     writeVersion(directory, '1');
     await version({ port }, '1');
+    command.signal('SIGTERM');
+    assert.equal(await command.end(), 0, command.stderr);
     assert.match(command.stderr, /Starting anew: \S*app\.mjs changed\n/);
     assert.doesNotMatch(command.stderr, /app\.log|dependency/);
   });

@@ -65,8 +65,8 @@ for (const backend of testedBackends) {
       await within(running, async () => {
         const { pid, listen, localPort } = await who({ port });
         assert.deepEqual({ pid, listen, localPort }, { pid: running.pid, listen: [], localPort: port });
-        assert.match(running.output, new RegExp(`Serving on .*127\\.0\\.0\\.1:${port}`));
         assert.equal(await running.stop(), '0');
+        assert.match(running.output, new RegExp(`Serving on .*127\\.0\\.0\\.1:${port}`));
       });
     });
 
