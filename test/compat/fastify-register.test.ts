@@ -2,7 +2,7 @@
 // same bytes, and its hooks see the same.
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -17,6 +17,20 @@ interface Listening {
   readonly port: number;
   readonly addresses: readonly string[];
   readonly served: string;
+}
+
+/** What the program tells, in its order. */
+type Message =
+  | ({ readonly event: 'listening' } & Listening)
+  | { readonly event: 'aborted'; readonly url: string }
+  | { readonly event: 'closed'; readonly seen: readonly string[] };
+
+/** Kept from the start on, whoever asks when. */
+type Messages = AsyncIterator<unknown[]>;
+
+interface Program extends Listening {
+  readonly child: ChildProcess;
+  readonly messages: Messages;
 }
 
 const octets = 'Content-Type: application/octet-stream';
@@ -66,36 +80,50 @@ const more: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Start the program. @param flags Of Node. */
-async function start(flags: readonly string[]): Promise<{ child: ChildProcess } & Listening> {
+async function start(flags: readonly string[]): Promise<Program> {
   const child = fork(program, { execArgv: ['--import', 'tsx', ...flags] });
-  const [listening] = (await once(child, 'message')) as [Listening];
-  return { child, ...listening };
+  const messages = on(child, 'message', { close: ['disconnect'] });
+  const listening = await next(messages, 'listening');
+  return { child, messages, ...listening };
+}
+
+/** @returns The next message of that kind. @throws when the program ends before it. */
+async function next<E extends Message['event']>(
+  messages: Messages,
+  event: E,
+): Promise<Extract<Message, { event: E }>> {
+  for (;;) {
+    const { done, value } = await messages.next();
+    if (done) throw new Error(`the program ended without ${event}`);
+    const [message] = value as [Message];
+    if (isOf(message, event)) return message;
+  }
+}
+
+function isOf<E extends Message['event']>(
+  message: Message,
+  event: E,
+): message is Extract<Message, { event: E }> {
+  return message.event === event;
 }
 
 /** Ask all of it. @returns What came, by name, and what the hooks saw in the end. */
-async function answers({
-  child,
-  port,
-}: {
-  child: ChildProcess;
-  port: number;
-}): Promise<Record<string, unknown>> {
+async function answers({ child, messages, port }: Program): Promise<Record<string, unknown>> {
   const all: Record<string, unknown> = {};
   for (const step of steps) all[step.name] = await exchangeBytes(port, bytesOf(step));
   for (const [name, parts] of Object.entries(more)) all[name] = await exchangeBytes(port, ...parts);
   const leaves = connect(port, '127.0.0.1');
-  const aborted = once(child, 'message');
   leaves.write(request('GET /waits', []), () => leaves.destroy());
-  await aborted;
+  while ((await next(messages, 'aborted')).url !== '/waits');
   // It is open and idle when the program closes.
   const idle = connect(port, '127.0.0.1');
   idle.write(request('GET /', []));
   await once(idle, 'data');
-  const told = once(child, 'message');
   const exit = once(child, 'exit');
   child.send('close');
   await once(idle.resume(), 'close');
-  const [{ seen }] = (await told) as [{ seen: string[] }];
+  const { seen } = await next(messages, 'closed');
+  assert.ok(seen.includes('onRequest / 127.0.0.1') && seen.at(-1) === 'onClose', seen.join());
   all['what the hooks saw'] = seen;
   await exit;
   all['the status'] = child.exitCode;

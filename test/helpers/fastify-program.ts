@@ -17,7 +17,7 @@ app.addHook('onResponse', async (_request, reply) => {
 });
 app.addHook('onRequestAbort', async (request) => {
   seen.push(`onRequestAbort ${request.raw.aborted} ${request.raw.destroyed}`);
-  process.send?.({ aborted: true });
+  process.send?.({ event: 'aborted', url: request.url });
 });
 app.addHook('onClose', async () => void seen.push('onClose'));
 
@@ -56,12 +56,13 @@ const { server } = app;
 const handle = (server as unknown as { _handle?: object })._handle;
 const addresses = app.addresses().map((at) => (typeof at === 'string' ? at : at.address));
 process.send?.({
+  event: 'listening',
   port: portOf(server),
   addresses,
   served: handle?.constructor.name === 'TCP' ? 'node' : 'native',
 });
 process.once('message', async () => {
   await app.close();
-  process.send?.({ seen });
+  process.send?.({ event: 'closed', seen });
   process.disconnect();
 });
