@@ -70,6 +70,7 @@ for (const backend of testedBackends) {
     await client.write(`${post('/', 5)}he`);
     assert.equal((await client.response()).status, 500);
     await command.line(/POST \/: Error: a listener threw at a piece/);
+    client.reset();
     command.child.kill('SIGTERM');
     assert.equal(await command.end(), 0, command.stderr);
     assert.equal(command.stderr.split('a listener threw').length, 2, command.stderr);

@@ -135,16 +135,21 @@ for (const backend of testedBackends) {
     });
 
     test('right after accept: the first request of a connection is answered', async (t) => {
-      const serving = await serve(t, flags);
-      const { command, open } = serving;
-      // The second is served, so the first has been accepted: it stood in front of it.
-      const [client, other] = [await open(), await open()];
-      await other.write(get());
-      await other.response();
-      await terminate(serving);
-      await client.write(get());
-      await lastAnswer(client, 'hello');
-      assert.equal(await command.end(), 0);
+      // It has half a second for it, for which this machine may be too busy: then it is tried again.
+      for (let isInTime = false; !isInTime; ) {
+        const serving = await serve(t, flags);
+        const { command, open } = serving;
+        // The second is served, so the first has been accepted: it stood in front of it.
+        const [client, other] = [await open(), await open()];
+        await other.write(get());
+        await other.response();
+        const begun = performance.now();
+        await terminate(serving);
+        await client.write(get());
+        isInTime = performance.now() - begun < 400;
+        if (isInTime) await lastAnswer(client, 'hello');
+        assert.equal(await command.end(), 0);
+      }
     });
 
     test('a connection on which nothing comes does not hold the end up', async (t) => {
