@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import { exchanges, type NativeExchange } from './exchange.js';
 import { addon, endBroken, endByPeer } from './layout.js';
+import { loseConnection } from './lost.js';
 import { connectionReset, destroyed, socketEncoding, writeAfterEnd } from './node-errors.js';
 import { sendBeforeEnd } from './sent.js';
 import {
@@ -121,6 +122,7 @@ export class NativeSocket extends SocketFacts {
       this.#failed = true;
       this[kFail](args[0] as Error, 400);
     }
+    if (event === 'close' && !this.#closeTold) loseConnection(this[kConnection]);
     if (event === 'error' && this.listenerCount('error') === 0) return false;
     return EventEmitter.prototype.emit.call(this, event, ...args);
   }
