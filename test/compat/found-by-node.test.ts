@@ -24,7 +24,8 @@ compare("a program that emits 'close' on the socket aborts its request", async (
 });
 
 // Before Node 26 node:http throws here, where no program can catch it.
-const laterRequest = Number(process.versions.node.split('.')[0]) >= 26 ? 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' : '';
+const laterRequest =
+  Number(process.versions.node.split('.')[0]) >= 26 ? 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' : '';
 
 compare("the request behind one that emits 'close' on the socket is not handled", async (make) => {
   let requests = 0;
@@ -38,4 +39,45 @@ compare("the request behind one that emits 'close' on the socket is not handled"
   await once(client, 'close');
   await closed(server);
   return requests;
+});
+
+compare("a listener of 'data' on a socket comes behind the request's own", async (make) => {
+  const seen: unknown[] = [];
+  const server = make((req, res) => {
+    req.pause().on('resume', () => req.on('data', (chunk) => seen.push(String(chunk))));
+    req.on('end', () => seen.push('end'));
+    req.socket.once('data', (chunk) => {
+      seen.push([String(chunk), req.readableLength]);
+      res.end(); // resumes the request
+    });
+    res.flushHeaders();
+  });
+  const client = connect(await listening(server), '127.0.0.1');
+  client.write('POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\n');
+  client.once('data', () => client.write('body'));
+  await once(
+    client.on('data', () => {}),
+    'close',
+  );
+  await closed(server);
+  return seen;
+});
+
+compare("a 'clientError' that leaves the connection open is told of all that comes", async (make) => {
+  const seen: unknown[] = [];
+  const server = make();
+  server.on(
+    'clientError',
+    (error: Error & { code?: string; reason?: string; rawPacket?: Buffer }, socket) => {
+      seen.push([error.code, error.reason, error.message, String(error.rawPacket), socket.writable]);
+      if (seen.length === 3) socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');
+      else client.write(`*${seen.length}`);
+    },
+  );
+  const client = connect(await listening(server), '127.0.0.1');
+  client.write('* / HTTP/1.1\r\n\r\n');
+  const [bytes] = await once(client, 'data');
+  client.destroy();
+  await closed(server);
+  return [...seen, String(bytes)];
 });
