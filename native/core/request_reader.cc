@@ -261,7 +261,8 @@ bool RequestReader::BeginMessage(Connection* c, const char* from, const char* en
       return false;
     }
     const Exchange& last = *core_->exchanges().at(c->last_exchange);
-    wait = safety == Safety::kUnsafe || !last.safe;
+    // What begins with no letter of a method is refused at once.
+    wait = (safety == Safety::kUnsafe || !last.safe) && *from >= 'A' && *from <= 'Z';
   }
   const bool no_room = !core_->HasMessageRoom();
   if (wait || no_room) {

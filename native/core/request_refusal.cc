@@ -41,7 +41,9 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
   }
   const RefusalEntry& entry = RefusalOf(refusal);
   const char* name = c->in_message() ? c->parser->error_name() : nullptr;
-  const bool told = TellsRefusals(*c) && refusal != Refusal::kHostMissing &&
+  // As node:http, which does not wait for responses that have not begun.
+  const bool overtakes = c->server->is(kNodeStyle) && c->in_flight > 0 && broken == nullptr;
+  const bool told = (TellsRefusals(*c) || overtakes) && refusal != Refusal::kHostMissing &&
                     TellRefusal(c,
                                 entry,
                                 name != nullptr ? name : entry.node_error,

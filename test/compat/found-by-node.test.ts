@@ -81,3 +81,22 @@ compare("a 'clientError' that leaves the connection open is told of all that com
   await closed(server);
   return [...seen, String(bytes)];
 });
+
+for (const [name, second] of [
+  ['that begins with no method', 'hello world'],
+  ['with a field that is none', 'GET / HTTP/1.1\r\nHost: a\r\na b: c\r\n\r\n'],
+]) {
+  compare(`a request ${name} ends what is open on its connection`, async (make) => {
+    const seen: unknown[] = [];
+    const server = make((req, res) => {
+      for (const event of ['aborted', 'error', 'close']) req.on(event, () => seen.push(['req', event]));
+      res.on('close', () => seen.push(['res', 'close']));
+      client.write(`\r\n${second}`);
+    });
+    const client = connect(await listening(server), '127.0.0.1');
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const [bytes] = await once(client, 'data');
+    await closed(server);
+    return [...seen, String(bytes)];
+  });
+}
