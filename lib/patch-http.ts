@@ -2,6 +2,7 @@ import type * as http from 'node:http';
 import type * as https from 'node:https';
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { nativeBackend } from './backends/native.js';
+import { mirrorOnClients } from './native/client-messages.js';
 import { initServer, Server as NativeServer } from './native/create-server.js';
 import { listenNode, type NetListen } from './native/node-listen.js';
 import { rememberOriginal } from './native/original.js';
@@ -67,6 +68,7 @@ export function patchHttp(): boolean {
       return construct(this, new.target, args);
     };
   });
+  mirrorOnClients(NativeRequest.prototype, (request as typeof http.IncomingMessage).prototype);
   target['Server'] = Server;
   target['createServer'] = createServer;
   syncBuiltinESMExports();
@@ -158,6 +160,9 @@ function standIn(original: unknown, prototype: object, define: (construct: Const
     },
     configurable: true,
   });
-  Object.defineProperty(prototype, 'constructor', { value: Message, writable: true, configurable: true });
+  // What node:http makes by itself, the response that a client gets, is one as well.
+  for (const each of [prototype, construct.prototype as object]) {
+    Object.defineProperty(each, 'constructor', { value: Message, writable: true, configurable: true });
+  }
   return Message;
 }

@@ -2,16 +2,14 @@ import { EventEmitter } from 'node:events';
 import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
-import type { BodySink, HeaderList } from '../exchange.js';
+import type { HeaderList } from '../exchange.js';
 import { bareBase } from './base.js';
 import type { NativeExchange } from './exchange.js';
-import { parserError } from './node-errors.js';
-import { endLater, throwInTick } from './request-end.js';
 import { kExchange } from './request-head.js';
+import { RequestSink } from './request-sink.js';
 import type { NativeResponse } from './response.js';
 import { closed, finished, kAborted, kState, nodesEmit } from './response-state.js';
 import { openWithHandler } from './running.js';
-import { kFail } from './socket-facts.js';
 import { afterImmediates } from './tick.js';
 
 // IncomingMessage is slow to construct, not to inherit from. Objects of this class are made by a constructor of their
@@ -41,8 +39,17 @@ export const kLost = Symbol('lost');
 /** Of `signal`, once somebody has asked for it. */
 const kAborter = Symbol('aborter');
 
-/** Node's own, taken before the preload puts others in their place. */
-const { _dump: dumpNodes, _destroy: destroyNodes } = IncomingMessage.prototype as unknown as {
+/** Node's own, taken before the preload or a program puts others in their place. */
+const {
+  on: onNodes,
+  setTimeout: timeNodes,
+  _read: readNodes,
+  _dump: dumpNodes,
+  _destroy: destroyNodes,
+} = IncomingMessage.prototype as unknown as {
+  on(this: unknown, event: string, listener: unknown): NativeRequest;
+  setTimeout(this: unknown, ms: number, callback: unknown): NativeRequest;
+  _read(this: unknown, size: number): void;
   _dump(this: unknown): void;
   _destroy(this: unknown, error: Error | null, callback: () => void): void;
 };
@@ -68,7 +75,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       EventEmitter.prototype.on.call(this, event, listener as () => void);
       return this;
     }
-    return super.on(event, listener as () => void);
+    return onNodes.call(this, event, listener) as this;
   }
 
   override addListener(event: string, listener: (...args: never[]) => void): this {
@@ -78,7 +85,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   override _read(size: number): void {
     const exchange = this[kExchange];
     if (exchange === undefined) {
-      super._read(size);
+      readNodes.call(this, size);
     } else {
       if (!this[kConsuming]) setReadingMore(this, false);
       this[kConsuming] = true;
@@ -106,7 +113,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     const exchange = this[kExchange];
     if (exchange === undefined) {
-      super._destroy(error, callback);
+      destroyNodes.call(this, error, callback);
       return;
     }
     const isCut = !isOver(this) && (!this.readableEnded || !this.complete);
@@ -135,7 +142,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
   }
 
   override setTimeout(ms: number, callback?: () => void): this {
-    if (this[kExchange] === undefined) return super.setTimeout(ms, callback);
+    if (this[kExchange] === undefined) return timeNodes.call(this, ms, callback) as this;
     if (callback !== undefined) this.on('timeout', callback);
     this.socket.setTimeout(ms);
     return this;
@@ -282,58 +289,6 @@ function setReadingMore(request: NativeRequest, value: boolean): void {
   stateOf(request)['readingMore'] = value;
 }
 
-/** Moves the body into the stream. */
-class RequestSink implements BodySink {
-  readonly #request: NativeRequest;
-  /** A listener of 'data' has, and nobody has ended the process for it: how long that piece was. 0 if none has. */
-  #thrownAt = 0;
-
-  constructor(request: NativeRequest) {
-    this.#request = request;
-  }
-
-  data(chunk: Uint8Array): boolean {
-    if (this.#request[kDumped]) return true;
-    if (this.#thrownAt > 0) return this.#refuse(chunk);
-    this.#thrownAt = chunk.length; // until it has not
-    const request = this.#request;
-    const { server } = request[kExchange];
-    let goesOn = true;
-    try {
-      goesOn = request.push(chunk);
-    } catch (error) {
-      if (server.dropIn !== undefined) throw error;
-      throwInTick(request, error);
-      return true;
-    }
-    this.#thrownAt = 0;
-    if (!goesOn) request[kExchange].tellSocket('pause');
-    return goesOn;
-  }
-
-  /** As in place of node:http, whose parser takes nothing more of a connection on which somebody has thrown. */
-  #refuse(rawPacket: Uint8Array): boolean {
-    const { server, socket } = this.#request[kExchange];
-    const error = parserError('HPE_JS_EXCEPTION', 'JS Exception', this.#thrownAt, rawPacket);
-    if (server.dropIn !== undefined) socket[kFail](error, 400);
-    return true;
-  }
-
-  end(trailers: HeaderList): void {
-    if (this.#thrownAt > 0) return;
-    this.#request[kTrailers] = trailers;
-    const request = this.#request;
-    if (request[kExchange].body?.isFresh === true) endLater(request);
-    else request.push(null);
-  }
-
-  error(): void {
-    // With node:http a request that is answered does not belong to its connection any more: it just never ends.
-    const { aborted, server } = this.#request[kExchange];
-    if (aborted || server.dropIn === undefined) abortRequest(this.#request);
-  }
-}
-
 /** Take the body as far as there is room for it, as node:http does whether somebody reads it or not. */
 export function peek(request: NativeRequest): void {
   if (!request[kExchange].hasBody) return;
@@ -341,7 +296,7 @@ export function peek(request: NativeRequest): void {
   else openStream(request);
 }
 
-export function abortedError(): Error {
+function abortedError(): Error {
   return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
 }
 

@@ -248,6 +248,39 @@ describe('the preload', () => {
     assert.equal(run(['--require', preload], 'prototype.cjs'), '/a\n/a\n');
   });
 
+  test('and on the responses that a client gets', () => {
+    const text = `const http = require('http');
+      const { setTimeout, on } = http.IncomingMessage.prototype;
+      http.IncomingMessage.prototype.text = async function () {
+        let text = '';
+        for await (const chunk of this) text += chunk;
+        return text;
+      };
+      http.IncomingMessage.prototype.setTimeout = function (...args) {
+        console.log('wrapped', this.statusCode);
+        return setTimeout.apply(this, args);
+      };
+      http.IncomingMessage.prototype.on = function (...args) { return on.apply(this, args); };
+      const server = http.createServer(async (req, res) => res.end(await req.setTimeout(9000).text()));
+      server.listen(0, '127.0.0.1', () => {
+        const ask = (then) => http.request({ port: server.address().port, agent: false, method: 'POST' }, then).end('text');
+        ask(async (res) => {
+          console.log(res.constructor === http.IncomingMessage, await res.setTimeout(9000).text());
+          delete http.IncomingMessage.prototype.text;
+          http.IncomingMessage.prototype.setTimeout = setTimeout;
+          server.removeAllListeners('request').on('request', (req, res) => res.end());
+          ask((res) => {
+            console.log(res.setTimeout(9000).text);
+            res.resume().on('end', () => server.close());
+          });
+        });
+      });`;
+    writeFileSync(join(directory, 'client.cjs'), text);
+    const expected = run([], 'client.cjs');
+    assert.equal(expected, 'wrapped null\nwrapped 200\ntrue text\nundefined\n');
+    assert.equal(run(['--require', preload], 'client.cjs'), expected);
+  });
+
   test('where the core cannot be used, node:http serves, and a warning says why', () => {
     assert.equal(run(['--require', preload], 'new.cjs', { CHAUSSETTE_NO_NATIVE: '1' }), 'hello node\n');
   });
