@@ -1,6 +1,7 @@
 import { control, controlAgain } from './layout.js';
 import type { NativeRequest } from './request.js';
 import { kExchange } from './request-head.js';
+import { ranTicks } from './tick.js';
 
 // With node:http what the last bytes of a body have brought about in promises and ticks has run before its end comes:
 // parsers of forms tell an error from an end by it. Bytes and end come here in one record, so the end waits until the
@@ -30,13 +31,22 @@ function goOnLate(): void {
   if (waiting.length > 0) endSome();
 }
 
-/** @internal */
-export function endSome(): void {
+/** As with node:http, what has come with a request is told before the handler of one on another connection runs.
+ *  @returns As `ranTicks`. */
+export function ranEnds(): boolean {
+  if (control[controlAgain] === 0) return true;
+  endSome();
+  return ranTicks();
+}
+
+/** @internal @param withTicks Run what they bring about as well: a handler is next. */
+export function endSome(withTicks = false): void {
   control[controlAgain] = 0;
   const some = waiting.slice(0, endsMax);
   waiting = waiting.slice(endsMax);
   if (waiting.length > 0) askAgain();
   for (const request of some) request[kExchange].scope.runInAsyncScope(end, undefined, request);
+  if (withTicks && some.length > 0) ranTicks();
 }
 
 function end(request: NativeRequest): void {

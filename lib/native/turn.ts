@@ -45,10 +45,9 @@ import {
   tellEnds,
   writeWindowBytes,
 } from './layout.js';
-import { beginRecords } from './lost.js';
 import type { NativePair } from './node-pair.js';
 import { problems } from './problems.js';
-import { endSome } from './request-end.js';
+import { endSome, ranEnds } from './request-end.js';
 import { sendNow } from './sent.js';
 import type { NativeSocket } from './socket.js';
 import { connectionClosed } from './sockets.js';
@@ -310,15 +309,16 @@ function isOfAnother(r: number): boolean {
 /** Handle records [first, first + count). */
 function onTurn(first: number, count: number): void {
   if (control[controlEnds] !== 0) takeEnds(servers);
-  if (control[controlAgain] !== 0) endSome();
+  if (control[controlAgain] !== 0)
+    endSome(count > 0 && records[first * recordWords + recordKind] === eventRequest);
   let text: TurnText | undefined;
   const last = (first + count - 1) * recordWords;
-  const started = count > 1 ? now() : 0; // a record alone needs no clock
+  // A record alone needs no clock.
+  const started = count > 1 ? now() : 0;
   // How many records to handle before the next look at the clock: a look costs as much as a small handler.
   let stride = 1;
   let nextLook = 1;
   let i = 0;
-  beginRecords(first, count);
   beginHandling();
   try {
     while (i < count) {
@@ -331,7 +331,7 @@ function onTurn(first: number, count: number): void {
       // As with node:http, what a piece of a body has brought about in promises and ticks has run before the next.
       if (next === eventBody && records[r + recordWords + recordIndex] === records[r + recordIndex]) break;
       if (next === eventRequest && isOfAnother(r)) {
-        if (!ranTicks()) break;
+        if (!ranTicks() || !ranEnds()) break;
       }
       if (i < nextLook) continue;
       const elapsed = now() - started;
