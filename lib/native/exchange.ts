@@ -23,7 +23,7 @@ import type { NativePair } from './node-pair.js';
 import { RequestHead, resourceOptions } from './request-head.js';
 import { isRunning, runHandler } from './running.js';
 import type { NativeSocket } from './socket.js';
-import { kAnswered, kLeft, kPeerEnded, kToldAll } from './socket-facts.js';
+import { kAnswered, kClosing, kLeft, kPeerEnded, kToldAll } from './socket-facts.js';
 import { openSocket, socketOf } from './sockets.js';
 import { checkFinal, checkInfoStatus } from './status.js';
 import { afterImmediates, thisTick } from './tick.js';
@@ -390,7 +390,7 @@ export class NativeExchange extends RequestHead implements Exchange {
   flushed(code: number): void {
     this.watchFlush = false;
     // The connection ends with it.
-    if (this.#socket !== undefined && code === 1) this.#socket.writable = false;
+    if (code === 1) this.#socket?.[kClosing]();
     this.#forget();
     this.#pair?.flushed();
   }

@@ -3,6 +3,7 @@ import type { Endpoint } from '../exchange.js';
 import { nowhere } from '../proxies/ends.js';
 import { localEnd, remoteEnd } from './endpoints.js';
 import { addon } from './layout.js';
+import { socketEncoding } from './node-errors.js';
 import { addServerListeners } from './socket-inside.js';
 import type { NativeServer } from './turn.js';
 
@@ -16,6 +17,7 @@ export const kLast = Symbol('last');
 export const kCarries = Symbol('carries');
 export const kAnswered = Symbol('answered');
 export const kFail = Symbol('fail');
+export const kClosing = Symbol('closing');
 export const kLeft = Symbol('left');
 export const kBroke = Symbol('broke');
 export const kToldAll = Symbol('toldAll');
@@ -28,6 +30,10 @@ export const kTimedOut = Symbol('timedOut');
 export const kEndTold = Symbol('endTold');
 /** 'finish' was emitted. */
 export const kFinishTold = Symbol('finishTold');
+/** Its side was ended, not cut. */
+export const kSideEnded = Symbol('sideEnded');
+/** What it was destroyed with. */
+export const kError = Symbol('error');
 
 /** As addon.measureConnection gives it. */
 export type Measure = readonly [bytesIn: number, bytesOut: number, idleMs: number, unsentBytes: number];
@@ -45,6 +51,8 @@ export class SocketFacts extends EventEmitter {
   connecting = false;
   [kEndTold] = false;
   [kFinishTold] = false;
+  [kSideEnded] = false;
+  [kError]: Error | null = null;
 
   constructor(connection: number, server: NativeServer) {
     super();
@@ -110,8 +118,18 @@ export class SocketFacts extends EventEmitter {
     return this.destroyed;
   }
 
+  /** @internal The last response has left. */
+  [kClosing](): void {
+    this.writable = false;
+    this[kSideEnded] = true;
+  }
+
+  get errored(): Error | null {
+    return this[kError];
+  }
+
   get writableEnded(): boolean {
-    return !this.writable;
+    return this[kSideEnded];
   }
 
   get writableFinished(): boolean {
@@ -161,6 +179,10 @@ export class SocketFacts extends EventEmitter {
   /** @internal */
   [kMeasure](): Measure {
     return this[kLast] ?? addon.measureConnection(this[kConnection]) ?? nothing;
+  }
+
+  setEncoding(): never {
+    throw socketEncoding();
   }
 
   setNoDelay(): this {

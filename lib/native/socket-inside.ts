@@ -66,20 +66,23 @@ function statesOf(socket: SocketFacts & { [kStates]?: States }): States {
   const highWaterMark = socket.writableHighWaterMark;
   socket[kStates] ??= new Duplex({ highWaterMark }) as unknown as States;
   const states = socket[kStates];
-  const { readable, readableEnded, writable, writableFinished, destroyed, writableLength } = socket;
+  const { readable, readableEnded, writableEnded, writableFinished, destroyed, writableLength, errored } =
+    socket;
   Object.assign(states._readableState, {
     flowing: true,
     reading: readable,
     ended: readableEnded,
     endEmitted: readableEnded,
+    errored,
     destroyed,
     closed: destroyed,
     closeEmitted: destroyed,
   });
   Object.assign(states._writableState, {
-    ending: !writable,
-    ended: !writable,
+    ending: writableEnded,
+    ended: writableEnded,
     finished: writableFinished,
+    errored,
     destroyed,
     closed: destroyed,
     closeEmitted: destroyed,

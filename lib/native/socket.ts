@@ -2,8 +2,7 @@ import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import { exchanges, type NativeExchange } from './exchange.js';
 import { addon, endBroken, endByPeer } from './layout.js';
-import { loseConnection } from './lost.js';
-import { connectionReset, destroyed, socketEncoding, writeAfterEnd } from './node-errors.js';
+import { connectionReset, destroyed, writeAfterEnd } from './node-errors.js';
 import { sendBeforeEnd } from './sent.js';
 import {
   kAnswered,
@@ -12,6 +11,7 @@ import {
   kConnection,
   kEnded,
   kEndTold,
+  kError,
   kFail,
   kFinishTold,
   kForget,
@@ -20,6 +20,7 @@ import {
   kMeasure,
   kPeerEnded,
   kServer,
+  kSideEnded,
   kTimedOut,
   kToldAll,
   SocketFacts,
@@ -42,8 +43,7 @@ export class NativeSocket extends SocketFacts {
   #timer: NodeJS.Timeout | undefined;
   #timerSet = 0;
   #failed = false;
-  /** How many bytes had come and gone when 'timeout' was told. */
-  #told = -1;
+  #told = false;
   #closeTold = false;
   /** 'end' and 'close' are still to come. */
   #left = false;
@@ -123,7 +123,6 @@ export class NativeSocket extends SocketFacts {
       this.#failed = true;
       this[kFail](args[0] as Error, 400);
     }
-    if (event === 'close' && !this.#closeTold) loseConnection(this[kConnection]);
     if (event === 'error' && this.listenerCount('error') === 0) return false;
     return EventEmitter.prototype.emit.call(this, event, ...args);
   }
@@ -204,9 +203,10 @@ export class NativeSocket extends SocketFacts {
       this.write(chunk, typeof encoding === 'string' ? encoding : undefined);
     if (!this.writable) return this;
     this.writable = false;
+    this[kSideEnded] = true;
     sendBeforeEnd();
     addon.endConnection(this[kConnection], false);
-    process.nextTick(() => this.#tellFinish());
+    afterImmediates(() => this.#tellFinish());
     return this;
   }
 
@@ -236,7 +236,8 @@ export class NativeSocket extends SocketFacts {
     if (how === endByPeer) this[kPeerEnded]();
     this.#gone();
     if (how === endBroken) this.#tellReset();
-    else if (how === endByPeer) this.#tellFinish();
+    this[kSideEnded] ||= how === endByPeer;
+    if (this[kSideEnded]) this.#tellFinish();
   }
 
   /** @internal Reading failed, and the server listens for that. */
@@ -277,6 +278,7 @@ export class NativeSocket extends SocketFacts {
     if (this.destroyed && !this.#left) return;
     const wasReadable = this.readable;
     this.#gone();
+    this[kSideEnded] ||= how !== endBroken;
     this.#left = false;
     if (how === endBroken) process.nextTick(() => this.#tellReset());
     else if (how === endByPeer && wasReadable) process.nextTick(() => this.#tellEnd());
@@ -296,6 +298,7 @@ export class NativeSocket extends SocketFacts {
   #tellReset(error: Error = connectionReset()): void {
     if (this.#failed) return;
     this.#failed = true;
+    this[kError] = error;
     if (this.listenerCount('error') > 0) EventEmitter.prototype.emit.call(this, 'error', error);
   }
 
@@ -318,6 +321,7 @@ export class NativeSocket extends SocketFacts {
     if (this.destroyed && !this.#left) return;
     this.#left = false;
     this.#gone();
+    this[kError] ??= error ?? null;
     if (error !== undefined && !atOnce) process.nextTick(() => this.emit('error', error));
     // Not before the requests have been told of it.
     afterImmediates(() => this.#tellClose(error !== undefined));
@@ -330,7 +334,7 @@ export class NativeSocket extends SocketFacts {
    *  close connections. */
   setTimeout(ms: number, callback?: () => void): this {
     this.timeout = ms;
-    this.#told = -1;
+    this.#told = false;
     if (callback !== undefined) {
       if (ms === 0) this.removeListener('timeout', callback);
       else this.once('timeout', callback);
@@ -349,8 +353,7 @@ export class NativeSocket extends SocketFacts {
   #judge(): void {
     const now = performance.now();
     const since = now - this.#timerSet;
-    const [bytesIn, bytesOut, idle, unsent] = this[kMeasure]();
-    const moved = bytesIn + bytesOut - unsent;
+    const [, , idle, unsent] = this[kMeasure]();
     const quiet = Math.min(idle, since);
     const ms = this.timeout ?? 0;
     if (quiet < ms - clockMs) return this.#wait(ms - quiet);
@@ -359,8 +362,8 @@ export class NativeSocket extends SocketFacts {
     // Between two requests the keep-alive deadline holds, which is the core's.
     const between = this.#used && this.#front === undefined && unsent === 0;
     const hasDeadline = this[kServer].dropIn?.settings.keepAliveTimeout !== 0;
-    if ((between && hasDeadline) || this.#told === moved) return;
-    this.#told = moved;
+    if ((between && hasDeadline) || (this.#told && idle >= since)) return;
+    this.#told = true;
     this[kTimedOut]();
   }
 
@@ -374,10 +377,6 @@ export class NativeSocket extends SocketFacts {
       this[kServer].dropIn?.server.emit('timeout', this) === true,
     ];
     if (!told.includes(true)) this.destroy();
-  }
-
-  setEncoding(): never {
-    throw socketEncoding();
   }
 
   get writableCorked(): number {
