@@ -146,7 +146,9 @@ export function trailerNotAllowed(): Error {
 
 /** @param range As Node words it: `>= 0`. */
 export function outOfRange(name: string, range: string, value: number): RangeError {
-  const shown = value.toLocaleString('en').replaceAll(',', '_');
+  // As Node, which parts the digits of integers that are longer than 32 bits.
+  const isLong = Number.isInteger(value) && Math.abs(value) > 2 ** 32;
+  const shown = isLong ? value.toLocaleString('en').replaceAll(',', '_') : String(value);
   return coded(
     new RangeError(`The value of "${name}" is out of range. It must be ${range}. Received ${shown}`),
     'ERR_OUT_OF_RANGE',

@@ -176,7 +176,7 @@ export class ServerState implements DropIn {
     const native = this.#serving;
     if (native === undefined) return;
     const socket = socketAt(connection, native);
-    const error = parseError(refusal, socket);
+    const error = parseError(refusal);
     if (error.code === 'ECONNRESET') return socket[kBroke](error);
     if (error.code === 'HPE_INVALID_EOF_STATE') socket.readable = false;
     socket[kFail](error, refusal.status);
@@ -191,8 +191,8 @@ export class ServerState implements DropIn {
     const [remoteAddress, remotePort, remoteFamily] = addon.descriptorEndpoint(fd, false) ?? [];
     const [localAddress, localPort, localFamily] = addon.descriptorEndpoint(fd, true) ?? [];
     addon.close(fd);
-    const data = { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily };
-    this.server.emit('drop', data);
+    const ends = { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily };
+    this.server.emit('drop', Object.assign(Object.create(null), ends));
   }
 
   adopt(socket: Socket): void {
