@@ -100,6 +100,7 @@ constexpr Entry kEntries[] = {
     {"OpReadBody", kOpReadBody},
     {"OpDiscardBody", kOpDiscardBody},
     {"OpWatchEnd", kOpWatchEnd},
+    {"OpWatchFlush", kOpWatchFlush},
     {"WithReference", kWithReference},
     {"Streamed", kStreamed},
     {"WantDrain", kWantDrain},

@@ -117,6 +117,7 @@ export const opFile = number('OpFile');
 export const opReadBody = number('OpReadBody');
 export const opDiscardBody = number('OpDiscardBody');
 export const opWatchEnd = number('OpWatchEnd');
+export const opWatchFlush = number('OpWatchFlush');
 
 export const withReference = number('WithReference');
 export const streamed = number('Streamed');

@@ -1,5 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import { OutgoingMessage } from 'node:http';
+import { putShort } from './commands.js';
+import { exchanges, type NativeExchange } from './exchange.js';
+import { behindNothing, behindResponses, opWatchFlush } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { abortRequest, isAwaited, isOpen, kExchange, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
@@ -65,8 +68,7 @@ function tellEndCallbacks(response: NativeResponse, error: Error | null): void {
 export function prefinishesNow(response: NativeResponse): boolean {
   if (response.listenerCount('prefinish') === 0) return false;
   const exchange = response[kExchange];
-  const { _httpMessage: front } = exchange.socket as { _httpMessage?: unknown };
-  return exchange.ended || front === response;
+  return exchange.ended || !waitsForOthers(exchange);
 }
 
 export function emitPrefinish(response: NativeResponse): void {
@@ -112,8 +114,23 @@ export function failEnd(response: NativeResponse, error: Error): void {
   if (response[kEndCallbacks] !== undefined) process.nextTick(tellEndCallbacks, response, error);
 }
 
+/** As `res.destroy()`. */
+export function destroyResponse(response: NativeResponse, error: Error | undefined): void {
+  response.destroyed = true;
+  (response as { errored: Error | null | undefined }).errored = error;
+  const { socket } = response;
+  const exchange = response[kExchange];
+  const endsNow = response[kState] === ended && exchange.inThisTick;
+  exchange.abort();
+  const behind = exchange.endBehindOthers();
+  // What has ended in this tick is sent all the same, as node:http has sent it by now, if there was a socket for it.
+  if (endsNow && behind === behindNothing) finishLater(response);
+  else closeCutLater(response, behind === behindResponses, error);
+  if (behind === behindNothing) socket?.destroy(error);
+}
+
 /** After destroy(), when all is sent. */
-export function finishLater(response: NativeResponse): void {
+function finishLater(response: NativeResponse): void {
   response[kState] = finished;
   process.nextTick(emitFinish, response);
 }
@@ -121,7 +138,7 @@ export function finishLater(response: NativeResponse): void {
 /** After destroy().
  *  @param isQueued Others are to be answered first: as with node:http, which destroys the connection when this would
  *    have its turn. */
-export function closeCutLater(response: NativeResponse, isQueued: boolean, error: Error | undefined): void {
+function closeCutLater(response: NativeResponse, isQueued: boolean, error: Error | undefined): void {
   failEnd(response, error ?? nodeErrors.destroyed('write'));
   if (isQueued) response[kExchange].socket.once('close', () => closeCut(response));
   else afterImmediates(() => closeCut(response));
@@ -201,6 +218,7 @@ function isHeard(response: NativeResponse): boolean {
 
 function tellEnd(response: NativeResponse): void {
   const request = response.req as NativeRequest;
+  if (response[kExchange].watchFlush) return; // The core tells.
   if (isHeard(response)) {
     response[kFlushed]();
   } else {
@@ -213,8 +231,28 @@ function tellEnd(response: NativeResponse): void {
  *  which nobody has paid for; and when it was closed in this tick, there is somebody to tell after all. */
 export function listensTo(response: NativeResponse): void {
   if (response[kExchange] === undefined) return;
-  if (response[kState] === closed && isInRound(response[kClosedUnheard])) response[kState] = ended;
-  if (response[kState] !== ended || response[kEndContext] !== undefined) return;
+  const exchange = response[kExchange];
+  if (response[kState] < ended || response[kEndContext] !== undefined) return;
+  const waits = waitsForOthers(exchange);
+  if (response[kState] === closed && (waits || isInRound(response[kClosedUnheard]))) response[kState] = ended;
+  if (response[kState] !== ended) return;
   response[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', { requireManualDestroy: true });
-  process.nextTick(tellEnd, response);
+  if (waits) watchFlush(exchange);
+  else process.nextTick(tellEnd, response);
+}
+
+/** Let the core tell of the flush after all. */
+function watchFlush(exchange: NativeExchange): void {
+  const { index, generation } = exchange;
+  exchanges[index] = exchange;
+  exchange.watchFlush = true;
+  putShort(opWatchFlush, index, generation, 0);
+}
+
+/** Whether some that came before it on its connection are not answered yet. */
+function waitsForOthers({ connection, resource }: NativeExchange): boolean {
+  const number = resource.asyncId();
+  return exchanges.some(
+    (each) => each?.connection === connection && !each.ended && each.resource.asyncId() < number,
+  );
 }

@@ -18,6 +18,7 @@ import {
   kEndContext,
   kHead,
   kHeadless,
+  kHeadReason,
   kKeepAlive,
   kReason,
   kRemoved,
@@ -184,6 +185,7 @@ function keepUnder(
   name: 'statusMessage' | 'shouldKeepAlive',
   key: typeof kReason | typeof kKeepAlive,
   get: (response: NativeResponse) => unknown,
+  beforeSet: (response: NativeResponse) => void = () => {},
 ): void {
   Object.defineProperty(NativeResponse.prototype, name, {
     configurable: true,
@@ -192,17 +194,22 @@ function keepUnder(
       return this[kExchange] === undefined ? undefined : get(this);
     },
     set(this: NativeResponse, value: unknown) {
-      if (this[kExchange] !== undefined) (this as unknown as Record<symbol, unknown>)[key] = value;
-      else keepOwn(this, name, value);
+      if (this[kExchange] === undefined) return keepOwn(this, name, value);
+      beforeSet(this);
+      (this as unknown as Record<symbol, unknown>)[key] = value;
     },
   });
 }
 
-keepUnder('statusMessage', kReason, (response) => {
-  if (response[kReason] || response[kState] === open) return response[kReason];
-  return response[kStatus] === undefined
-    ? (STATUS_CODES[statusOf(response)] ?? 'unknown')
-    : response[kReason];
+function reasonPhrase(response: NativeResponse): unknown {
+  const given = response[kReason];
+  const isGiven =
+    response[kState] === open || response[kStatus] !== undefined || response[kHeadReason] !== undefined;
+  return given || isGiven ? given : (STATUS_CODES[statusOf(response)] ?? 'unknown');
+}
+
+keepUnder('statusMessage', kReason, reasonPhrase, (response) => {
+  if (response[kState] !== open) response[kHeadReason] ??= String(reasonPhrase(response));
 });
 keepUnder(
   'shouldKeepAlive',
@@ -239,6 +246,7 @@ defineValues(NativeResponse.prototype, {
   [kBytes]: 0,
   [kRemoved]: 0,
   [kStatus]: undefined,
+  [kHeadReason]: undefined,
   [kCloseTold]: false,
   [kEndContext]: undefined,
   [kEndCallbacks]: undefined,

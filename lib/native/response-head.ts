@@ -9,12 +9,12 @@ import { utf8InLatin1 } from './response-headers.js';
 import {
   headOf,
   kKeepAlive,
-  kReason,
   kRemoved,
   kState,
   kStatus,
   kWhole,
   open,
+  reasonGiven,
   statusOf,
 } from './response-state.js';
 
@@ -116,7 +116,7 @@ function madeFacts(response: NativeResponse): HeadFacts {
 function headLines(response: NativeResponse, fields: HeaderList): string {
   const status = statusOf(response);
   const reason =
-    response[kReason] || (response[kStatus] === undefined ? (STATUS_CODES[status] ?? 'unknown') : '');
+    reasonGiven(response) || (response[kStatus] === undefined ? (STATUS_CODES[status] ?? 'unknown') : '');
   let text = `HTTP/1.1 ${status} ${reason}\r\n`;
   for (let i = 0; i < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
   return text;

@@ -33,9 +33,14 @@ export function writeHead(response: NativeResponse, status: number, reason: unkn
   }
   response.statusCode = code;
   if (typeof headers === 'object' && headers !== null) mergeHead(response, headers);
-  if (badReason.test(response.statusMessage)) throw nodeErrors.invalidChar('statusMessage');
-  response[kStatus] = code;
-  checkTrailer(response);
+  try {
+    if (badReason.test(response.statusMessage)) throw nodeErrors.invalidChar('statusMessage');
+    response[kStatus] = code;
+    checkTrailer(response);
+  } catch (error) {
+    response[kStatus] = response[kHead] = undefined; // There is no head of it.
+    throw error;
+  }
   const head = headOf(response);
   const settled = head?.settled();
   if (settled !== head) response[kHead] = settled; // getHeader() gives the lists of the program still.

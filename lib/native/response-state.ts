@@ -22,6 +22,8 @@ export const kKeepAlive = Symbol('keepAlive');
 export const kWhole = Symbol('whole');
 /** The status that writeHead was given: what is set after it does not count. */
 export const kStatus = Symbol('status');
+/** The reason phrase of the head, once the program has set another behind it. */
+export const kHeadReason = Symbol('headReason');
 export const kState = Symbol('state');
 /** Methods of the prototype, to see whether somebody has put others in place. */
 export const kOwn = Symbol('own');
@@ -127,7 +129,7 @@ export function flagsOf(response: NativeResponse): number {
   let flags = response[kRemoved];
   if (!response.sendDate) flags |= noDate;
   // writeHead(200, '') of those who copy the statusText of a Response means it so.
-  if (response[kReason] === '' && response[kStatus] !== undefined) flags |= noReason;
+  if (response[kStatus] !== undefined && reasonGiven(response) === '') flags |= noReason;
   if (response[kKeepAlive] === false) flags |= closeFlag;
   if (!response.useChunkedEncodingByDefault) flags |= noChunked;
   return flags;
@@ -159,6 +161,11 @@ export function statusOf(response: NativeResponse): number {
   return response[kStatus] ?? response.statusCode;
 }
 
+/** The reason phrase that the program has given for the head. */
+export function reasonGiven(response: NativeResponse): string | undefined {
+  return response[kHeadReason] ?? response[kReason];
+}
+
 /** The phrases of the core, as far as they were asked for; the very strings of STATUS_CODES where they are equal. */
 const coreReasons: string[] = [];
 
@@ -173,7 +180,7 @@ function coreReason(status: number): string {
 export function reasonOf(response: NativeResponse, first: unknown): string {
   const status = statusOf(response);
   coreReasons[status] ??= coreReason(status);
-  const given: unknown = response[kReason];
+  const given: unknown = reasonGiven(response);
   const message = given ? String(given) : (STATUS_CODES[status] ?? 'unknown');
   if (message === coreReasons[status]) return '';
   return isHigh.test(message) ? (encodeHead(response, [message], first)[0] as string) : message;
@@ -185,8 +192,12 @@ export function startStream(response: NativeResponse, first?: unknown): void {
   if (response[kState] !== headSet) return;
   response[kState] = streaming;
   const fields = fieldsOf(response, first);
-  const exchange = response[kExchange];
-  exchange.respondHeadNode(statusOf(response), reasonOf(response, first), fields, flagsOf(response));
+  const status = statusOf(response);
+  response[kExchange].respondHeadNode(status, reasonOf(response, first), fields, flagsOf(response));
+  if (response[kStatus] !== undefined) return;
+  // What is set behind the head does not count.
+  response[kStatus] = status | 0;
+  response[kReason] ||= STATUS_CODES[status] ?? 'unknown';
 }
 
 /** It was cut: destroyed, or its client is gone. */

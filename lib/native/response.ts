@@ -2,19 +2,18 @@ import { AsyncResource } from 'node:async_hooks';
 import { ServerResponse } from 'node:http';
 import { bareBase, defineValues } from './base.js';
 import type { NativeExchange } from './exchange.js';
-import { behindNothing, behindResponses, noLength } from './layout.js';
+import { noLength } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { lowerCase } from './node-headers.js';
 import { sendPipedFile } from './piped-file.js';
 import { kExchange, type NativeRequest } from './request.js';
 import {
-  closeCutLater,
+  destroyResponse,
   emitClose,
   emitFinish,
   emitPrefinish,
   endUnsent,
   failEnd,
-  finishLater,
   justEnded,
   kClosedUnheard,
   kEndCallbacks,
@@ -49,6 +48,7 @@ import {
   kHead,
   kHeaders,
   kHeadless,
+  kHeadReason,
   kKeepAlive,
   kOwn,
   kReason,
@@ -98,6 +98,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   declare [kJoined]: Joined | undefined;
   declare [kBytes]: number;
   declare [kStatus]: number | undefined;
+  declare [kHeadReason]: string | undefined;
   declare [kRemoved]: number;
   declare strictContentLength: boolean;
   declare [kCloseTold]: boolean;
@@ -328,17 +329,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
 
   override destroy(error?: Error): this {
     if (this[kExchange] === undefined) return pass(this, 'destroy', [error]);
-    if (this.destroyed) return this;
-    this.destroyed = true;
-    (this as { errored: Error | null | undefined }).errored = error;
-    const { socket } = this;
-    const endsNow = this[kState] === ended && this[kExchange].inThisTick;
-    this[kExchange].abort();
-    const behind = this[kExchange].endBehindOthers();
-    // What has ended in this tick is sent all the same, as node:http has sent it by now, if there was a socket for it.
-    if (endsNow && behind === behindNothing) finishLater(this);
-    else closeCutLater(this, behind === behindResponses, error);
-    if (behind === behindNothing) socket?.destroy(error);
+    if (!this.destroyed) destroyResponse(this, error);
     return this;
   }
 

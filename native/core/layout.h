@@ -117,6 +117,7 @@ enum CommandOp : uint32_t {
   kOpReadBody,     // somebody asks for the request body
   kOpDiscardBody,  // nobody reads the rest of the request body
   kOpWatchEnd,     // tell of the end of its connection with kEventClosed
+  kOpWatchFlush,   // as kWantFlushed, for a response that has ended behind others
 };
 
 enum CommandFlag : uint32_t {
