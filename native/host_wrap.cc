@@ -108,6 +108,7 @@ void CoreHandle::OnTimer(uv_timer_t* handle) {
   CoreHandle* self = static_cast<CoreHandle*>(handle->data);
   self->core_->Tick();
   self->UpdateTimer();
+  if (self->timer_runs_) uv_timer_start(handle, OnTimer, self->core_->MsToTick(), 0);
 }
 
 // Without connections the process may sleep undisturbed, and end. With some it goes
@@ -117,7 +118,7 @@ void CoreHandle::UpdateTimer() {
   if (needed == timer_runs_) return;
   timer_runs_ = needed;
   if (needed) {
-    uv_timer_start(&timer_, OnTimer, kTickMs, kTickMs);
+    uv_timer_start(&timer_, OnTimer, core_->MsToTick(), 0);
   } else {
     uv_timer_stop(&timer_);
   }

@@ -81,8 +81,16 @@ function bytesAt(at: number): Buffer {
   return Buffer.from(arena.subarray(offset, offset + (records[at + 1] as number)));
 }
 
+/** What was refused on sockets that a listener of 'clientError' may have left open. */
+const refusals = new WeakMap<object, RefusedRequest>();
+
 /** The error of 'clientError', as node:http makes it. */
-export function parseError({ text, packet, parsed }: RefusedRequest): Error & { readonly code: string } {
+export function parseError(given: RefusedRequest, socket: object): Error & { readonly code: string } {
+  const isAgain = given.text === 'AGAIN';
+  const refusal = (isAgain ? refusals.get(socket) : undefined) ?? given;
+  if (!isAgain) refusals.set(socket, given);
+  const { text } = refusal;
+  const { packet, parsed } = given;
   if (text === '') return connectionReset();
   const space = text.indexOf(' ');
   const code = text.slice(0, space);

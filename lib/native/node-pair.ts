@@ -76,6 +76,11 @@ export class NativePair {
     this.res[kAborted]();
   }
 
+  /** Its connection has closed, by what the program says. */
+  closed(): void {
+    this.res[kAborted]();
+  }
+
   halfClosed(): void {
     // The client has probably left: who waits for 'close' learns it; what is still written is sent.
     emitClose(this.res);

@@ -296,7 +296,7 @@ export function peek(request: NativeRequest): void {
   else openStream(request);
 }
 
-function abortedError(): Error {
+export function abortedError(): Error {
   return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
 }
 

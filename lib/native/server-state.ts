@@ -176,7 +176,7 @@ export class ServerState implements DropIn {
     const native = this.#serving;
     if (native === undefined) return;
     const socket = socketAt(connection, native);
-    const error = parseError(refusal);
+    const error = parseError(refusal, socket);
     if (error.code === 'ECONNRESET') return socket[kBroke](error);
     if (error.code === 'HPE_INVALID_EOF_STATE') socket.readable = false;
     socket[kFail](error, refusal.status);

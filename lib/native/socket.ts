@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import { exchanges, type NativeExchange } from './exchange.js';
 import { addon, endBroken, endByPeer } from './layout.js';
+import { loseConnection } from './lost.js';
 import { connectionReset, destroyed, writeAfterEnd } from './node-errors.js';
 import { sendBeforeEnd } from './sent.js';
 import {
@@ -43,7 +44,8 @@ export class NativeSocket extends SocketFacts {
   #timer: NodeJS.Timeout | undefined;
   #timerSet = 0;
   #failed = false;
-  #told = false;
+  /** How many bytes had come and gone when 'timeout' was told. */
+  #told = -1;
   #closeTold = false;
   /** 'end' and 'close' are still to come. */
   #left = false;
@@ -123,6 +125,7 @@ export class NativeSocket extends SocketFacts {
       this.#failed = true;
       this[kFail](args[0] as Error, 400);
     }
+    if (event === 'close' && !this.#closeTold) loseConnection(this[kConnection]);
     if (event === 'error' && this.listenerCount('error') === 0) return false;
     return EventEmitter.prototype.emit.call(this, event, ...args);
   }
@@ -334,7 +337,7 @@ export class NativeSocket extends SocketFacts {
    *  close connections. */
   setTimeout(ms: number, callback?: () => void): this {
     this.timeout = ms;
-    this.#told = false;
+    this.#told = -1;
     if (callback !== undefined) {
       if (ms === 0) this.removeListener('timeout', callback);
       else this.once('timeout', callback);
@@ -353,7 +356,8 @@ export class NativeSocket extends SocketFacts {
   #judge(): void {
     const now = performance.now();
     const since = now - this.#timerSet;
-    const [, , idle, unsent] = this[kMeasure]();
+    const [bytesIn, bytesOut, idle, unsent] = this[kMeasure]();
+    const moved = bytesIn + bytesOut - unsent;
     const quiet = Math.min(idle, since);
     const ms = this.timeout ?? 0;
     if (quiet < ms - clockMs) return this.#wait(ms - quiet);
@@ -362,8 +366,8 @@ export class NativeSocket extends SocketFacts {
     // Between two requests the keep-alive deadline holds, which is the core's.
     const between = this.#used && this.#front === undefined && unsent === 0;
     const hasDeadline = this[kServer].dropIn?.settings.keepAliveTimeout !== 0;
-    if ((between && hasDeadline) || (this.#told && idle >= since)) return;
-    this.#told = true;
+    if ((between && hasDeadline) || this.#told === moved) return;
+    this.#told = moved;
     this[kTimedOut]();
   }
 

@@ -45,6 +45,7 @@ import {
   tellEnds,
   writeWindowBytes,
 } from './layout.js';
+import { beginRecords } from './lost.js';
 import type { NativePair } from './node-pair.js';
 import { problems } from './problems.js';
 import { endSome, ranEnds } from './request-end.js';
@@ -313,12 +314,12 @@ function onTurn(first: number, count: number): void {
     endSome(count > 0 && records[first * recordWords + recordKind] === eventRequest);
   let text: TurnText | undefined;
   const last = (first + count - 1) * recordWords;
-  // A record alone needs no clock.
-  const started = count > 1 ? now() : 0;
+  const started = count > 1 ? now() : 0; // a record alone needs no clock
   // How many records to handle before the next look at the clock: a look costs as much as a small handler.
   let stride = 1;
   let nextLook = 1;
   let i = 0;
+  beginRecords(first, count);
   beginHandling();
   try {
     while (i < count) {

@@ -133,10 +133,11 @@ struct Connection {
   bool answers_wait = false;   // behind the exchange in front
   bool write_blocked = false;  // unsent bytes keep the next request waiting
   bool half_close_told = false;
-  bool served = false;      // at least one response
-  bool close_idle = false;  // it was idle when that was asked for
-  bool end_wanted = false;  // JavaScript is told of its end
-  bool tapped = false;      // ... and gets a copy of all that is received
+  bool served = false;        // at least one response
+  bool close_idle = false;    // it was idle when that was asked for
+  bool end_wanted = false;    // JavaScript is told of its end
+  bool tapped = false;        // ... and gets a copy of all that is received
+  bool refusal_told = false;  // the application left it open: it hears of all that comes
 
   bool open() const { return state == ConnectionState::kOpen; }
   bool in_message() const { return parser != nullptr; }

@@ -143,6 +143,8 @@ class Core {
   uint32_t SendNow();
   // Judge deadlines, kTickMs apart or more.
   void Tick();
+  // Until the next one is due, at least 1.
+  uint32_t MsToTick();
 
   uint64_t now_ms() const { return now_ms_; }
   // Exact while a server is measured or its ends are told, else as now_ms.

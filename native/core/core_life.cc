@@ -216,7 +216,8 @@ void Core::SetDeadlineAt(Connection* c, Deadline kind, uint64_t at) {
 // and then could put off one that does, again and again.
 uint64_t Core::LookAfter(const Server& server, uint64_t from, uint32_t ms) const {
   if (ms == 0) return 0;
-  const uint64_t apart = server.limits.check_ms;
+  // Looks that are closer than ticks need no moments of their own.
+  const uint64_t apart = server.limits.check_ms > kTickMs ? server.limits.check_ms : 0;
   const uint64_t late = apart == 0 ? 0 : (from + ms - server.started_ms) % apart;
   return from + ms + (late == 0 ? 0 : apart - late);
 }
@@ -270,6 +271,12 @@ void Core::UpdateDeadline(Connection* c) {
   } else if (c->deadline != Deadline::kIdle) {  // once: empty lines do not put it off
     SetDeadlineAt(c, Deadline::kIdle, LookAfter(*c->server, now_ms_, limits.head_ms));
   }
+}
+
+// Ticks begin with the wheel's own, so that no deadline is late by two of them.
+uint32_t Core::MsToTick() {
+  UpdateNow();
+  return kTickMs - static_cast<uint32_t>(now_ms_ % kTickMs) + kClockSlackMs;
 }
 
 // Sockets are read first, all of them, so that a client whose bytes came in time

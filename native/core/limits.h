@@ -135,6 +135,8 @@ constexpr uint32_t kSendBytesPerTurnMax = 4 * 1024 * 1024;
 
 // Deadlines are exact to one tick.
 constexpr uint32_t kTickMs = 250;
+// How far the coarse clock of the kernel may be behind, at 100 Hz.
+constexpr uint32_t kClockSlackMs = 10;
 constexpr uint32_t kWheelSlots = 256;
 
 // Ends of exchanges that one call of JavaScript may carry, what is kept of a request

@@ -117,7 +117,7 @@ void RequestReader::ReadLingering(Connection* c) {
   if (c->tapped && n > 0) {
     packet_ = to;
     limit_ = packet_end_ = to + n;
-    Tap(c);
+    Tap(*c, CopyPacket(), static_cast<size_t>(n));
     core_->table().Keep(limit_);
   }
   if (n <= 0 || c->linger_bytes > kLingerBytesMax) core_->Kill(c);
@@ -161,7 +161,8 @@ void RequestReader::Parse(
   start_ = kept_ = base;
   limit_ = packet_end_ = end;
   packet_ = received != nullptr ? received : from;
-  if (c->tapped && received != nullptr) Tap(c);
+  const bool tapped = c->tapped && received != nullptr;
+  const char* copy = tapped ? CopyPacket() : nullptr;
   const char* p = from;
   while (c->open()) {
     if (!c->in_message()) {
@@ -192,6 +193,7 @@ void RequestReader::Parse(
     }
     OnMessageComplete(c);
   }
+  if (tapped) Tap(*c, copy, static_cast<size_t>(packet_end_ - packet_));
   KeepRead();
   current_ = nullptr;
   if (c->open()) core_->UpdateDeadline(c);
@@ -212,6 +214,9 @@ const char* RequestReader::SkipEmptyLines(Connection* c, const char* from, const
 
 // What comes behind the last request is thrown away, but not without end.
 void RequestReader::Discard(Connection* c, size_t bytes) {
+  if (c->refusal_told && TellsRefusals(*c)) {
+    TellRefusal(c, RefusalOf(Refusal::kBadRequest), kRefusedAgain, nullptr, nullptr);
+  }
   c->linger_bytes += static_cast<uint32_t>(bytes);
   if (c->linger_bytes > kLingerBytesMax) core_->Kill(c);
 }
@@ -256,7 +261,8 @@ bool RequestReader::BeginMessage(Connection* c, const char* from, const char* en
       return false;
     }
     const Exchange& last = *core_->exchanges().at(c->last_exchange);
-    wait = safety == Safety::kUnsafe || !last.safe;
+    // What begins with no letter of a method is refused at once.
+    wait = (safety == Safety::kUnsafe || !last.safe) && *from >= 'A' && *from <= 'Z';
   }
   const bool no_room = !core_->HasMessageRoom();
   if (wait || no_room) {

@@ -54,7 +54,8 @@ class RequestReader final : public RequestSink {
              const char* from,
              const char* end,
              const char* received);
-  void Tap(Connection* connection);
+  char* CopyPacket();
+  void Tap(const Connection& connection, const char* copy, size_t length);
   bool BeginMessage(Connection* connection, const char* from, const char* end);
   void OnMessageComplete(Connection* connection);
   void AddTrailers(Connection* connection, Exchange* exchange, uint32_t* record);
@@ -80,6 +81,9 @@ class RequestReader final : public RequestSink {
   bool StaysApart(const Exchange& exchange) const;
   void AddBody(Exchange* exchange, const char* at, size_t length);
   void PassOn(Connection* connection, const char* from, const char* end);
+
+  // In place of a code: as the refusal before it.
+  static constexpr char kRefusedAgain[] = "AGAIN";
 
   Core* core_;
   Connection* current_ = nullptr;  // whose bytes are being parsed

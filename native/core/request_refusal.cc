@@ -9,19 +9,26 @@
 
 namespace chaussette {
 
-// Hands on a copy of what was received: parsing may move it.
-void RequestReader::Tap(Connection* c) {
-  core_->MoveEvents();
-  RequestTable& table = core_->table();
-  if (!table.HasRecord()) return;
+// Keeps a copy of what was received: parsing may move it. Returns where it is.
+char* RequestReader::CopyPacket() {
   const size_t length = static_cast<size_t>(packet_end_ - packet_);
+  RequestTable& table = core_->table();
   char* to = table.At(table.OffsetOf(limit_));
   memcpy(to, packet_, length);
   limit_ = to + length;
   Keep(limit_);
-  uint32_t* record = table.AddRecord(kEventBytes, kNoIndex, 0, c->server->tag);
-  record[kRecordConnection] = c->serial;
-  record[kRecordBodyOffset] = table.OffsetOf(to);
+  return to;
+}
+
+// Hands on a copy, behind what was found in it, as a listener of 'data' hears it
+// after node:http's own.
+void RequestReader::Tap(const Connection& c, const char* copy, size_t length) {
+  core_->MoveEvents();
+  RequestTable& table = core_->table();
+  if (!table.HasRecord()) return;
+  uint32_t* record = table.AddRecord(kEventBytes, kNoIndex, 0, c.server->tag);
+  record[kRecordConnection] = c.serial;
+  record[kRecordBodyOffset] = table.OffsetOf(copy);
   record[kRecordBodyLength] = static_cast<uint32_t>(length);
 }
 
@@ -34,7 +41,9 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
   }
   const RefusalEntry& entry = RefusalOf(refusal);
   const char* name = c->in_message() ? c->parser->error_name() : nullptr;
-  const bool told = TellsRefusals(*c) && refusal != Refusal::kHostMissing &&
+  // As node:http, which does not wait for responses that have not begun.
+  const bool overtakes = c->server->is(kNodeStyle) && c->in_flight > 0 && broken == nullptr;
+  const bool told = (TellsRefusals(*c) || overtakes) && refusal != Refusal::kHostMissing &&
                     TellRefusal(c,
                                 entry,
                                 name != nullptr ? name : entry.node_error,
@@ -49,6 +58,7 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
   c->server->refusals[static_cast<size_t>(refusal)]++;
   if (told) {
     // Its request has no end any more; when it is answered nevertheless, that is all.
+    c->refusal_told = broken == nullptr;
     if (broken != nullptr) broken->close = true;
     if (broken != nullptr && broken->response_complete) core_->Touch(c);
     return core_->UpdateDeadline(c);

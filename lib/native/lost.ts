@@ -1,0 +1,40 @@
+import { exchanges } from './exchange.js';
+import {
+  control,
+  controlHandled,
+  eventRequest,
+  recordConnection,
+  recordKind,
+  records,
+  recordWords,
+} from './layout.js';
+import { abortedError } from './request.js';
+
+/** Where the records of this call begin and end. */
+let first = 0;
+let end = 0;
+
+export function beginRecords(from: number, count: number): void {
+  first = from;
+  end = from + count;
+}
+
+/** The program says that a connection has closed, by `socket.emit('close')`: as with node:http its requests are
+ *  aborted at once, and so is the connection when one of them was not read to its end. */
+export function loseConnection(connection: number): void {
+  const lost = exchanges.filter((each) => each?.connection === connection && !each.ended);
+  const pairs = lost.map((each) => each?.node());
+  for (const pair of pairs) pair?.req.destroy(abortedError());
+  pairs[0]?.closed();
+  dropRequests(connection);
+}
+
+/** Those that came together with one that is handled. */
+function dropRequests(connection: number): void {
+  const next = first + (control[controlHandled] as number);
+  for (let i = next; i < end; i++) {
+    const r = i * recordWords;
+    if (records[r + recordKind] === eventRequest && records[r + recordConnection] === connection)
+      records[r + recordKind] = 0;
+  }
+}
