@@ -203,6 +203,9 @@ class Core {
   Exchange* AddExchange(Connection* connection);
   void FreeExchange(Exchange* exchange);
   void UpdateDeadline(Connection* connection);
+  // Whether it may close: idle, or, while draining, answered but for a body that
+  // nobody reads.
+  bool IsSpare(const Connection& connection);
   // Close in order: no more bytes from us, read until the peer closes too.
   // The connection stays valid.
   void Linger(Connection* connection);

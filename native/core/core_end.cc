@@ -162,6 +162,14 @@ void Core::TellClosed(Connection* c) {
   events_.push_back({kEventClosed, HowEnded(*c), 0, c->server->tag, c->serial});
 }
 
+bool Core::IsSpare(const Connection& c) {
+  if (c.idle()) return true;
+  if (!c.server->draining || !c.open() || c.in_flight != 1 || !c.out.empty()) return false;
+  if (c.first_exchange == kNoIndex) return false;
+  const Exchange& e = *exchanges_.at(c.first_exchange);
+  return e.response_complete && !e.request_complete && !e.body_wanted;
+}
+
 // Idle connections of draining servers: what is already on the wire is read and
 // answered, the others are closed; those that have not asked yet, a little later.
 void Core::CloseIdle() {
@@ -171,15 +179,15 @@ void Core::CloseIdle() {
     if (!c->in_use || (!c->server->draining && !c->close_idle)) continue;
     // Answered a moment ago: for node:http it is idle then.
     if (c->close_idle && c->in_flight == 0 && !c->out.empty()) writer_->Write(c);
-    if (c->idle() && !HasReadRoom(*c)) {
+    if (IsSpare(*c) && !HasReadRoom(*c)) {
       close_idle_ = true;  // the rest at the next flush
       break;
     }
     c->close_idle = false;
-    if (!c->idle()) continue;
+    if (!IsSpare(*c)) continue;
     reader_->Read(c);
-    if (!c->idle()) continue;
-    if (c->served || !c->server->draining) {
+    if (!IsSpare(*c)) continue;
+    if (c->served || c->in_flight != 0 || !c->server->draining) {
       Linger(c);
     } else {
       UpdateDeadline(c);

@@ -54,7 +54,7 @@ void ResponseWriter::Write(Connection* c) {
   if (c->out.empty()) {
     if (c->close_after_flush) return c->cut ? core_->Kill(c) : core_->Linger(c);
     if (c->in_flight == 0 && c->peer_closed) return core_->Leave(c);
-    if (c->server->draining && c->idle()) return core_->Linger(c);
+    if (c->server->draining && core_->IsSpare(*c)) return core_->Linger(c);
   }
   if (c->write_blocked && c->out.bytes() <= kWriteWindowBytes / 2) {
     c->write_blocked = false;

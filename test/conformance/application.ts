@@ -99,6 +99,10 @@ const routes: Readonly<Record<string, Route>> = {
   len: (exchange, call) =>
     collect(exchange, call, () => answer(exchange, call, 200, String(call.body.length))),
   stream,
+  'hinted-stream': (exchange, call) => {
+    exchange.respondInfo(103, ['link', '</style.css>; rel=preload']);
+    stream(exchange, call);
+  },
   method: (exchange, call) => answer(exchange, call, 200, `${call.method} ${call.target} ${call.version}`),
   headers: (exchange, call) => answer(exchange, call, 200, lines(exchange.headers.raw)),
   header: (exchange, call, name) => answer(exchange, call, 200, exchange.headers.get(name) ?? '(absent)'),

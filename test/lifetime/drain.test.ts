@@ -178,6 +178,19 @@ for (const backend of testedBackends) {
       assert.deepEqual(await within('close', closed), { cut: 0 });
     });
 
+    test('does not wait for a body that nobody reads, of a request that is answered', async (t) => {
+      const { handler, server } = await serveHeld(t, backend);
+      const client = await Client.open(t, server.port);
+      await client.write(post('/', 100, 'half'));
+      (await handler.next()).respond(200, '', [], 'early');
+      assert.equal((await client.response()).body.toString(), 'early');
+      const closed = server.close(waitMs);
+      await client.end();
+      assert.equal(client.ended, 'fin');
+      client.socket.destroy();
+      assert.deepEqual(await within('close', closed), { cut: 0 });
+    });
+
     test('cuts and counts at the deadline', async (t) => {
       const { handler, server } = await serveHeld(t, backend);
       const clients = await Promise.all(Array.from({ length: 5 }, () => Client.open(t, server.port)));
