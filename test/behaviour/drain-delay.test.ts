@@ -11,7 +11,7 @@ import { Command } from '../helpers/command.js';
 import { eventually, temporaryDirectory } from '../helpers/processes.js';
 import { RawClient } from '../helpers/raw-client.js';
 
-const waitMs = 20_000;
+const waitMs = 60_000;
 const request = Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
 
 async function portOf(command: Command, pattern: RegExp): Promise<number> {

@@ -24,7 +24,7 @@ import { switched, Taker, upgrade } from '../helpers/taker.js';
 import { readAll } from '../helpers/tls-client.js';
 
 const backends = ['native', 'http', 'http2'] as const;
-const waitMs = 20_000;
+const waitMs = 60_000;
 const header = 'PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n';
 const fields = {
   'X-Forwarded-For': '192.0.2.1, 203.0.113.7',

@@ -75,7 +75,7 @@ for (const backend of testedBackends) {
         const attack = new Running(
           t,
           'slowhttptest',
-          [...args, ...target, '-p', '3', '-v', '1', '-u', `http://127.0.0.1:${port}${path}`],
+          [...args, ...target, '-p', '30', '-v', '1', '-u', `http://127.0.0.1:${port}${path}`],
           { stdio: ['ignore', 'pipe', 'pipe'] },
         );
         let ended = false;

@@ -12,7 +12,7 @@ import { eventually, temporaryDirectory } from '../helpers/processes.js';
 
 /** More than the buffers of two sockets take. */
 const bytes = 16 * 1024 * 1024;
-const timeoutMs = 500;
+const timeoutMs = 2000;
 
 async function serve(t: TestContext, backend: string) {
   const directory = temporaryDirectory(t);

@@ -9,7 +9,7 @@ import { RawClient, turns } from '../helpers/raw-client.js';
 import { startBackend } from '../helpers/start-backend.js';
 
 /** Longest wait for something that is expected. */
-const waitMs = 10_000;
+const waitMs = 60_000;
 
 /** Holds every exchange until the test answers it. */
 class Holding implements Handler {

@@ -1,12 +1,11 @@
 // OpenTelemetry's instrumentation of node:http, the real packages: a span per request, as on node:http.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { ask } from '../helpers/ask.js';
 import { Command } from '../helpers/command.js';
-import { Running, root, temporaryDirectory } from '../helpers/processes.js';
+import { eventually, Running, root, temporaryDirectory } from '../helpers/processes.js';
 
 const preload = join(root, 'dist/preload/register.cjs');
 
@@ -45,7 +44,7 @@ const program = `const http = require('http'); ${application}
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 /** Three requests at once, one of them with a trace that began elsewhere. @returns The spans, sorted. */
-async function spansOf(port: number, output: () => string, wake: () => Promise<unknown>): Promise<string[]> {
+async function spansOf(port: number, output: () => string): Promise<string[]> {
   const replies = await Promise.all([
     ask({ port, path: '/fails' }),
     ask({ port, path: '/a?b=c' }),
@@ -59,7 +58,7 @@ async function spansOf(port: number, output: () => string, wake: () => Promise<u
   assert.equal(traces[2], traceId);
   assert.equal(new Set(traces).size, 3, traces.join());
   const spans = () => output().match(/^span .*$/gm) ?? [];
-  while (spans().length < 6) await wake();
+  await eventually('six spans', () => spans().length >= 6 || undefined);
   // The parent of the spans of the work is the trace of their request.
   const parents = spans().filter((span) => span.includes('"name":"work"'));
   for (const trace of traces) assert.ok(parents.some((span) => span.includes(trace)));
@@ -78,9 +77,8 @@ function directoryWith(t: TestContext, files: Readonly<Record<string, string>>):
 async function underNode(t: TestContext, flags: readonly string[]): Promise<string[]> {
   const cwd = directoryWith(t, { 'otel.mjs': otel, 'server.cjs': program });
   const running = new Running(t, process.execPath, [...flags, './server.cjs'], { cwd });
-  const wake = () => once(running.child.stdout ?? running.child, 'data');
-  while (!/^port/m.test(running.stdout)) await wake();
-  return await spansOf(Number(/^port (\d+)$/m.exec(running.stdout)?.[1]), () => running.stdout, wake);
+  const port = await eventually('the port', () => /^port (\d+)$/m.exec(running.stdout)?.[1]);
+  return await spansOf(Number(port), () => running.stdout);
 }
 
 async function underChaussette(t: TestContext, args: readonly string[], text: string): Promise<string[]> {
@@ -89,11 +87,7 @@ async function underChaussette(t: TestContext, args: readonly string[], text: st
   const command = new Command(t, ['--bind', '127.0.0.1:0', ...args], { cwd, env });
   const [place = ''] = await command.serving();
   const port = Number(place.split(':')[1]);
-  return await spansOf(
-    port,
-    () => command.stdout,
-    () => once(command.child.stdout ?? command.child, 'data'),
-  );
+  return await spansOf(port, () => command.stdout);
 }
 
 describe('OpenTelemetry', () => {

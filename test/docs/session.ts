@@ -13,11 +13,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { cleanEnvironment, eventually, root } from '../helpers/processes.js';
+import { cleanEnvironment, eventually, freePort, root } from '../helpers/processes.js';
 import type { Page } from './markdown.js';
 
 /** Ports as the pages write them; each becomes one that is free. */
@@ -69,7 +68,7 @@ export class Session {
   }
 
   async #addPort(port: string): Promise<void> {
-    if (!this.#ports.has(port)) this.#ports.set(port, String(await lastingPort()));
+    if (!this.#ports.has(port)) this.#ports.set(port, String(await freePort()));
   }
 
   /** @param empty Whether the page begins with an empty folder, and installs the package itself. */
@@ -240,18 +239,6 @@ function listenersOf(table: string): string[] {
     return ports;
   } finally {
     closeSync(file);
-  }
-}
-
-/** A free port that stays free until it is used: below those that the kernel gives to clients. */
-async function lastingPort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.on('error', () => resolve(false)).listen(port, () => server.close(() => resolve(true)));
-    });
-    if (free) return port;
   }
 }
 

@@ -1,4 +1,5 @@
 import { type RequestOptions, request } from 'node:http';
+import { waitMs } from './lifetime-client.js';
 
 /** A whole response. */
 export interface Reply {
@@ -11,7 +12,7 @@ export interface Reply {
  *  @param where As for http.request: `{ port, path }`, `{ socketPath }`. */
 export function ask(where: RequestOptions, body?: string | Uint8Array): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ host: '127.0.0.1', agent: false, timeout: 20_000, ...where }, (response) => {
+    const outgoing = request({ host: '127.0.0.1', agent: false, timeout: waitMs, ...where }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
@@ -20,7 +21,7 @@ export function ask(where: RequestOptions, body?: string | Uint8Array): Promise<
         resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
       });
     });
-    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer in 20 s')));
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer in ${waitMs} ms`)));
     outgoing.on('error', reject);
     outgoing.end(body);
   });

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { within } from './lifetime-client.js';
 import { chaussette, cleanEnvironment, root } from './processes.js';
 
 const [node = '', script = ''] = chaussette.split(' ');
@@ -50,17 +51,21 @@ export class Command {
     for (const resume of this.#waiting.splice(0)) resume();
   }
 
-  /** @returns The exit code or the signal. */
+  /** @returns The exit code or the signal. @throws with all the output when it does not end. */
   end(): Promise<number | NodeJS.Signals> {
-    return this.#ended;
+    return within(() => `the end of the command:\n${this.stderr}${this.stdout}`, this.#ended);
   }
 
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
   }
 
-  /** Wait for a line of the output. @throws with all the output when the command ends before it. */
-  async line(pattern: RegExp): Promise<RegExpExecArray> {
+  /** Wait for a line of the output. @throws with all the output when it does not come. */
+  line(pattern: RegExp): Promise<RegExpExecArray> {
+    return within(() => `${pattern} of the command:\n${this.stderr}${this.stdout}`, this.#line(pattern));
+  }
+
+  async #line(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const found = pattern.exec(this.stderr) ?? pattern.exec(this.stdout);
       if (found !== null) return found;

@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import { type ParsedResponse, parseResponses } from './response-parser.js';
 
 /** Longest wait for something that is expected: a test that reaches it has failed. */
-export const waitMs = 20_000;
+export const waitMs = 60_000;
 
 /** Wait for something that nobody announces, such as a counter: it is looked at after each round of the loop.
  *  @throws naming `what` when that takes too long. */
@@ -17,11 +17,14 @@ export async function until(what: string, condition: () => boolean): Promise<voi
   }
 }
 
-/** A promise that fails, with the name of what was waited for, instead of hanging. */
-export async function within<T>(what: string, promise: PromiseLike<T>): Promise<T> {
+/** A promise that fails, with the name of what was waited for, instead of hanging.
+ *  @param what Or what to say when the time is over. */
+export async function within<T>(what: string | (() => string), promise: PromiseLike<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: not within ${waitMs} ms`)), waitMs);
+    timer = setTimeout(() => {
+      reject(new Error(`not within ${waitMs} ms: ${typeof what === 'string' ? what : what()}`));
+    }, waitMs);
   });
   try {
     return await Promise.race([promise, late]);

@@ -159,7 +159,7 @@ export class Load {
   }
 }
 
-const answerMsMax = 20_000;
+const answerMsMax = 60_000;
 
 /** One connection, one request at a time. */
 class Client {

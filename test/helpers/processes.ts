@@ -1,7 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type NetConnectOpts } from 'node:net';
+import { connect, createServer, type NetConnectOpts } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -38,14 +38,16 @@ export function temporaryDirectory(t: TestContext): string {
   return path;
 }
 
-/** A port on the IPv4 loopback that was free a moment ago. */
+/** A port that is free, and stays so until it is used: below those that the kernel gives to whoever asks for any. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.on('error', () => resolve(false)).listen(port, () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
 }
 
 /** A child process of a test, its output, and its end. It is stopped after the test. */
@@ -82,7 +84,7 @@ export class Running {
   }
 
   /** Ask it to end; kill it when it has not within `ms`. @returns As `end`. */
-  async stop(ms = 15_000): Promise<string> {
+  async stop(ms = 60_000): Promise<string> {
     this.child.kill('SIGTERM');
     const timer = setTimeout(() => this.child.kill('SIGKILL'), ms);
     const how = await this.ended;
@@ -96,7 +98,7 @@ export class Running {
 export async function eventually<T>(
   what: string,
   look: () => T | undefined | Promise<T | undefined>,
-  ms = 30_000,
+  ms = 60_000,
 ): Promise<T> {
   const end = performance.now() + ms;
   for (;;) {

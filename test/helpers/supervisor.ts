@@ -79,7 +79,7 @@ ${programs}
 
   /** Ask it to end, and its processes with it. */
   stop(): Promise<string> {
-    return this.daemon.stop(30_000);
+    return this.daemon.stop();
   }
 
   logs(): string {
