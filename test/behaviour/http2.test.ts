@@ -212,7 +212,7 @@ describe('http2', () => {
   });
 
   test('the limits of a body, of a head and of requests in flight hold', async (t) => {
-    const server = await serveApp(t, echo, { bodyBytesMax: 10, bodyMs: 50, headBytesMax: 4096 });
+    const server = await serveApp(t, echo, { bodyBytesMax: 10, bodyMs: 1000, headBytesMax: 4096 });
     const client = await session(t, server.port);
     for (const fields of [{}, { 'content-length': 20 }]) {
       const large = client.request({ ':method': 'POST', ...fields });

@@ -146,10 +146,10 @@ for (const backend of testedBackends) {
 
     test('no deadline of HTTP holds for it any more', async (t) => {
       const { server } = await serve(t, backend, {
-        headMs: 250,
-        keepAliveMs: 250,
-        bodyMs: 250,
-        writeMs: 250,
+        headMs: 1000,
+        keepAliveMs: 1000,
+        bodyMs: 1000,
+        writeMs: 1000,
       });
       const taken = await echoing(t, server.port);
       // The core's own clock: an idle connection that came later is closed first.
@@ -296,7 +296,7 @@ for (const backend of testedBackends) {
     });
 
     test('behind one that nobody takes, an idle connection ends without an answer', async (t) => {
-      const { server } = await serve(t, backend, { headMs: 300, keepAliveMs: 300 });
+      const { server } = await serve(t, backend, { headMs: 1000, keepAliveMs: 1000 });
       const client = await Client.open(t, server.port);
       await client.write(upgrade('/declined'));
       await client.end();

@@ -127,7 +127,7 @@ for (const when of ['before', 'after'] as const) {
 
     compare('clientError: the end inside a head, and a time-out', async (make) => {
       const codes: unknown[] = [];
-      const options = { headersTimeout: 100, requestTimeout: 100, connectionsCheckingInterval: 50 };
+      const options = { headersTimeout: 500, requestTimeout: 500, connectionsCheckingInterval: 50 };
       const { server, port } = await withListeners(make, when, options, (target) => {
         target.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
           codes.push({ ...error });
@@ -229,7 +229,7 @@ for (const when of ['before', 'after'] as const) {
     compare('timeout: of an idle connection, of a request, and without a listener', async (make) => {
       const seen: unknown[] = [];
       const { server, port } = await withListeners(make, when, {}, (target) => {
-        target.setTimeout(60, (socket: Socket) => {
+        target.setTimeout(500, (socket: Socket) => {
           seen.push(['server', socket.bytesRead > 0]);
           socket.destroy();
         });
@@ -238,7 +238,7 @@ for (const when of ['before', 'after'] as const) {
         seen.push(await exchangeBytes(port, text));
       await closed(server);
       const other = await withListeners(make, when, {}, (target) => {
-        target.timeout = 60;
+        target.timeout = 500;
       });
       seen.push(await exchangeBytes(other.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'));
       await closed(other.server);
@@ -247,7 +247,7 @@ for (const when of ['before', 'after'] as const) {
 
     compare('timeout: the keep-alive time is over', async (make) => {
       const seen: string[] = [];
-      const { server, port } = await withListeners(make, when, { keepAliveTimeout: 60 }, (target) => {
+      const { server, port } = await withListeners(make, when, { keepAliveTimeout: 500 }, (target) => {
         target.on('request', (_req, res) => res.end('ok'));
         target.on('timeout', (socket: Socket) => {
           seen.push('timeout');

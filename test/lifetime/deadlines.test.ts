@@ -36,7 +36,7 @@ for (const backend of testedBackends) {
       ['a head without its last line', 'GET / HTTP/1.1\r\nHost: a\r\n'],
     ] as const) {
       test(`${what} gets 408 and a close`, async (t) => {
-        const { handler, server } = await serveHeld(t, backend, { headMs: 300 });
+        const { handler, server } = await serveHeld(t, backend, { headMs: 1000 });
         const client = await Client.open(t, server.port);
         await client.write(bytes);
         const response = await client.response();
@@ -65,7 +65,7 @@ for (const backend of testedBackends) {
     });
 
     test('the second head of a connection has one, too', async (t) => {
-      const { server } = await serveHeld(t, backend, { headMs: 300 });
+      const { server } = await serveHeld(t, backend, { headMs: 1000 });
       const client = await Client.open(t, server.port);
       await client.write(`${get('/next')}GET /half`);
       assert.equal((await client.response(0)).status, 200);
@@ -76,7 +76,7 @@ for (const backend of testedBackends) {
     });
 
     test('a connection that never says anything is closed', async (t) => {
-      const { server } = await serveHeld(t, backend, { headMs: 300, keepAliveMs: 300 });
+      const { server } = await serveHeld(t, backend, { headMs: 1000, keepAliveMs: 1000 });
       const client = await Client.open(t, server.port);
       await client.end();
       client.socket.destroy();
@@ -98,7 +98,7 @@ for (const backend of testedBackends) {
 
   describe(`${backend}: the body deadline`, { concurrency: true }, () => {
     test('a body that stops gets 408, and its reader an error', async (t) => {
-      const { handler, server } = await serveHeld(t, backend, { bodyMs: 300 });
+      const { handler, server } = await serveHeld(t, backend, { bodyMs: 1000 });
       const client = await Client.open(t, server.port);
       await client.write(post('/', 100, 'half'));
       const exchange = await handler.next();
@@ -115,7 +115,7 @@ for (const backend of testedBackends) {
     });
 
     test('a body that stops when the response has begun is cut', async (t) => {
-      const { handler, server } = await serveHeld(t, backend, { bodyMs: 300 });
+      const { handler, server } = await serveHeld(t, backend, { bodyMs: 1000 });
       const client = await Client.open(t, server.port);
       await client.write(post('/', 100, 'half'));
       const exchange = await handler.next();
@@ -132,14 +132,14 @@ for (const backend of testedBackends) {
     });
 
     test('a body that makes progress is not late, although it takes longer', async (t) => {
-      const { handler, server } = await serveHeld(t, backend, { bodyMs: 600 });
+      const { handler, server } = await serveHeld(t, backend, { bodyMs: 2000 });
       const client = await Client.open(t, server.port);
       await client.write(post('/', 8));
       const exchange = await handler.next();
       const sink = new Sink();
       exchange.readBody(sink);
       for (let n = 0; n < 8; n += 1) {
-        await pause(150);
+        await pause(300);
         await client.write('x');
       }
       assert.equal(await within('the body', sink.done), 'end');
@@ -150,12 +150,12 @@ for (const backend of testedBackends) {
     });
 
     test('a client is not late when the handler does not read', async (t) => {
-      const { handler, server } = await serveHeld(t, backend, { bodyMs: 300 });
+      const { handler, server } = await serveHeld(t, backend, { bodyMs: 1000 });
       const client = await Client.open(t, server.port);
       const body = large.subarray(0, 8 * 1024 * 1024);
       const written = client.write(Buffer.concat([Buffer.from(post('/', body.length)), body]));
       const exchange = await handler.next();
-      await pause(1200);
+      await pause(1500);
       assert.equal(exchange.aborted, false);
       const sink = new Sink();
       exchange.readBody(sink);
@@ -171,7 +171,7 @@ for (const backend of testedBackends) {
 
   describe(`${backend}: the other deadlines`, { concurrency: true }, () => {
     test('an idle connection ends with FIN, after the time for it', async (t) => {
-      const { server } = await serveHeld(t, backend, { keepAliveMs: 300 });
+      const { server } = await serveHeld(t, backend, { keepAliveMs: 1000 });
       const client = await Client.open(t, server.port);
       await client.write(get('/next'));
       assert.equal((await client.response()).status, 200);
@@ -185,7 +185,7 @@ for (const backend of testedBackends) {
     });
 
     test('a handler that takes longer than every limit is not disturbed', async (t) => {
-      const limits = { headMs: 300, bodyMs: 300, keepAliveMs: 300, writeMs: 300 };
+      const limits = { headMs: 1000, bodyMs: 1000, keepAliveMs: 1000, writeMs: 1000 };
       const { handler, server } = await serveHeld(t, backend, limits);
       const client = await Client.open(t, server.port);
       await client.write(post('/', 4, 'body'));
@@ -193,10 +193,10 @@ for (const backend of testedBackends) {
       const sink = new Sink();
       exchange.readBody(sink);
       await sink.done;
-      await pause(1200);
+      await pause(1500);
       exchange.respondHead(200, '', []);
       exchange.write('some');
-      await pause(1200);
+      await pause(1500);
       assert.equal(exchange.aborted, false);
       exchange.end();
       const response = await client.response();
@@ -206,7 +206,7 @@ for (const backend of testedBackends) {
     });
 
     test('a client that takes nothing is cut', async (t) => {
-      const { handler, server } = await serveHeld(t, backend, { writeMs: 300 });
+      const { handler, server } = await serveHeld(t, backend, { writeMs: 1000 });
       const client = await Client.open(t, server.port, { paused: true });
       await client.write(get());
       const exchange = await handler.next();
@@ -218,7 +218,7 @@ for (const backend of testedBackends) {
     });
 
     test('a client that takes nothing of a whole response is cut', async (t) => {
-      const { handler, server } = await serveHeld(t, backend, { writeMs: 300 });
+      const { handler, server } = await serveHeld(t, backend, { writeMs: 1000 });
       const client = await Client.open(t, server.port, { paused: true });
       await client.write(get());
       (await handler.next()).respond(200, '', [], large);
@@ -226,7 +226,7 @@ for (const backend of testedBackends) {
     });
 
     test('a client that reads slowly is served', async (t) => {
-      const { handler, server } = await serveHeld(t, backend, { writeMs: 700 });
+      const { handler, server } = await serveHeld(t, backend, { writeMs: 2000 });
       const client = await Client.open(t, server.port, { paused: true });
       await client.write(get('/', 'Connection: close\r\n'));
       (await handler.next()).respond(200, '', [], large);
@@ -235,7 +235,7 @@ for (const backend of testedBackends) {
         const more = client.bytes + 3 * 1024 * 1024;
         await until('more', () => client.bytes >= more);
         client.pause();
-        await pause(250);
+        await pause(400);
       }
       client.read();
       await client.end();
@@ -249,9 +249,9 @@ for (const backend of testedBackends) {
   describe(`${backend}: a blocked event loop`, () => {
     test('punishes nobody whose bytes came in time', async (t) => {
       const { handler, server } = await serveHeld(t, backend, {
-        headMs: 400,
-        bodyMs: 400,
-        keepAliveMs: 400,
+        headMs: 1500,
+        bodyMs: 1500,
+        keepAliveMs: 1500,
       });
       const head = await Client.open(t, server.port);
       const body = await Client.open(t, server.port);
@@ -266,7 +266,7 @@ for (const backend of testedBackends) {
       await sink.has(4);
       // What completes them is with the kernel before the loop is blocked, and read after it.
       const written = [head.write('\r\n'), body.write('full'), idle.write(get('/again'))];
-      block(900);
+      block(2500);
       await Promise.all(written);
       assert.equal(await within('the body', sink.done), 'end');
       const others = [await handler.next(), await handler.next()];
@@ -280,14 +280,14 @@ for (const backend of testedBackends) {
     });
 
     test('does not cut a client that was reading', async (t) => {
-      const { handler, server } = await serveHeld(t, backend, { writeMs: 400 });
+      const { handler, server } = await serveHeld(t, backend, { writeMs: 1500 });
       const reader = new Worker(readingClient, { eval: true, workerData: { port: server.port } });
       t.after(() => reader.terminate());
       const read = once(reader, 'message');
       const exchange = await handler.next();
       exchange.respond(200, '', ['content-length', String(large.length)], large);
       await turns(5);
-      block(900);
+      block(2500);
       const [{ bytes, error }] = await within('the response', read);
       assert.equal(error, undefined);
       assert.ok(bytes > large.length);
