@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { within } from './lifetime-client.js';
-import { chaussette, cleanEnvironment, root } from './processes.js';
+import { chaussette, cleanEnvironment, root, threadsOf } from './processes.js';
 
 const [node = '', script = ''] = chaussette.split(' ');
 
@@ -53,7 +53,12 @@ export class Command {
 
   /** @returns The exit code or the signal. @throws with all the output when it does not end. */
   end(): Promise<number | NodeJS.Signals> {
-    return within(() => `the end of the command:\n${this.stderr}${this.stdout}`, this.#ended);
+    return within(() => `the end of the command:\n${this.#state}`, this.#ended);
+  }
+
+  /** For the message about one that hangs. */
+  get #state(): string {
+    return `${threadsOf(this.child.pid)}\n${this.stderr}${this.stdout}`;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -62,7 +67,7 @@ export class Command {
 
   /** Wait for a line of the output. @throws with all the output when it does not come. */
   line(pattern: RegExp): Promise<RegExpExecArray> {
-    return within(() => `${pattern} of the command:\n${this.stderr}${this.stdout}`, this.#line(pattern));
+    return within(() => `${pattern} of the command:\n${this.#state}`, this.#line(pattern));
   }
 
   async #line(pattern: RegExp): Promise<RegExpExecArray> {

@@ -109,6 +109,20 @@ export async function eventually<T>(
   }
 }
 
+/** What the threads of a process and of its descendants wait for, for a message about one that hangs. */
+export function threadsOf(pid: number | undefined): string {
+  const columns = ['pid', 'ppid', 'lwp', 'stat', 'wchan:24', 'comm'].join();
+  const { stdout } = spawnSync('ps', ['-eLo', columns], { encoding: 'utf8' });
+  const [head = '', ...lines] = String(stdout).split('\n'); // null where there is no ps(1)
+  const family = new Set([pid]);
+  const found = lines.filter((line) => {
+    const [own, parent] = line.trim().split(/\s+/).map(Number);
+    if (family.has(parent)) family.add(own);
+    return family.has(own);
+  });
+  return [head, ...found].join('\n');
+}
+
 /** Whether somebody accepts connections there. */
 export async function answers(target: NetConnectOpts): Promise<boolean> {
   const socket = connect(target);
