@@ -145,7 +145,7 @@ for (const backend of testedBackends.slice(0, 1)) {
       const { cert, key } = testAuthority().sign(['localhost']);
       const file = join(directory, 'cert.pem');
       writeFileSync(file, cert + key);
-      const more = ['--proxy-protocol', '127.0.0.1', '--drain-delay', '2', '--tls-cert', file];
+      const more = ['--proxy-protocol', '127.0.0.1', '--drain-delay', '4', '--tls-cert', file];
       const { balanced, port } = await haproxy(t, backend, bytesOnly, more);
       const target = { host: '127.0.0.1', port, localAddress: client };
       const secure = { ca: testAuthority().cert, servername: 'localhost' };
@@ -169,7 +169,7 @@ describe('a balancer that asks nobody else when a connection is refused', {
   }
 
   test('--drain-delay keeps a process serving until its health check has told: no failed request', async (t) => {
-    judge(t, await replaced(t, '2'), client);
+    judge(t, await replaced(t, '4'), client);
   });
 
   test('without it, requests are refused: what it is for', async (t) => {

@@ -7,7 +7,7 @@ import { Load } from '../helpers/load.js';
 import { eventually, freePort } from '../helpers/processes.js';
 import { cannotBoot, Systemd } from '../helpers/systemd.js';
 
-const watchdogMs = 2000;
+const watchdogMs = 4000;
 
 for (const backend of testedBackends) {
   describe(`systemd, ${backend}`, { skip: cannotBoot }, () => {
