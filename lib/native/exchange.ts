@@ -230,9 +230,10 @@ export class NativeExchange extends RequestHead implements Exchange {
     this.#finish();
   }
 
-  abort(): void {
+  /** @param isCut The connection ends with it, otherwise it is left to who writes to it. */
+  abort(isCut = true): void {
     if (this.ended) return;
-    putShort(opAbort, this.index, this.generation, this.inThisTick ? 1 : 0); // as node:http, which drops that
+    if (isCut) putShort(opAbort, this.index, this.generation, this.inThisTick ? 1 : 0); // as node:http, which drops that
     this.headSent = true;
     this.watchFlush = false;
     this.#finish();

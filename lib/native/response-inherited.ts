@@ -1,4 +1,5 @@
-import { OutgoingMessage } from 'node:http';
+import { OutgoingMessage, ServerResponse } from 'node:http';
+import { defineValues, keepOwn } from './base.js';
 import { kExchange } from './request.js';
 import { NativeResponse } from './response.js';
 import { type HeaderValue, ResponseHeaders } from './response-headers.js';
@@ -69,3 +70,15 @@ if (kHighWaterMark !== undefined) {
     },
   });
 }
+
+const { detachSocket } = ServerResponse.prototype;
+
+defineValues(NativeResponse.prototype, {
+  /** Nothing of the response is sent any more; the socket is whose who has taken it. */
+  detachSocket(this: NativeResponse, socket: Parameters<typeof detachSocket>[0]): void {
+    if (this[kExchange] === undefined) return detachSocket.call(this, socket);
+    this[kExchange].abort(false);
+    keepOwn(this, 'socket', null);
+    keepOwn(this, 'connection', null);
+  },
+});

@@ -350,10 +350,6 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     if (this[kExchange] === undefined) pass(this, 'assignSocket', [socket]);
   }
 
-  override detachSocket(socket: never): void {
-    if (this[kExchange] === undefined) pass(this, 'detachSocket', [socket]);
-  }
-
   /** @internal The last byte was handed to the kernel. */
   [kFlushed](): void {
     if (this[kState] !== ended || this.destroyed) return;

@@ -29,7 +29,7 @@ import { listened } from './server-inside.js';
 import { limitsOf, nodeLimits, takesNone } from './server-limits.js';
 import type { ServerSettings } from './server-options.js';
 import { listeningSocket, reporter } from './server-reports.js';
-import { kBroke, kFail, kTimedOut } from './socket-facts.js';
+import { kBroke, kFail } from './socket-facts.js';
 import { socketAt } from './sockets.js';
 import { NativeTlsSocket, nativeTls } from './tls.js';
 import { NativeServer } from './turn.js';
@@ -184,7 +184,7 @@ export class ServerState implements DropIn {
 
   timedOut(connection: number): void {
     const native = this.#serving;
-    if (native !== undefined) socketAt(connection, native)[kTimedOut]();
+    if (native !== undefined) socketAt(connection, native).emit('timeout');
   }
 
   dropped(fd: number): void {

@@ -24,7 +24,6 @@ export const kToldAll = Symbol('toldAll');
 export const kPeerEnded = Symbol('peerEnded');
 export const kEnded = Symbol('ended');
 export const kForget = Symbol('forget');
-export const kTimedOut = Symbol('timedOut');
 
 /** 'end' was emitted. */
 export const kEndTold = Symbol('endTold');

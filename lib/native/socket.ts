@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
-import { createRequire } from 'node:module';
-import { exchanges, type NativeExchange } from './exchange.js';
+import { keepOwn } from './base.js';
+import type { NativeExchange } from './exchange.js';
 import { addon, endBroken, endByPeer } from './layout.js';
-import { loseConnection } from './lost.js';
 import { connectionReset, destroyed, writeAfterEnd } from './node-errors.js';
 import { sendBeforeEnd } from './sent.js';
+import { isAnswering, loseConnection, refusal } from './socket-end.js';
 import {
   kAnswered,
   kBroke,
@@ -22,7 +22,6 @@ import {
   kPeerEnded,
   kServer,
   kSideEnded,
-  kTimedOut,
   kToldAll,
   SocketFacts,
 } from './socket-facts.js';
@@ -126,6 +125,8 @@ export class NativeSocket extends SocketFacts {
       this[kFail](args[0] as Error, 400);
     }
     if (event === 'close' && !this.#closeTold) loseConnection(this[kConnection]);
+    if (event === 'end' && !this[kEndTold]) this.end();
+    if (event === 'timeout') this.#tellTimeout();
     if (event === 'error' && this.listenerCount('error') === 0) return false;
     return EventEmitter.prototype.emit.call(this, event, ...args);
   }
@@ -135,17 +136,9 @@ export class NativeSocket extends SocketFacts {
     const isTold = this.#failed;
     this.#failed = true;
     if (this[kServer].dropIn?.server.emit('clientError', error, this) === true) return;
-    if (this.writable && !this.#isAnswering) {
-      this.write(`HTTP/1.1 ${status} ${reasonOf(status)}\r\nConnection: close\r\n\r\n`);
-    }
+    if (this.writable && !isAnswering(this[kConnection])) this.write(refusal(status));
     this.end();
     this.#end(isTold ? undefined : error, true);
-  }
-
-  /** A response has begun and not ended: nothing may come between. */
-  get #isAnswering(): boolean {
-    const connection = this[kConnection];
-    return exchanges.some((each) => each?.connection === connection && each.headSent && !each.ended);
   }
 
   // What is known of it.
@@ -174,6 +167,11 @@ export class NativeSocket extends SocketFacts {
 
   get _httpMessage(): unknown {
     return this.#front?.node().res ?? null;
+  }
+
+  /** As `assignSocket()` of a response of the program's own does. */
+  set _httpMessage(value: unknown) {
+    keepOwn(this, '_httpMessage', value);
   }
 
   // Writing and the end.
@@ -368,13 +366,13 @@ export class NativeSocket extends SocketFacts {
     const hasDeadline = this[kServer].dropIn?.settings.keepAliveTimeout !== 0;
     if ((between && hasDeadline) || this.#told === moved) return;
     this.#told = moved;
-    this[kTimedOut]();
+    this.emit('timeout');
   }
 
-  /** @internal As node:http: the request, the response and the server are told; when none of them listens, it is cut. */
-  [kTimedOut](): void {
+  /** As node:http, before who listens on the socket: when neither the request, the response nor the server does, it is
+   *  cut. */
+  #tellTimeout(): void {
     const pair = this.#front?.node();
-    this.emit('timeout');
     const told = [
       pair !== undefined && !pair.req.complete && pair.req.emit('timeout', this),
       pair?.res.emit('timeout', this) === true,
@@ -393,9 +391,3 @@ const noHandle = Object.freeze({});
 
 /** How far the clock of the core may be behind ours, in milliseconds. */
 const clockMs = 10;
-
-/** node:http is loaded by now in all but servers that have no use for sockets. */
-function reasonOf(status: number): string {
-  const { STATUS_CODES } = createRequire(import.meta.url)('node:http') as typeof import('node:http');
-  return STATUS_CODES[status] ?? '';
-}

@@ -45,12 +45,12 @@ import {
   tellEnds,
   writeWindowBytes,
 } from './layout.js';
-import { beginRecords } from './lost.js';
 import type { NativePair } from './node-pair.js';
 import { problems } from './problems.js';
 import { endSome, ranEnds } from './request-end.js';
 import { sendNow } from './sent.js';
 import type { NativeSocket } from './socket.js';
+import { beginRecords } from './socket-end.js';
 import { connectionClosed } from './sockets.js';
 import { TakenSockets } from './taken-sockets.js';
 import { beginHandling, endHandling, inHandler, ranTicks } from './tick.js';

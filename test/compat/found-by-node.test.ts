@@ -1,5 +1,6 @@
 // What Node's own tests of node:http found.
 import { once } from 'node:events';
+import { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { closed, compare, listening } from '../helpers/compare-servers.js';
 
@@ -100,3 +101,48 @@ for (const [name, second] of [
     return [...seen, String(bytes)];
   });
 }
+
+for (const event of ['timeout', 'end']) {
+  for (const heard of [[], ['req'], ['res'], ['server'], ['socket']]) {
+    compare(`a program emits '${event}' on the socket, heard by ${heard[0] ?? 'nobody'}`, async (make) => {
+      const seen: unknown[] = [];
+      const server = make((req, res) => {
+        const emitters = { req, res, server, socket: req.socket };
+        for (const name of heard) emitters[name as 'req'].on(event, () => seen.push(name));
+        if (event === 'timeout') res.on('close', () => seen.push('closed'));
+        req.resume();
+        setImmediate(() => {
+          seen.push(req.socket.emit(event), req.socket.destroyed, req.socket.writable);
+          setImmediate(() => res.end('late'));
+        });
+      });
+      const client = connect(await listening(server), '127.0.0.1').on('error', () => {});
+      const bytes: unknown[] = [];
+      client.on('data', (chunk) => bytes.push(String(chunk).replace(/Date: .*\r\n/, '')));
+      client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      await once(client, 'close');
+      await closed(server);
+      return [...seen, ...bytes];
+    });
+  }
+}
+
+compare('a response that gives its socket away, and another that takes it', async (make) => {
+  const seen: unknown[] = [];
+  const server = make((req, res) => {
+    const { socket } = req;
+    res.detachSocket(socket);
+    seen.push(res.socket, res.connection, (socket as { _httpMessage?: unknown })._httpMessage);
+    res.end('never');
+    const other = new ServerResponse(req);
+    other.assignSocket(socket);
+    other.sendDate = false;
+    other.end('other', () => socket.end());
+  });
+  const client = connect(await listening(server), '127.0.0.1');
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  const [bytes] = await once(client, 'data');
+  await once(client, 'close');
+  await closed(server);
+  return [...seen, String(bytes)];
+});

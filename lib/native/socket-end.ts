@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { exchanges } from './exchange.js';
 import {
   control,
@@ -37,4 +38,15 @@ function dropRequests(connection: number): void {
     if (records[r + recordKind] === eventRequest && records[r + recordConnection] === connection)
       records[r + recordKind] = 0;
   }
+}
+
+/** Whether a response has begun and not ended: nothing may come between. */
+export function isAnswering(connection: number): boolean {
+  return exchanges.some((each) => each?.connection === connection && each.headSent && !each.ended);
+}
+
+/** What node:http answers by itself. It is loaded by now in all but servers that have no use for sockets. */
+export function refusal(status: number): string {
+  const { STATUS_CODES } = createRequire(import.meta.url)('node:http') as typeof import('node:http');
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n\r\n`;
 }
