@@ -315,8 +315,7 @@ function onTurn(first: number, count: number): void {
   let text: TurnText | undefined;
   const last = (first + count - 1) * recordWords;
   const started = count > 1 ? now() : 0; // a record alone needs no clock
-  // How many records to handle before the next look at the clock: a look costs as much as a small handler.
-  let stride = 1;
+  let stride = 1; // records between two looks at the clock: a look costs as much as a small handler
   let nextLook = 1;
   let i = 0;
   beginRecords(first, count);
