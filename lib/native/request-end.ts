@@ -39,7 +39,7 @@ export function ranEnds(): boolean {
   return ranTicks();
 }
 
-/** @internal @param withTicks Run what they bring about as well: a handler is next. */
+/** @internal @param withTicks Run what they bring about as well: something else is next. */
 export function endSome(withTicks = false): void {
   control[controlAgain] = 0;
   const some = waiting.slice(0, endsMax);

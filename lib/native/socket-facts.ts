@@ -38,6 +38,9 @@ export const kError = Symbol('error');
 export type Measure = readonly [bytesIn: number, bytesOut: number, idleMs: number, unsentBytes: number];
 const nothing: Measure = [0, 0, 0, 0];
 
+/** What the core has of a connection cannot be had. */
+const noHandle = Object.freeze({});
+
 /** What is known of a connection of the core, as net.Socket shows it. */
 export class SocketFacts extends EventEmitter {
   readonly [kConnection]: number;
@@ -98,6 +101,11 @@ export class SocketFacts extends EventEmitter {
 
   get localFamily(): string | undefined {
     return familyName(this.#near.family);
+  }
+
+  /** Truthy while the connection is there. */
+  get _handle(): object | null {
+    return this.destroyed ? null : noHandle;
   }
 
   get _bytesDispatched(): number {

@@ -151,11 +151,6 @@ export class NativeSocket extends SocketFacts {
     return this.server;
   }
 
-  /** Truthy while the connection is there. */
-  get _handle(): object | null {
-    return this.destroyed ? null : noHandle;
-  }
-
   get parser(): SocketParser | null {
     const settings = this[kServer].dropIn?.settings;
     if (this.destroyed || settings === undefined) return null;
@@ -385,9 +380,6 @@ export class NativeSocket extends SocketFacts {
     return this.#front?.node().res.writableCorked ?? 0;
   }
 }
-
-/** What the core has of a connection cannot be had. */
-const noHandle = Object.freeze({});
 
 /** How far the clock of the core may be behind ours, in milliseconds. */
 const clockMs = 10;

@@ -310,8 +310,7 @@ function isOfAnother(r: number): boolean {
 /** Handle records [first, first + count). */
 function onTurn(first: number, count: number): void {
   if (control[controlEnds] !== 0) takeEnds(servers);
-  if (control[controlAgain] !== 0)
-    endSome(count > 0 && records[first * recordWords + recordKind] === eventRequest);
+  if (control[controlAgain] !== 0) endSome(count > 0);
   let text: TurnText | undefined;
   const last = (first + count - 1) * recordWords;
   const started = count > 1 ? now() : 0; // a record alone needs no clock
