@@ -220,16 +220,11 @@ function tellEnd(response: NativeResponse): void {
   const request = response.req as NativeRequest;
   if (response[kExchange].watchFlush) return; // The core tells.
   if (isHeard(response)) {
-    if (response[kExchange].server.secure) setImmediate(tellFlushed, response);
-    else response[kFlushed]();
+    response[kFlushed]();
   } else {
     if (isAwaited(request) || isOpen(request)) request._dump();
     response[kState] = closed;
   }
-}
-
-function tellFlushed(response: NativeResponse): void {
-  response[kFlushed]();
 }
 
 /** Somebody begins to listen to a response. When it has ended, that is the last that is seen of the context of its end,

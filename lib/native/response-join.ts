@@ -108,11 +108,7 @@ export function flushJoined(response: NativeResponse, last: Chunk | null = null)
   if (last !== null) chunks.push(last);
   if (chunks.length > 0) response[kExchange].write(together(chunks), needDrain);
   const error = response[kExchange].isLost ? (response.errored ?? destroyed('write')) : null;
-  const isSecure = response[kExchange].server.secure;
-  for (const callback of callbacks) {
-    if (isSecure) setImmediate(callback, error);
-    else process.nextTick(callback, error);
-  }
+  for (const callback of callbacks) process.nextTick(callback, error);
 }
 
 /** What waits, in the framing of its chunk. */

@@ -235,17 +235,14 @@ export function failWrite(response: NativeResponse, error: Error, callback: Call
 export function tellWritten(response: NativeResponse, callback: Callback): void {
   if (response[kWritten] === undefined) {
     response[kWritten] = [];
-    // Over TLS node:http tells it behind ticks and promise jobs.
-    if (response[kExchange].server.secure) setImmediate(tellAllWritten, response);
-    else process.nextTick(tellAllWritten, response);
+    process.nextTick(tellAllWritten, response);
   }
   response[kWritten].push(callback);
 }
 
 /** What was written leaves now. */
 export function tellAllWritten(response: NativeResponse): void {
-  // What has ended was sent with its end.
-  const isLost = isCut(response) || (response[kState] < ended && response[kExchange].isLost);
+  const isLost = isCut(response) || response[kExchange].isLost;
   const error = isLost ? (response.errored ?? nodeErrors.destroyed('write')) : null;
   for (const callback of response[kWritten] ?? []) process.nextTick(callback, error);
   response[kWritten] = undefined;

@@ -258,7 +258,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
         ? noLength
         : 0;
     setHead(this);
-    if (this[kWritten] !== undefined && !this[kExchange].server.secure) tellAllWritten(this);
+    if (this[kWritten] !== undefined) tellAllWritten(this);
     if (typeof callback === 'function') onEnd(this, callback as Callback);
     const isWatched = typeof callback === 'function' || watched(this);
     const exchange = this[kExchange];
@@ -284,7 +284,7 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
       exchange.end(this[kTrailers]);
     }
     if (isWatched) {
-      sendSoon(exchange.server.secure);
+      sendSoon();
       if (prefinishes) emitPrefinish(this);
     } else if (!this.destroyed) {
       justEnded(this); // Nothing more becomes of one that was cut.

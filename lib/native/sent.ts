@@ -8,17 +8,8 @@ let isDue = false;
 /** Of those that have left already, and are told in the next tick: three words each, as the core gives them. */
 let left: number[] = [];
 
-/** Of connections with TLS, as in `left`: with node:http they are told behind the ticks and promise jobs of their end, and
- *  before what is put off with setImmediate() behind it. */
-let secureLeft: number[] = [];
-let tellsSecure = false;
-
-/** Send in the next tick, and tell those that wait for it. @param isSecure Its connection has TLS. */
-export function sendSoon(isSecure = false): void {
-  if (isSecure && !tellsSecure) {
-    tellsSecure = true;
-    setImmediate(tellSecure);
-  }
+/** Send in the next tick, and tell those that wait for it. */
+export function sendSoon(): void {
   if (isDue) return;
   isDue = true;
   process.nextTick(sendDue);
@@ -42,25 +33,8 @@ function sendDue(): void {
   isDue = true; // What is found now is told below.
   sendNow();
   isDue = false;
-  const list = tellsSecure ? withoutSecure(left) : left;
+  const list = left;
   left = [];
-  if (list.length > 0) tell(list, 0);
-}
-
-/** Those of connections with TLS wait a little longer. @returns The others. */
-function withoutSecure(all: readonly number[]): number[] {
-  const others: number[] = [];
-  for (let at = 0; at < all.length; at += 3) {
-    const isSecure = exchanges[all[at] as number]?.server.secure === true;
-    (isSecure ? secureLeft : others).push(...all.slice(at, at + 3));
-  }
-  return others;
-}
-
-function tellSecure(): void {
-  tellsSecure = false;
-  const list = secureLeft;
-  secureLeft = [];
   if (list.length > 0) tell(list, 0);
 }
 
