@@ -213,10 +213,10 @@ Napi::Value WriteConnection(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), room);
 }
 
-// endConnection(number, cut).
+// endConnection(number, cut, half).
 void EndConnection(const Napi::CallbackInfo& info) {
-  Connection* connection = ConnectionOf(info);
-  if (connection != nullptr) CoreOf(info)->End(connection, info[1].As<Napi::Boolean>().Value());
+  Connection* c = ConnectionOf(info);
+  if (c != nullptr) CoreOf(info)->End(c, info[1].ToBoolean(), info[2].ToBoolean());
 }
 
 Napi::Value EndBehindOthers(const Napi::CallbackInfo& info) {

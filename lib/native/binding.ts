@@ -199,8 +199,9 @@ export interface CoreFunctions {
   /** Send bytes past the exchanges. @param connection Its number. @returns Whether there is room for more; in a
    *  tunnel a drain event tells of it later. */
   writeConnection(connection: number, bytes: Uint8Array): boolean;
-  /** Close a connection when what is queued is sent. @param cut Do not wait for that. */
-  endConnection(connection: number, cut: boolean): void;
+  /** Close a connection when what is queued is sent. @param cut Do not wait for that. @param half It has ended when the
+   *  client ends it, too. */
+  endConnection(connection: number, cut: boolean, half?: boolean): void;
   /** Take back what is not sent of a response, and close its connection behind those in front of it.
    *  @returns Behind what: one of `behind…` in layout.ts. Behind nothing it closes at once, and nothing was done. */
   endBehindOthers(index: number, generation: number): number;

@@ -137,7 +137,7 @@ export class NativeSocket extends SocketFacts {
     this.#failed = true;
     if (this[kServer].dropIn?.server.emit('clientError', error, this) === true) return;
     if (this.writable && !isAnswering(this[kConnection])) this.write(refusal(status));
-    this.end();
+    this.#endSide(false);
     this.#end(isTold ? undefined : error, true);
   }
 
@@ -197,13 +197,18 @@ export class NativeSocket extends SocketFacts {
     if (last !== undefined) this.once('finish', last as () => void);
     if (typeof chunk === 'string' || chunk instanceof Uint8Array)
       this.write(chunk, typeof encoding === 'string' ? encoding : undefined);
-    if (!this.writable) return this;
+    this.#endSide(true);
+    return this;
+  }
+
+  /** @param half It is closed when the client ends it, too. */
+  #endSide(half: boolean): void {
+    if (!this.writable) return;
     this.writable = false;
     this[kSideEnded] = true;
     sendBeforeEnd();
-    addon.endConnection(this[kConnection], false);
+    addon.endConnection(this[kConnection], false, half);
     afterImmediates(() => this.#tellFinish());
-    return this;
   }
 
   /** Cut the connection. @param error Emitted as 'error'. */
@@ -222,7 +227,7 @@ export class NativeSocket extends SocketFacts {
   }
 
   destroySoon(): void {
-    this.end();
+    this.#endSide(false);
   }
 
   /** @internal The client has left, and the request is about to be told. @param how A ConnectionEnd of the core. */

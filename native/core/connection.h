@@ -136,6 +136,7 @@ struct Connection {
   bool served = false;        // at least one response
   bool close_idle = false;    // it was idle when that was asked for
   bool end_wanted = false;    // JavaScript is told of its end
+  bool half_ended = false;    // by the program: gone when the client ends, too
   bool tapped = false;        // ... and gets a copy of all that is received
   bool refusal_told = false;  // the application left it open: it hears of all that comes
 

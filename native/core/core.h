@@ -106,9 +106,9 @@ class Core {
   // Bytes past the exchanges, as they are.
   // False when there is enough: kEventDrain tells of room in a tunnel.
   bool WriteRaw(Connection* connection, const char* data, size_t length);
-  // Close when what is queued is sent; `cut` does not wait. The connection stays
-  // valid until the end of the turn.
-  void End(Connection* connection, bool cut);
+  // Close when what is queued is sent; `cut` does not wait. With `half` it is told as
+  // ended when the client ends it, too. Valid until the end of the turn.
+  void End(Connection* connection, bool cut, bool half = false);
   // Nobody gets this response: close behind those in front of it. When all of those
   // are sent, nothing is done. Returns which of kBehind… it was.
   uint32_t EndBehindOthers(uint32_t index, uint32_t generation);

@@ -45,6 +45,7 @@ void Core::Linger(Connection* c) {
   // Whose server is closed is waited for by a process or a test that wants to end.
   const bool ending = c->server->draining || c->server->closed;
   SetDeadline(c, Deadline::kLinger, ending ? kDrainLingerMs : kLingerMs);
+  if (c->half_ended) return;
   c->server->lingering++;
   if (!c->server->is(kNodeStyle)) return;
   // For programs of node:http, which closes here, it is gone.
@@ -79,7 +80,7 @@ bool Core::WriteRaw(Connection* c, const char* data, size_t length) {
   return !e->tunnel;
 }
 
-void Core::End(Connection* c, bool cut) {
+void Core::End(Connection* c, bool cut, bool half) {
   if (c->state == ConnectionState::kClosed) return;
   if (cut) {
     // What was answered before has left, as far as the socket takes it.
@@ -88,6 +89,7 @@ void Core::End(Connection* c, bool cut) {
   }
   c->no_more_requests = true;
   c->close_after_flush = true;
+  if (c->open()) c->half_ended = half;
   if (c->open()) AbortUnanswered(c);
   Touch(c);
 }
@@ -149,7 +151,7 @@ void Core::Kill(Connection* c) {
 }
 
 void Core::Close(Connection* c) {
-  if (c->state == ConnectionState::kLingering) c->server->lingering--;
+  if (c->state == ConnectionState::kLingering && !c->half_ended) c->server->lingering--;
   c->state = ConnectionState::kClosed;
   if (c->first_end != kNoIndex) ends_.Closed(c);
   TellClosed(c);

@@ -146,3 +146,20 @@ compare('a response that gives its socket away, and another that takes it', asyn
   await closed(server);
   return [...seen, String(bytes)];
 });
+
+compare('a connection that a program ends is there until its client has ended it, too', async (make) => {
+  const seen: unknown[] = [];
+  const server = make((req, res) => {
+    res.end('x', () => req.socket.end());
+    server.close();
+  });
+  server.on('close', () => seen.push('server close'));
+  const client = connect({ port: await listening(server), host: '127.0.0.1', allowHalfOpen: true });
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  client.resume().on('end', () => {
+    seen.push('client end');
+    client.end();
+  });
+  await Promise.all([once(server, 'close'), once(client, 'close')]);
+  return seen;
+});

@@ -95,7 +95,7 @@ void FakeApplication::OnRefused(const uint32_t* record) {
     case 1: {
       static constexpr char kAnswer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
       if (!answering && record[kRecordCode] != 0) core_->WriteRaw(c, kAnswer, sizeof(kAnswer) - 1);
-      return core_->End(c, false);
+      return core_->End(c, false, (action & 1) != 0);
     }
     case 2:
       return core_->End(c, true);
