@@ -118,7 +118,8 @@ export class NativeSocket extends SocketFacts {
     return true;
   }
 
-  /** An error makes an end of it, as with node:http: 'clientError', else 400. */
+  /** What node:http's own listeners do comes first, also when the program emits: an error makes an end of it by
+   *  'clientError' or 400. */
   override emit(event: string, ...args: unknown[]): boolean {
     if (event === 'error' && !this.#failed) {
       this.#failed = true;
