@@ -94,7 +94,7 @@ void CoreHandle::OnClosed(uv_handle_t* handle) {
 
 void CoreHandle::OnPoll(uv_poll_t* handle, int, int) {
   CoreHandle* self = static_cast<CoreHandle*>(handle->data);
-  self->core_->Turn();
+  self->core_->Poll();
   self->UpdateTimer();
 }
 

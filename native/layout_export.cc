@@ -135,6 +135,7 @@ constexpr Entry kEntries[] = {
     {"EndWords", kEndWords},
     {"EndAborted", kEndAborted},
     {"EndRefused", kEndRefused},
+    {"DispatchingInPoll", kDispatchingInPoll},
     {"BehindNothing", kBehindNothing},
     {"BehindResponses", kBehindResponses},
     {"EndsMax", kEndsMax},

@@ -147,6 +147,7 @@ export const endTextLength = number('EndTextLength');
 export const endWords = number('EndWords');
 export const endAborted = number('EndAborted');
 export const endRefused = number('EndRefused');
+export const dispatchingInPoll = number('DispatchingInPoll');
 export const behindNothing = number('BehindNothing');
 export const behindResponses = number('BehindResponses');
 

@@ -159,6 +159,10 @@ export function connectionReset(): Error & { readonly code: string } {
   return Object.assign(new Error('read ECONNRESET'), { errno: -104, code: 'ECONNRESET', syscall: 'read' });
 }
 
+export function abortedError(): Error {
+  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
+}
+
 export function notRunning(): Error {
   return coded(new Error('Server is not running.'), 'ERR_SERVER_NOT_RUNNING');
 }

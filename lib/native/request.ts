@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import type { HeaderList } from '../exchange.js';
 import { bareBase } from './base.js';
 import type { NativeExchange } from './exchange.js';
+import { abortedError } from './node-errors.js';
 import { kExchange } from './request-head.js';
 import { RequestSink } from './request-sink.js';
 import type { NativeResponse } from './response.js';
@@ -294,10 +295,6 @@ export function peek(request: NativeRequest): void {
   if (!request[kExchange].hasBody) return;
   if (isOpen(request)) request.startBody();
   else openStream(request);
-}
-
-export function abortedError(): Error {
-  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' });
 }
 
 /** The client is gone: 'aborted', 'error' where somebody listens, 'close'. In place of node:http nothing once the

@@ -9,7 +9,7 @@ import {
   records,
   recordWords,
 } from './layout.js';
-import { abortedError } from './request.js';
+import { abortedError } from './node-errors.js';
 
 /** Where the records of this call begin and end. */
 let first = 0;

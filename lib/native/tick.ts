@@ -1,4 +1,4 @@
-import { addon, control, controlDispatching } from './layout.js';
+import { addon, control, controlDispatching, dispatchingInPoll } from './layout.js';
 
 /** The number of this tick, that is, of what runs until process.nextTick() has its turn: what node:http writes is sent
  *  then. Who asks has the next number begin there, once for all that ask in the same tick. */
@@ -7,10 +7,12 @@ export const thisTick = countPeriods((next) => process.nextTick(next));
 /** The same of a round of the event loop. */
 export const thisRound = countPeriods((next) => void setImmediate(next));
 
-/** As node:http closes what it has destroyed: when what was put off with setImmediate() by now, or in this tick, has run. */
+/** As node:http closes what it has destroyed: when what was put off with setImmediate() by now, or in this tick, has run.
+ *  Where the core calls before the event loop polls, only what was by now: a client in this process must not see it
+ *  first. */
 export function afterImmediates(run: () => void): void {
-  if (control[controlDispatching] === 0) setImmediate(run);
-  else setImmediate(() => setImmediate(run));
+  if (control[controlDispatching] === dispatchingInPoll) setImmediate(() => setImmediate(run));
+  else setImmediate(run);
 }
 
 function countPeriods(later: (next: () => void) => void): () => number {

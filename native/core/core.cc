@@ -84,6 +84,12 @@ uint64_t Core::IdleMs(const Connection& c) {
   return now_ms_ - c.active_ms;
 }
 
+void Core::Poll() {
+  polled_ = true;
+  Turn();
+  polled_ = false;
+}
+
 bool Core::Turn() {
   if (dispatching_ || dead_) return false;
   UpdateNow();
@@ -192,7 +198,7 @@ void Core::Dispatch() {
   if (count == 0 && !ends_due_) return;
   if (count != 0) batches_[std::bit_width(count) - 1]++;
   dispatching_ = true;
-  memory_.control[kControlDispatching] = 1;
+  memory_.control[kControlDispatching] = polled_ ? kDispatchingInPoll : kDispatchingBeforePoll;
   uint32_t first = 0;
   if (count == 0 && !Tell(0, 0)) dead_ = true;
   while (first < count && !dead_) {
@@ -212,7 +218,7 @@ void Core::Dispatch() {
     WriteTouched();
   }
   dispatching_ = false;
-  memory_.control[kControlDispatching] = 0;
+  memory_.control[kControlDispatching] = kNotDispatching;
   for (; first < count; first++) {  // nobody is there to close it
     const uint32_t* record = table_.record(first);
     if (record[kRecordKind] == kEventDropped) close(static_cast<int>(record[kRecordCode]));

@@ -116,6 +116,8 @@ class Core {
   // One turn: read what is ready, dispatch it, write what was answered. Returns
   // whether more may be ready than one turn takes.
   bool Turn();
+  // One turn, because the event loop has polled the core.
+  void Poll();
   // Write what JavaScript answered since; then the rest of a turn. Called
   // before the loop blocks.
   void Flush();
@@ -294,6 +296,7 @@ class Core {
   uint32_t connection_serial_ = 0;
   uint32_t recent_[kRecentConnections] = {};  // indices, by serial
   bool dispatching_ = false;
+  bool polled_ = false;      // this turn is that of Poll()
   bool dead_ = false;        // JavaScript cannot run any more
   bool paused_ = false;      // a listener waits for descriptors
   bool close_idle_ = false;  // a server has begun to drain

@@ -172,8 +172,14 @@ enum ControlWord : uint32_t {
   kControlCommandBytes,  // both: bytes of commands that wait
   kControlEnds,          // both: ends of exchanges that wait
   kControlAgain,         // JavaScript: to be called once more when its ticks have run
-  kControlDispatching,   // the core: it calls JavaScript
+  kControlDispatching,   // the core: it calls JavaScript, see Dispatching
   kControlWords = 8,
+};
+
+enum Dispatching : uint32_t {
+  kNotDispatching,
+  kDispatchingInPoll,      // for what the event loop has polled
+  kDispatchingBeforePoll,  // in a tick, or in the last flush before it polls
 };
 
 }  // namespace chaussette

@@ -318,10 +318,13 @@ void AppendPlainResponse(
   out->Append(pool, "\n", 1);
 }
 
-void AppendBareRefusal(OutQueue* out, BlockPool* pool, uint32_t status, bool chunked) {
+void AppendBareRefusal(OutQueue* out, BlockPool* pool, const DateCache* date, uint32_t status) {
   AppendStatusLine(out, pool, status, nullptr, 0);
   AppendText(out, pool, "Connection: close\r\n");
-  if (chunked) AppendText(out, pool, "Transfer-Encoding: chunked\r\n\r\n0\r\n");
+  if (date != nullptr) {
+    out->Append(pool, date->line, date->length);
+    AppendText(out, pool, "Transfer-Encoding: chunked\r\n\r\n0\r\n");
+  }
   AppendText(out, pool, "\r\n");
 }
 

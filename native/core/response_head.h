@@ -81,9 +81,9 @@ void AppendHead(OutQueue* out,
 void AppendPlainResponse(
     OutQueue* out, BlockPool* pool, const DateCache& date, uint32_t status, const char* text);
 
-// The same as node:http writes it: without a body, or with an empty chunked one
-// where it answers with a response object.
-void AppendBareRefusal(OutQueue* out, BlockPool* pool, uint32_t status, bool chunked);
+// The same as node:http writes it: without a date and a body, or, where it answers
+// with a response object, with both, the body chunked and empty.
+void AppendBareRefusal(OutQueue* out, BlockPool* pool, const DateCache* date, uint32_t status);
 
 // Appends names and values of trailers; false, and nothing, when one is invalid.
 [[nodiscard]] bool AppendTrailers(OutQueue* out, BlockPool* pool, const GivenHead& trailers);

@@ -380,8 +380,8 @@ void ResponseWriter::SendRefusal(Connection* c, Exchange* broken, Refusal refusa
     e->status = c->server->is(kNodeStyle) ? entry.node_status : entry.status;
     e->body_sent = RefusalBodyBytes(c->server->is(kNodeStyle), entry);
     if (c->server->is(kNodeStyle)) {
-      AppendBareRefusal(
-          QueueOf(e), &core_->blocks(), entry.node_status, refusal == Refusal::kHostMissing);
+      const DateCache* date = refusal == Refusal::kHostMissing ? &date_ : nullptr;
+      AppendBareRefusal(QueueOf(e), &core_->blocks(), date, entry.node_status);
     } else {
       AppendPlainResponse(QueueOf(e), &core_->blocks(), date_, entry.status, entry.text);
     }

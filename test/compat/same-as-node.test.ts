@@ -16,7 +16,7 @@ async function inTurn(port: number, ...requests: string[]): Promise<string[]> {
   const answers: string[] = [];
   for (const request of requests) {
     client.write(request);
-    answers.push(String(((await once(client, 'data')) as [Buffer])[0]).replace(/^date: .*\r\n/gim, ''));
+    answers.push(String(((await once(client, 'data')) as [Buffer])[0]).replace(/^(date): .*$/gim, '$1: now'));
   }
   client.destroy();
   return answers;

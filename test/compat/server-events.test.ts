@@ -200,7 +200,7 @@ for (const when of ['before', 'after'] as const) {
       for (const path of ['/1', '/2', '/3']) {
         client.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
         const [data] = (await once(client, 'data')) as [Buffer];
-        seen.push(data.toString().replace(/^date: .*\r\n/im, ''));
+        seen.push(data.toString().replace(/^(date): .*$/im, '$1: now'));
       }
       client.destroy();
       await closed(server);

@@ -43,7 +43,7 @@ export async function exchangeBytes(port: number, ...parts: string[]): Promise<s
   for (const part of parts) socket.write(part, 'latin1');
   await new Promise((resolve) => socket.once('end', resolve).once('close', resolve));
   socket.destroy();
-  return received.replace(/^date: .*\r\n/gim, '');
+  return received.replace(/^(date): .*$/gim, '$1: now');
 }
 
 /** One request on a connection of its own: `GET` with the fields given. @returns As `exchangeBytes`. */
