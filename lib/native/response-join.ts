@@ -40,6 +40,9 @@ interface Joining {
 
 let joining: Joining | undefined;
 
+/** Taken before a program puts another in its place, which would see these messages. */
+const writeNodes = OutgoingMessage.prototype.write as (this: OutgoingMessage, chunk: string) => void;
+
 /** What the running Node does. Asked of messages that go nowhere, since the changes are in no document. */
 function joiningOfNode(): Joining {
   joining ??= {
@@ -55,7 +58,7 @@ function written(prepare: (message: OutgoingMessage) => void): OutgoingMessage &
   const socket = { writableCorked: 0, writableLength: 0, cork() {}, uncork() {}, destroy() {} };
   Object.assign(message, { _header: 'head', _headerSent: true, chunkedEncoding: true, socket });
   prepare(message);
-  (message as unknown as { write(chunk: string): void }).write('x');
+  writeNodes.call(message, 'x');
   return message as OutgoingMessage & { outputSize: number };
 }
 
