@@ -68,8 +68,16 @@ export function measure(row: Row, pace: Pace): Promise<ServerResult[]> {
   }
 }
 
+/** A server under full load may let some connections wait for a second: shorter runs would not count them. */
+const latencySecondsMin = 5;
+
+function isOfLatency({ budgets }: Row): boolean {
+  return budgets.some(({ measure }) => measure === 'p50' || measure === 'p99');
+}
+
 async function measureLoad(row: Row, pace: Pace): Promise<ServerResult[]> {
-  const samples = await interleave(row, pace, (server) => runWrk(server, row, pace.runSeconds));
+  const seconds = isOfLatency(row) ? Math.max(pace.runSeconds, latencySecondsMin) : pace.runSeconds;
+  const samples = await interleave(row, pace, (server) => runWrk(server, row, seconds));
   return row.servers.map((spec) => ({ name: spec.name, load: samples.get(spec) ?? [] }));
 }
 
