@@ -4,29 +4,12 @@ import type * as http from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { describe } from 'node:test';
 import { setImmediate as nextRound } from 'node:timers/promises';
-import { compare, exchangeBytes, type Make, serving } from '../helpers/compare-servers.js';
-
-type Listener = (req: http.IncomingMessage, res: http.ServerResponse, log: (text: string) => void) => void;
+import { compare, exchangeBytes, serving } from '../helpers/compare-servers.js';
+import { same } from '../helpers/told.js';
 
 const get = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
 
 const postBody = get.replace('GET', 'POST').replace('\r\n\r\n', '\r\nContent-Length: 4\r\n\r\nbody');
-
-/** What a listener has told, and what the client got. */
-async function told(make: Make, request: string, listener: Listener): Promise<unknown> {
-  const lines: string[] = [];
-  const bytes = await serving(
-    make,
-    (req, res) => listener(req, res, (text) => void lines.push(text)),
-    (port) => exchangeBytes(port, request),
-  );
-  for (let i = 0; i < 5; i++) await nextRound();
-  return { lines, bytes };
-}
-
-function same(name: string, request: string, listener: Listener): void {
-  compare(name, (make) => told(make, request, listener));
-}
 
 function attempt(log: (text: string) => void, name: string, run: () => unknown): void {
   try {

@@ -5,32 +5,14 @@ import type * as http from 'node:http';
 import { connect } from 'node:net';
 import { pipeline, Writable } from 'node:stream';
 import { describe } from 'node:test';
-import { setImmediate as nextRound } from 'node:timers/promises';
-import { compare, exchangeBytes, type Make, serving } from '../helpers/compare-servers.js';
-
-type Listener = (req: http.IncomingMessage, res: http.ServerResponse, log: (text: string) => void) => void;
+import { compare, serving } from '../helpers/compare-servers.js';
+import { same } from '../helpers/told.js';
 
 const head = (line: string, ...fields: string[]): string =>
   `${[line, 'Host: a', 'Connection: close', ...fields].join('\r\n')}\r\n\r\n`;
 const get = head('GET / HTTP/1.1');
 const twoChunks = `${head('POST / HTTP/1.1', 'Transfer-Encoding: chunked')}3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n`;
 const withBody = `${head('POST / HTTP/1.1', 'Content-Length: 4')}body`;
-
-/** What a listener has told, and what the client got. */
-async function told(make: Make, request: string, listener: Listener): Promise<unknown> {
-  const lines: string[] = [];
-  const bytes = await serving(
-    make,
-    (req, res) => listener(req, res, (text) => void lines.push(text)),
-    (port) => exchangeBytes(port, request),
-  );
-  for (let i = 0; i < 5; i++) await nextRound();
-  return { lines, bytes };
-}
-
-function same(name: string, request: string, listener: Listener): void {
-  compare(name, (make) => told(make, request, listener));
-}
 
 /** Tell of the next tick, the next promise job and the next immediates. */
 function mark(log: (text: string) => void): void {
