@@ -232,10 +232,11 @@ function tellEnd(response: NativeResponse): void {
 export function listensTo(response: NativeResponse): void {
   if (response[kExchange] === undefined) return;
   const exchange = response[kExchange];
-  if (response[kState] < ended || response[kEndContext] !== undefined) return;
+  const { [kState]: state } = response;
+  if ((state !== ended && state !== closed) || response[kEndContext] !== undefined) return;
   const waits = waitsForOthers(exchange);
-  if (response[kState] === closed && (waits || isInRound(response[kClosedUnheard]))) response[kState] = ended;
-  if (response[kState] !== ended) return;
+  if (state === closed && !waits && !isInRound(response[kClosedUnheard])) return;
+  response[kState] = ended;
   response[kEndContext] = new AsyncResource('HTTPSERVERRESPONSE', { requireManualDestroy: true });
   if (waits) watchFlush(exchange);
   else process.nextTick(tellEnd, response);
