@@ -56,6 +56,7 @@ constexpr Entry kEntries[] = {
     {"FlagBodyInBlock", kFlagBodyInBlock},
     {"FlagExpectOther", kFlagExpectOther},
     {"FlagDropped", kFlagDropped},
+    {"FlagRefusedAgain", kFlagRefusedAgain},
     {"EndBroken", kEndBroken},
     {"EndByPeer", kEndByPeer},
     {"NodeStyle", kNodeStyle},

@@ -8,9 +8,11 @@ import {
   eventDropped,
   eventRefused,
   eventTimeout,
+  flagRefusedAgain,
   recordBodyOffset,
   recordCode,
   recordConnection,
+  recordFlags,
   recordHeadLength,
   recordHeadOffset,
   records,
@@ -47,7 +49,9 @@ export interface DropIn {
 export interface RefusedRequest {
   /** Of the answer that is due. */
   readonly status: number;
-  /** Code and reason; empty when the connection broke. */
+  /** More has come on a connection that was refused before. */
+  readonly isAgain: boolean;
+  /** Code and reason; empty when the connection broke, and when it is refused again. */
   readonly text: string;
   /** What was received last, and how much of it is good. */
   readonly packet: Buffer | undefined;
@@ -68,6 +72,7 @@ export function onConnection(dropIn: DropIn | undefined, kind: number, r: number
   else if (kind === eventRefused) {
     dropIn?.refused(records[r + recordConnection] as number, {
       status: code,
+      isAgain: ((records[r + recordFlags] as number) & flagRefusedAgain) !== 0,
       text: bytesAt(r + recordBodyOffset).toString('latin1'),
       packet: (records[r + recordHeadLength] as number) > 0 ? bytesAt(r + recordHeadOffset) : undefined,
       parsed: records[r + recordTargetOffset] as number,
@@ -86,9 +91,8 @@ const refusals = new WeakMap<object, RefusedRequest>();
 
 /** The error of 'clientError', as node:http makes it. */
 export function parseError(given: RefusedRequest, socket: object): Error & { readonly code: string } {
-  const isAgain = given.text === 'AGAIN';
-  const refusal = (isAgain ? refusals.get(socket) : undefined) ?? given;
-  if (!isAgain) refusals.set(socket, given);
+  const refusal = (given.isAgain ? refusals.get(socket) : undefined) ?? given;
+  if (!given.isAgain) refusals.set(socket, given);
   const { text } = refusal;
   const { packet, parsed } = given;
   if (text === '') return connectionReset();

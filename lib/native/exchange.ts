@@ -5,6 +5,7 @@ import type { BodySink, Exchange, HeaderList } from '../exchange.js';
 import { showEnds } from '../proxies/ends.js';
 import { RequestBody } from './body.js';
 import { putChunk, putEnd, putFile, putResponse, putShort } from './commands.js';
+import { exchanges } from './exchanges.js';
 import type { FieldList } from './field-template.js';
 import type { TurnText } from './head.js';
 import {
@@ -29,9 +30,6 @@ import { checkFinal, checkInfoStatus } from './status.js';
 import { afterImmediates, thisTick } from './tick.js';
 import { TunnelSocket } from './tunnel-socket.js';
 import type { NativeServer } from './turn.js';
-
-/** The exchanges that the core knows, by index. */
-export const exchanges: (NativeExchange | undefined)[] = [];
 
 const noTrailers: HeaderList = [];
 /** Of the async resource that keeps what the handler has left; that of the request is told apart. */

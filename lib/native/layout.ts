@@ -64,6 +64,7 @@ export const flagExpectContinue = number('FlagExpectContinue');
 export const flagBodyInBlock = number('FlagBodyInBlock');
 export const flagExpectOther = number('FlagExpectOther');
 export const flagDropped = number('FlagDropped');
+export const flagRefusedAgain = number('FlagRefusedAgain');
 export const endBroken = number('EndBroken');
 export const endByPeer = number('EndByPeer');
 

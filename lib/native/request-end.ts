@@ -28,25 +28,23 @@ function askAgain(): void {
 /** Outside of a call of the core nobody looks at what it is asked. */
 function goOnLate(): void {
   hasImmediate = false;
-  if (waiting.length > 0) endSome();
+  endSome();
 }
 
-/** As with node:http, what has come with a request is told before the handler of one on another connection runs.
- *  @returns As `ranTicks`. */
+/** As with node:http, what has come with a request is told, and what that brings about has run, before anything else
+ *  comes. @returns As `ranTicks`. */
 export function ranEnds(): boolean {
   if (control[controlAgain] === 0) return true;
   endSome();
   return ranTicks();
 }
 
-/** @internal @param withTicks Run what they bring about as well: something else is next. */
-export function endSome(withTicks = false): void {
+function endSome(): void {
   control[controlAgain] = 0;
   const some = waiting.slice(0, endsMax);
   waiting = waiting.slice(endsMax);
   if (waiting.length > 0) askAgain();
   for (const request of some) request[kExchange].scope.runInAsyncScope(end, undefined, request);
-  if (withTicks && some.length > 0) ranTicks();
 }
 
 function end(request: NativeRequest): void {

@@ -1,7 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import { OutgoingMessage } from 'node:http';
 import { putShort } from './commands.js';
-import { exchanges, type NativeExchange } from './exchange.js';
+import type { NativeExchange } from './exchange.js';
+import { exchanges, unansweredOn } from './exchanges.js';
 import { behindNothing, behindResponses, opWatchFlush } from './layout.js';
 import * as nodeErrors from './node-errors.js';
 import { abortRequest, isAwaited, isOpen, kExchange, type NativeRequest } from './request.js';
@@ -253,7 +254,5 @@ function watchFlush(exchange: NativeExchange): void {
 /** Whether some that came before it on its connection are not answered yet. */
 function waitsForOthers({ connection, resource }: NativeExchange): boolean {
   const number = resource.asyncId();
-  return exchanges.some(
-    (each) => each?.connection === connection && !each.ended && each.resource.asyncId() < number,
-  );
+  return unansweredOn(connection).some((each) => each.resource.asyncId() < number);
 }

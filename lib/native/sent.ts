@@ -1,4 +1,4 @@
-import { exchanges } from './exchange.js';
+import { exchanges } from './exchanges.js';
 import { addon, commandWords } from './layout.js';
 
 // node:http sends with the end of a response, and tells of it in the next tick. So what is ended for somebody who waits

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { exchanges } from './exchange.js';
+import { unansweredOn } from './exchanges.js';
 import {
   control,
   controlHandled,
@@ -23,9 +23,8 @@ export function beginRecords(from: number, count: number): void {
 /** The program says that a connection has closed, by `socket.emit('close')`: as with node:http its requests are
  *  aborted at once, and so is the connection when one of them was not read to its end. */
 export function loseConnection(connection: number): void {
-  const lost = exchanges.filter((each) => each?.connection === connection && !each.ended);
-  const pairs = lost.map((each) => each?.node());
-  for (const pair of pairs) pair?.req.destroy(abortedError());
+  const pairs = unansweredOn(connection).map((each) => each.node());
+  for (const pair of pairs) pair.req.destroy(abortedError());
   pairs[0]?.closed();
   dropRequests(connection);
 }
@@ -42,7 +41,7 @@ function dropRequests(connection: number): void {
 
 /** Whether a response has begun and not ended: nothing may come between. */
 export function isAnswering(connection: number): boolean {
-  return exchanges.some((each) => each?.connection === connection && each.headSent && !each.ended);
+  return unansweredOn(connection).some((each) => each.headSent);
 }
 
 /** What node:http answers by itself. It is loaded by now in all but servers that have no use for sockets. */

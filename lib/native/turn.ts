@@ -11,12 +11,12 @@ import { type NodeLimits, nativeLimits, noNodeLimits } from './core-limits.js';
 import { type DropIn, onConnection } from './drop-in.js';
 import { remoteEnd } from './endpoints.js';
 import { flushEnds, follow, takeEnds } from './ends.js';
-import { exchanges, NativeExchange } from './exchange.js';
+import { NativeExchange } from './exchange.js';
+import { exchanges } from './exchanges.js';
 import { TurnText } from './head.js';
 import {
   addon,
   control,
-  controlAgain,
   controlEnds,
   controlHandled,
   eventAbort,
@@ -47,7 +47,7 @@ import {
 } from './layout.js';
 import type { NativePair } from './node-pair.js';
 import { problems } from './problems.js';
-import { endSome, ranEnds } from './request-end.js';
+import { ranEnds } from './request-end.js';
 import { sendNow } from './sent.js';
 import type { NativeSocket } from './socket.js';
 import { beginRecords } from './socket-end.js';
@@ -310,7 +310,7 @@ function isOfAnother(r: number): boolean {
 /** Handle records [first, first + count). */
 function onTurn(first: number, count: number): void {
   if (control[controlEnds] !== 0) takeEnds(servers);
-  if (control[controlAgain] !== 0) endSome(count > 0);
+  ranEnds();
   let text: TurnText | undefined;
   const last = (first + count - 1) * recordWords;
   const started = count > 1 ? now() : 0; // a record alone needs no clock

@@ -215,7 +215,8 @@ const char* RequestReader::SkipEmptyLines(Connection* c, const char* from, const
 // What comes behind the last request is thrown away, but not without end.
 void RequestReader::Discard(Connection* c, size_t bytes) {
   if (c->refusal_told && TellsRefusals(*c)) {
-    TellRefusal(c, RefusalOf(Refusal::kBadRequest), kRefusedAgain, nullptr, nullptr);
+    uint32_t* record = TellRefusal(c, RefusalOf(Refusal::kBadRequest), "", nullptr, nullptr);
+    if (record != nullptr) record[kRecordFlags] = kFlagRefusedAgain;
   }
   c->linger_bytes += static_cast<uint32_t>(bytes);
   if (c->linger_bytes > kLingerBytesMax) core_->Kill(c);

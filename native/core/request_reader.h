@@ -63,11 +63,11 @@ class RequestReader final : public RequestSink {
   bool IsTunnel(const Connection& connection);
   void Discard(Connection* connection, size_t bytes);
   static bool TellsRefusals(const Connection& connection);
-  bool TellRefusal(Connection* connection,
-                   const RefusalEntry& entry,
-                   const char* code,
-                   const char* reason,
-                   const char* stopped);
+  uint32_t* TellRefusal(Connection* connection,
+                        const RefusalEntry& entry,
+                        const char* code,
+                        const char* reason,
+                        const char* stopped);
   void NoteRefusal(Connection* connection, const RefusalEntry& entry);
   void Keep(const char* end);
   void KeepRead();
@@ -81,9 +81,6 @@ class RequestReader final : public RequestSink {
   bool StaysApart(const Exchange& exchange) const;
   void AddBody(Exchange* exchange, const char* at, size_t length);
   void PassOn(Connection* connection, const char* from, const char* end);
-
-  // In place of a code: as the refusal before it.
-  static constexpr char kRefusedAgain[] = "AGAIN";
 
   Core* core_;
   Connection* current_ = nullptr;  // whose bytes are being parsed

@@ -50,7 +50,7 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
                                 name != nullptr ? c->parser->error_reason()
                                 : strchr(entry.node_error, ' ') != nullptr ? nullptr
                                                                            : entry.text,
-                                c->in_message() ? c->parser->error_at() : nullptr);
+                                c->in_message() ? c->parser->error_at() : nullptr) != nullptr;
   if (c->server->watched() && broken == nullptr) NoteRefusal(c, entry);
   ReleaseParser(c);
   c->spill.reset();
@@ -84,16 +84,16 @@ bool RequestReader::TellsRefusals(const Connection& c) {
   return c.server->is(kTellRefusals) || (c.end_wanted && c.server->is(kNodeStyle));
 }
 
-// Leaves the answer to the application. False when there is no room to tell.
-bool RequestReader::TellRefusal(Connection* c,
-                                const RefusalEntry& entry,
-                                const char* code,
-                                const char* reason,
-                                const char* stopped) {
+// Leaves the answer to the application. The record; nullptr when there is no room to tell.
+uint32_t* RequestReader::TellRefusal(Connection* c,
+                                     const RefusalEntry& entry,
+                                     const char* code,
+                                     const char* reason,
+                                     const char* stopped) {
   RequestTable& table = core_->table();
   core_->MoveEvents();
   constexpr size_t kTextBytes = 256;
-  if (!table.HasRecord() || !table.HasBytes(kTextBytes)) return false;
+  if (!table.HasRecord() || !table.HasBytes(kTextBytes)) return nullptr;
   uint32_t* record = table.AddRecord(kEventRefused, kNoIndex, 0, c->server->tag);
   record[kRecordCode] = entry.node_status;
   record[kRecordConnection] = c->serial;
@@ -116,7 +116,7 @@ bool RequestReader::TellRefusal(Connection* c,
   } else {
     table.Keep(to + n);
   }
-  return true;
+  return record;
 }
 
 }  // namespace chaussette

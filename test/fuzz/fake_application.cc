@@ -302,6 +302,7 @@ void FakeApplication::GoOn(uint32_t which) {
   const size_t count = entries_.size();
   for (size_t i = 0; i < count; i++) {
     Entry* entry = &entries_[(which + i) % count];
+    if ((which & 0x40) != 0) WatchFlush(entry);
     if (!entry->known) continue;
     if (entry->reading && entry->waiting_bytes > 0 && !entry->body_complete) {
       Short(entry, kOpConsume, entry->waiting_bytes);
@@ -310,6 +311,16 @@ void FakeApplication::GoOn(uint32_t which) {
     if (entry->ended) continue;
     return Step(entry);
   }
+}
+
+// As for a listener of 'finish' that comes behind the end of a response that waits for others.
+void FakeApplication::WatchFlush(Entry* entry) {
+  if (!entry->ended || entry->watch_flush) return;
+  core_->RunCommands();
+  const Exchange* exchange = core_->exchanges().Find(entry->index, entry->generation);
+  if (exchange == nullptr || core_->ConnectionOf(*exchange)->first_exchange == entry->index) return;
+  entry->known = entry->watch_flush = true;
+  Short(entry, kOpWatchFlush, 0);
 }
 
 void FakeApplication::FinishAll() {

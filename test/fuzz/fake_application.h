@@ -82,6 +82,7 @@ class FakeApplication final : public Host {
   void Abort(Entry* entry, uint8_t action);
   void End(Entry* entry, const std::string& trailers);
   void Short(Entry* entry, uint32_t op, uint32_t a);
+  void WatchFlush(Entry* entry);
   void TakeOver(Entry* entry);
   void OpenTunnel(Entry* entry);
   void UseTunnel(Entry* entry, uint8_t action);
