@@ -5,6 +5,7 @@ import type { BodySink, Exchange, HeaderList } from '../exchange.js';
 import { showEnds } from '../proxies/ends.js';
 import { RequestBody } from './body.js';
 import { putChunk, putEnd, putFile, putResponse, putShort } from './commands.js';
+import { tellGone } from './cut.js';
 import { exchanges } from './exchanges.js';
 import type { FieldList } from './field-template.js';
 import type { TurnText } from './head.js';
@@ -15,7 +16,6 @@ import {
   opChunk,
   opInfo,
   opRespond,
-  opWatchEnd,
   streamed,
   wantDrain,
   wantFlushed,
@@ -120,11 +120,6 @@ export class NativeExchange extends RequestHead implements Exchange {
 
   resumeBody(): boolean {
     return this.#body?.resume() === true;
-  }
-
-  /** @internal For who listens on its socket. */
-  tellSocket(event: string): void {
-    this.#socket?.emit(event);
   }
 
   discardBody(): void {
@@ -247,14 +242,23 @@ export class NativeExchange extends RequestHead implements Exchange {
   cut(): void {
     this.abort();
     this.aborted = true;
-    afterImmediates(() => this.#tellCut(0));
+    afterImmediates(() => {
+      this.tellAborted(0);
+      this.tellClosed();
+    });
   }
 
-  #tellCut(how: number): void {
+  /** @internal */
+  tellAborted(how: number): void {
     this.#socket?.[kLeft](how);
     this.#tellAbort();
     this.#pair?.aborted();
-    this.#socket?.[kToldAll]();
+  }
+
+  /** @internal */
+  tellClosed(): void {
+    this.#socket?.[kToldAll](this.#pair);
+    this.#pair?.closed();
   }
 
   fail(error: unknown): void {
@@ -308,11 +312,6 @@ export class NativeExchange extends RequestHead implements Exchange {
     return this.#socket;
   }
 
-  /** Let the core tell of the end of the connection. */
-  watchEnd(): void {
-    putShort(opWatchEnd, this.index, this.generation, 0);
-  }
-
   node(): NativePair {
     this.#pair ??= this.server.createPair(this);
     return this.#pair;
@@ -360,7 +359,7 @@ export class NativeExchange extends RequestHead implements Exchange {
         new ChaussetteError('CHAUSSETTE_ERR_ABORTED', 'the client left before the request body was complete'),
       );
     }
-    if (this.aborted) this.#tellCut(how);
+    if (this.aborted) tellGone(this, how);
   }
 
   halfClosedRecord(): void {

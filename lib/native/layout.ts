@@ -67,6 +67,7 @@ export const flagDropped = number('FlagDropped');
 export const flagRefusedAgain = number('FlagRefusedAgain');
 export const endBroken = number('EndBroken');
 export const endByPeer = number('EndByPeer');
+export const endAnswered = number('EndAnswered');
 
 // How a server stands in for one of node:http, and what it wants to be told.
 export const nodeStyle = number('NodeStyle');
@@ -119,6 +120,7 @@ export const opReadBody = number('OpReadBody');
 export const opDiscardBody = number('OpDiscardBody');
 export const opWatchEnd = number('OpWatchEnd');
 export const opWatchFlush = number('OpWatchFlush');
+export const opReadOn = number('OpReadOn');
 
 export const withReference = number('WithReference');
 export const streamed = number('Streamed');

@@ -73,10 +73,9 @@ export class NativePair {
 
   aborted(): void {
     abortRequest(this.req);
-    this.res[kAborted]();
   }
 
-  /** Its connection has closed, by what the program says. */
+  /** Its connection has closed. */
   closed(): void {
     this.res[kAborted]();
   }

@@ -30,7 +30,7 @@ export class RequestSink implements BodySink {
       return true;
     }
     this.#thrownAt = 0;
-    if (!goesOn) request[kExchange].tellSocket('pause');
+    if (!goesOn) request[kExchange].knownSocket?.emit('pause');
     return goesOn;
   }
 

@@ -91,7 +91,7 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       if (!this[kConsuming]) setReadingMore(this, false);
       this[kConsuming] = true;
       if (this[kReading]) {
-        if (exchange.resumeBody()) exchange.tellSocket('resume');
+        if (exchange.resumeBody()) exchange.knownSocket?.emit('resume');
       } else openWithHandler(exchange, this);
     }
   }
@@ -164,6 +164,12 @@ export class NativeRequest extends bareBase<IncomingMessage>(IncomingMessage.pro
       else this.resume();
     }
   }
+}
+
+/** Its response has finished: what nobody reads is read over. Who listens to 'data' since then reads it, although nothing
+ *  of it was read so far. */
+export function dumpUnread(request: NativeRequest): void {
+  if (!isOpen(request) || stateOf(request)['resumeScheduled'] !== true) request._dump();
 }
 
 let goesToEnd: boolean | undefined;

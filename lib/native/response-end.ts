@@ -5,7 +5,7 @@ import type { NativeExchange } from './exchange.js';
 import { exchanges, unansweredOn } from './exchanges.js';
 import { behindNothing, behindResponses, opWatchFlush } from './layout.js';
 import * as nodeErrors from './node-errors.js';
-import { abortRequest, isAwaited, isOpen, kExchange, type NativeRequest } from './request.js';
+import { abortRequest, dumpUnread, isAwaited, isOpen, kExchange, type NativeRequest } from './request.js';
 import type { NativeResponse } from './response.js';
 import { dropJoined } from './response-join.js';
 import {
@@ -81,7 +81,7 @@ export function emitPrefinish(response: NativeResponse): void {
 /** 'finish', and 'close' behind it. */
 export function emitFinish(response: NativeResponse): void {
   // In this order, so that their events come as with node:http.
-  (response.req as NativeRequest)._dump();
+  dumpUnread(response.req as NativeRequest);
   process.nextTick(emitClose, response);
   emitPrefinish(response);
   tellEndCallbacks(response, null);
@@ -223,7 +223,7 @@ function tellEnd(response: NativeResponse): void {
   if (isHeard(response)) {
     response[kFlushed]();
   } else {
-    if (isAwaited(request) || isOpen(request)) request._dump();
+    if (isAwaited(request) || isOpen(request)) dumpUnread(request);
     response[kState] = closed;
   }
 }

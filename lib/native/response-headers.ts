@@ -110,7 +110,7 @@ export class ResponseHeaders {
 
   /** Whether there is a `Trailer`: asked at each end. */
   get hasTrailer(): boolean {
-    return this.#trailer && this.has('trailer');
+    return this.#trailer && String(this.get('trailer') ?? '') !== '';
   }
 
   /** The same fields, whatever becomes of the lists that were given. */

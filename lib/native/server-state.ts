@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { BackendServer, ListeningSocket } from '../backends/backend.js';
 import type { Exchange, Handler } from '../exchange.js';
 import type { NativeTls } from './binding.js';
+import { putShort } from './commands.js';
 import type { Server } from './create-server.js';
 import { type DropIn, isHostless, kAdopt, parseError, type RefusedRequest, skipBody } from './drop-in.js';
 import type { NativeExchange } from './exchange.js';
@@ -14,6 +15,7 @@ import {
   hostOptional,
   keepsConnections,
   nodeStyle,
+  opReadOn,
   tellConnections,
   tellDrops,
   tellRefusals,
@@ -111,7 +113,10 @@ export class ServerState implements DropIn {
     const native = exchange as NativeExchange;
     const { server, settings } = this;
     if (this.#told) native.socket; // is told which request it carries
-    if (native.upgrade && this.#upgrade(native)) return;
+    if (native.upgrade) {
+      if (this.#upgrade(native)) return;
+      putShort(opReadOn, native.index, native.generation, 0);
+    }
     const { req, res } = native.node();
     if (settings.optimizesEmpty) skipBody(req);
     if (isWatched()) watch(native, server);
@@ -178,8 +183,7 @@ export class ServerState implements DropIn {
     const socket = socketAt(connection, native);
     const error = parseError(refusal, socket);
     if (error.code === 'ECONNRESET') return socket[kBroke](error);
-    if (error.code === 'HPE_INVALID_EOF_STATE') socket.readable = false;
-    socket[kFail](error, refusal.status);
+    socket[kFail](error, refusal.status, error.code === 'HPE_INVALID_EOF_STATE');
   }
 
   timedOut(connection: number): void {

@@ -44,6 +44,11 @@ export function isAnswering(connection: number): boolean {
   return unansweredOn(connection).some((each) => each.headSent);
 }
 
+/** Whether a client that has ended its side is answered nevertheless. */
+export function keepsHalf(server: unknown): boolean {
+  return (server as { httpAllowHalfOpen?: boolean } | undefined)?.httpAllowHalfOpen === true;
+}
+
 /** What node:http answers by itself. It is loaded by now in all but servers that have no use for sockets. */
 export function refusal(status: number): string {
   const { STATUS_CODES } = createRequire(import.meta.url)('node:http') as typeof import('node:http');

@@ -34,6 +34,8 @@ export const kSideEnded = Symbol('sideEnded');
 /** What it was destroyed with. */
 export const kError = Symbol('error');
 
+/** How far the clock of the core may be behind ours, in milliseconds. */
+export const clockMs = 10;
 /** As addon.measureConnection gives it. */
 export type Measure = readonly [bytesIn: number, bytesOut: number, idleMs: number, unsentBytes: number];
 const nothing: Measure = [0, 0, 0, 0];
@@ -61,6 +63,14 @@ export class SocketFacts extends EventEmitter {
     this[kConnection] = connection;
     this[kServer] = server;
     addServerListeners(this);
+  }
+
+  get server(): unknown {
+    return this[kServer].dropIn?.server;
+  }
+
+  get _server(): unknown {
+    return this.server;
   }
 
   get remoteAddress(): string | undefined {

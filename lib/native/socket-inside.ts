@@ -18,7 +18,12 @@ function listener(name: string): Listener {
 const onStreamEnd = listener('onReadableStreamEnd');
 const onEnd = listener('bound socketOnEnd');
 const onClose = listener('bound socketOnClose');
-const onResponseClose = listener('onServerResponseClose');
+/** The response that hears of the end in its place among those who listen to the socket. */
+export const kFront = Symbol('front');
+function onServerResponseClose(this: { [kFront]?: { closed(): void } | undefined }): void {
+  this[kFront]?.closed();
+}
+const onResponseClose = onServerResponseClose as Listener;
 const single: Readonly<Record<string, Listener>> = {
   timeout: listener('socketOnTimeout'),
   data: listener('bound socketOnData'),
@@ -42,6 +47,14 @@ export function addServerListeners(socket: EventEmitter): void {
     close: [onClose, onResponseClose],
   }) as Listened['_events'];
   listened._eventsCount = 8;
+}
+
+/** As when node:http gives a response its socket: it hears of the end behind those who listen so far. */
+export function responseLast(socket: EventEmitter): void {
+  const { close } = (socket as unknown as Listened)._events;
+  if (!Array.isArray(close) || close.at(-1) === onResponseClose) return;
+  const at = close.indexOf(onResponseClose);
+  if (at >= 0) close.push(...close.splice(at, 1));
 }
 
 /** It becomes a socket of Node's own, which gets its own. */

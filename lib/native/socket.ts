@@ -1,11 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { keepOwn } from './base.js';
 import type { NativeExchange } from './exchange.js';
-import { addon, endBroken, endByPeer } from './layout.js';
+import { addon, endAnswered, endBroken, endByPeer } from './layout.js';
 import { connectionReset, destroyed, writeAfterEnd } from './node-errors.js';
 import { sendBeforeEnd } from './sent.js';
-import { isAnswering, loseConnection, refusal } from './socket-end.js';
+import { isAnswering, keepsHalf, loseConnection, refusal } from './socket-end.js';
 import {
+  clockMs,
   kAnswered,
   kBroke,
   kCarries,
@@ -25,6 +26,7 @@ import {
   kToldAll,
   SocketFacts,
 } from './socket-facts.js';
+import { kFront, responseLast } from './socket-inside.js';
 import { SocketParser } from './socket-parser.js';
 import { openSocket } from './sockets.js';
 import { afterImmediates } from './tick.js';
@@ -49,11 +51,13 @@ export class NativeSocket extends SocketFacts {
   /** 'end' and 'close' are still to come. */
   #left = false;
   #parser: SocketParser | undefined;
+  [kFront]: { closed(): void } | undefined;
   timeout: number | undefined;
 
   /** @internal A request has come on it. */
   [kCarries](exchange: NativeExchange): void {
     this.#used = true;
+    responseLast(this);
     if (this.#front === undefined || !this.#exchanges.includes(exchange)) this.#exchanges.push(exchange);
   }
 
@@ -70,9 +74,7 @@ export class NativeSocket extends SocketFacts {
   // Who reads it.
 
   override on(event: string, listener: (...args: unknown[]) => void): this {
-    if ((event === 'data' || event === 'readable') && this.#detach()) return this.on(event, listener);
-    this.#heard(event);
-    return EventEmitter.prototype.on.call(this, event, listener) as this;
+    return this.#listen('on', event, listener);
   }
 
   override addListener(event: string, listener: (...args: unknown[]) => void): this {
@@ -80,10 +82,13 @@ export class NativeSocket extends SocketFacts {
   }
 
   override prependListener(event: string, listener: (...args: unknown[]) => void): this {
-    if ((event === 'data' || event === 'readable') && this.#detach())
-      return this.prependListener(event, listener);
+    return this.#listen('prependListener', event, listener);
+  }
+
+  #listen(how: 'on' | 'prependListener', event: string, listener: (...args: unknown[]) => void): this {
+    if ((event === 'data' || event === 'readable') && this.#detach()) return this[how](event, listener);
     this.#heard(event);
-    return EventEmitter.prototype.prependListener.call(this, event, listener) as this;
+    return EventEmitter.prototype[how].call(this, event, listener) as this;
   }
 
   #heard(event: string): void {
@@ -126,31 +131,30 @@ export class NativeSocket extends SocketFacts {
       this[kFail](args[0] as Error, 400);
     }
     if (event === 'close' && !this.#closeTold) loseConnection(this[kConnection]);
-    if (event === 'end' && !this[kEndTold]) this.end();
+    if (event === 'end' && !this[kEndTold] && !(keepsHalf(this.server) && this.#front !== undefined))
+      this.end();
     if (event === 'timeout') this.#tellTimeout();
     if (event === 'error' && this.listenerCount('error') === 0) return false;
     return EventEmitter.prototype.emit.call(this, event, ...args);
   }
 
-  /** @internal The connection cannot go on as HTTP. @param status To answer when nobody listens for 'clientError'. */
-  [kFail](error: Error, status: number): void {
+  /** @internal The connection cannot go on as HTTP. @param status To answer when nobody listens for 'clientError'.
+   *  @param atEnd It is the end of the client's side that does not belong there. */
+  [kFail](error: Error, status: number, atEnd = false): void {
     const isTold = this.#failed;
     this.#failed = true;
-    if (this[kServer].dropIn?.server.emit('clientError', error, this) === true) return;
-    if (this.writable && !isAnswering(this[kConnection])) this.write(refusal(status));
-    this.#endSide(false);
-    this.#end(isTold ? undefined : error, true);
+    if (atEnd) this.readable = false;
+    const isHeard = this[kServer].dropIn?.server.emit('clientError', error, this) === true;
+    if (!isHeard && this.writable) {
+      if (!isAnswering(this[kConnection])) this.write(refusal(status));
+      sendBeforeEnd();
+      addon.endConnection(this[kConnection], false);
+    }
+    if (!isHeard) this.#end(isTold ? undefined : error, true, atEnd);
+    else if (atEnd) this.#tellEnd();
   }
 
   // What is known of it.
-
-  get server(): unknown {
-    return this[kServer].dropIn?.server;
-  }
-
-  get _server(): unknown {
-    return this.server;
-  }
 
   get parser(): SocketParser | null {
     const settings = this[kServer].dropIn?.settings;
@@ -235,11 +239,20 @@ export class NativeSocket extends SocketFacts {
   [kLeft](how = 0): void {
     if (this.destroyed) return;
     this.#left = true;
-    if (how === endByPeer) this[kPeerEnded]();
+    if (how === endByPeer) return this.#tellBothEnds(true);
     this.#gone();
     if (how === endBroken) this.#tellReset();
-    this[kSideEnded] ||= how === endByPeer;
     if (this[kSideEnded]) this.#tellFinish();
+  }
+
+  /** As with node:net it is there until who listens has heard of its ends. */
+  #tellBothEnds(byPeer: boolean): void {
+    this.writable = false;
+    this[kSideEnded] = true;
+    if (byPeer) this[kPeerEnded]();
+    if (this.destroyed) return;
+    this.#tellFinish();
+    if (!this.destroyed) this.#gone();
   }
 
   /** @internal Reading failed, and the server listens for that. */
@@ -250,17 +263,18 @@ export class NativeSocket extends SocketFacts {
     this.#tellReset(error);
   }
 
-  /** @internal The requests have been told. */
-  [kToldAll](): void {
+  /** @internal The requests have been told. @param front Whose response hears 'close' among those who listen here. */
+  [kToldAll](front?: { closed(): void }): void {
     if (!this.destroyed) return;
     this.#left = false;
-    this.#tellClose(this.#failed);
+    this[kFront] = front;
+    this.#tellClose();
   }
 
-  #tellClose(failed: boolean): void {
+  #tellClose(): void {
     if (this.#closeTold) return;
     this.#closeTold = true;
-    this.emit('close', failed);
+    this.emit('close', this[kError] !== null);
   }
 
   /** @internal The client has ended its side. */
@@ -278,16 +292,16 @@ export class NativeSocket extends SocketFacts {
   /** @internal The connection is gone, or about to go. @param how A ConnectionEnd of the core. */
   [kEnded](how: number): void {
     if (this.destroyed && !this.#left) return;
-    const wasReadable = this.readable;
-    this.#gone();
-    this[kSideEnded] ||= how !== endBroken;
     this.#left = false;
-    if (how === endBroken) process.nextTick(() => this.#tellReset());
-    else if (how === endByPeer && wasReadable) process.nextTick(() => this.#tellEnd());
-    if (how !== endBroken) process.nextTick(() => this.#tellFinish());
-    const tellClose = (): void => this.#tellClose(this.#failed);
-    if (how === 0) afterImmediates(tellClose);
-    else process.nextTick(tellClose);
+    this[kLast] = this[kMeasure]();
+    if (this.destroyed || how === endBroken || (how === 0 && !this[kSideEnded])) {
+      this.#gone();
+      if (how === endBroken) process.nextTick(() => this.#tellReset());
+    } else {
+      process.nextTick(() => this.#tellBothEnds(how === endByPeer));
+    }
+    const later = how === 0 || how === endAnswered ? afterImmediates : process.nextTick;
+    later(() => this.#tellClose());
   }
 
   #tellFinish(): void {
@@ -318,19 +332,18 @@ export class NativeSocket extends SocketFacts {
     clearTimeout(this.#timer);
   }
 
-  /** @param atOnce Before the records that come behind this one, of the requests. */
-  #end(error: Error | undefined, atOnce = false): void {
+  /** @param atOnce Before the records that come behind this one, of the requests. @param atEnd Tell 'end' before it. */
+  #end(error: Error | undefined, atOnce = false, atEnd = false): void {
     if (this.destroyed && !this.#left) return;
     this.#left = false;
     this.#gone();
     this[kError] ??= error ?? null;
     if (error !== undefined && !atOnce) process.nextTick(() => this.emit('error', error));
     // Not before the requests have been told of it.
-    afterImmediates(() => this.#tellClose(error !== undefined));
+    afterImmediates(() => this.#tellClose());
+    if (atEnd) this.#tellEnd();
     if (error !== undefined && atOnce) this.emit('error', error);
   }
-
-  // Time-outs.
 
   /** 'timeout' when nothing came or went for so long, in milliseconds; 0 for never. The core has the deadlines that
    *  close connections. */
@@ -374,18 +387,13 @@ export class NativeSocket extends SocketFacts {
    *  cut. */
   #tellTimeout(): void {
     const pair = this.#front?.node();
-    const told = [
-      pair !== undefined && !pair.req.complete && pair.req.emit('timeout', this),
-      pair?.res.emit('timeout', this) === true,
-      this[kServer].dropIn?.server.emit('timeout', this) === true,
-    ];
-    if (!told.includes(true)) this.destroy();
+    const request = pair !== undefined && !pair.req.complete && pair.req.emit('timeout', this);
+    const response = pair?.res.emit('timeout', this) === true;
+    const server = this[kServer].dropIn?.server.emit('timeout', this) === true;
+    if (!request && !response && !server) this.destroy();
   }
 
   get writableCorked(): number {
     return this.#front?.node().res.writableCorked ?? 0;
   }
 }
-
-/** How far the clock of the core may be behind ours, in milliseconds. */
-const clockMs = 10;

@@ -1,9 +1,10 @@
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { defineValues, enumerableAs } from './base.js';
+import { putShort } from './commands.js';
 import type { NativeExchange } from './exchange.js';
 import { inspectAs } from './inspected.js';
-import { addon } from './layout.js';
+import { addon, opWatchEnd } from './layout.js';
 import { NativeSocket } from './socket.js';
 import { kCarries, kConnection, kEnded, kForget, kLeft, SocketFacts } from './socket-facts.js';
 import { defineInside, removeServerListeners } from './socket-inside.js';
@@ -19,7 +20,7 @@ export function socketOf(exchange: NativeExchange): NativeSocket {
   let socket = sockets.get(exchange.connection);
   if (socket === undefined) {
     socket = newSocket(exchange.connection, exchange.server);
-    if (!exchange.ended) exchange.watchEnd();
+    if (!exchange.ended) putShort(opWatchEnd, exchange.index, exchange.generation, 0);
     if (!exchange.ended || addon.watchConnection(exchange.connection)) {
       sockets.set(exchange.connection, socket);
     }

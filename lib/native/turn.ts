@@ -8,6 +8,7 @@ import type { NativeStats, NativeTls } from './binding.js';
 import { bodyBlocks } from './body.js';
 import { slots } from './commands.js';
 import { type NodeLimits, nativeLimits, noNodeLimits } from './core-limits.js';
+import { closeGone } from './cut.js';
 import { type DropIn, onConnection } from './drop-in.js';
 import { remoteEnd } from './endpoints.js';
 import { flushEnds, follow, takeEnds } from './ends.js';
@@ -301,8 +302,7 @@ function arePipelined(r: number): boolean {
   );
 }
 
-/** Whether the request behind a record is one of node:http's and comes on another connection: as there, what the first
- *  has brought about in promises and ticks has run before it. */
+/** Whether the request behind a record is one of node:http's, on another connection: promises and ticks run before it. */
 function isOfAnother(r: number): boolean {
   return servers[records[r + recordWords + recordServer] as number]?.runsTicks === true && !arePipelined(r);
 }
@@ -327,11 +327,10 @@ function onTurn(first: number, count: number): void {
       else onEvent(r);
       if (i === count) break;
       const next = records[r + recordWords + recordKind];
-      // As with node:http, what a piece of a body has brought about in promises and ticks has run before the next.
+      // As with node:http, ticks run before the next piece of a body, and before a client is gone.
       if (next === eventBody && records[r + recordWords + recordIndex] === records[r + recordIndex]) break;
-      if (next === eventRequest && isOfAnother(r)) {
-        if (!ranTicks() || !ranEnds()) break;
-      }
+      if ((next === eventAbort) !== (records[r + recordKind] === eventAbort)) break;
+      if (next === eventRequest && isOfAnother(r) && (!ranTicks() || !ranEnds())) break;
       if (i < nextLook) continue;
       const elapsed = now() - started;
       // Requests of one connection learn of its end together, and none has its ticks before the others are there.
@@ -339,6 +338,7 @@ function onTurn(first: number, count: number): void {
       if (elapsed < turnBudgetMs / 4 && stride < 16) stride *= 2;
       nextLook = i + stride;
     }
+    closeGone();
   } finally {
     text?.keep();
     endHandling();

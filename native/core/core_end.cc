@@ -11,7 +11,9 @@ namespace {
 
 uint32_t HowEnded(const Connection& c) {
   if (c.broken) return kEndBroken;
-  return c.peer_closed ? static_cast<uint32_t>(kEndByPeer) : 0;
+  if (c.peer_closed) return kEndByPeer;
+  const bool answered = c.close_after_flush && !c.cut && c.out.empty();
+  return answered ? static_cast<uint32_t>(kEndAnswered) : 0;
 }
 
 }  // namespace

@@ -69,6 +69,7 @@ enum RecordFlag : uint32_t {
 enum ConnectionEnd : uint32_t {
   kEndBroken = 1,  // reading from it failed
   kEndByPeer,      // the client has ended its side
+  kEndAnswered,    // we have, behind the last response
 };
 
 // What went wrong where no exchange can say it.
@@ -120,6 +121,7 @@ enum CommandOp : uint32_t {
   kOpDiscardBody,  // nobody reads the rest of the request body
   kOpWatchEnd,     // tell of the end of its connection with kEventClosed
   kOpWatchFlush,   // as kWantFlushed, for a response that has ended behind others
+  kOpReadOn,       // nobody takes the connection of the upgrade: HTTP goes on
 };
 
 enum CommandFlag : uint32_t {

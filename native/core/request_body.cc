@@ -144,6 +144,16 @@ void RequestReader::DropBody(Exchange* e) {
   core_->UpdateDeadline(core_->ConnectionOf(*e));
 }
 
+// What comes behind a request with Upgrade is HTTP after all, and the end of the
+// client is seen.
+void RequestReader::ReadOn(Exchange* e) {
+  e->upgrade = false;
+  Connection* c = core_->ConnectionOf(*e);
+  if (!c->read_paused) return;
+  if (c->spill != nullptr) return core_->Resume(c);
+  ResumeReading(c);
+}
+
 void RequestReader::DiscardBody(Exchange* e) {
   e->unconsumed_bytes = 0;
   Connection* c = core_->ConnectionOf(*e);

@@ -132,7 +132,7 @@ void RequestReader::OnEndOfStream(Connection* c) {
     return;
   }
   if (c->in_message()) {
-    if (c->parser->in_head() || TellsRefusals(*c)) {
+    if (c->parser->in_head() || c->server->is(kNodeStyle)) {
       return Refuse(c, Refusal::kIncomplete);
     }
     return core_->Kill(c);

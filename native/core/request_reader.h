@@ -31,6 +31,7 @@ class RequestReader final : public RequestSink {
   void ConsumeBody(Exchange* exchange, uint32_t bytes);
   // The application gives the rest of the body up, before or after its answer.
   void DropBody(Exchange* exchange);
+  void ReadOn(Exchange* exchange);
   // Nobody will read the rest of the body: throw it away up to a limit.
   void DiscardBody(Exchange* exchange);
   void ResumeReading(Connection* connection);

@@ -63,6 +63,7 @@ void ResponseWriter::RunOne(const uint32_t* words, Exchange* e) {
     case kOpDiscardBody: return core_->reader().DropBody(e);
     case kOpWatchEnd: core_->ConnectionOf(*e)->end_wanted = true; return;
     case kOpWatchFlush: e->want_flushed = true; return;
+    case kOpReadOn: return core_->reader().ReadOn(e);
     case kOpAbort:
       if (e->response_complete) return;
       if (!e->response_started) e->out_from = core_->ConnectionOf(*e)->queue_end();

@@ -60,6 +60,11 @@ describe('the reason phrase', () => {
   });
 });
 
+same('an empty list as Trailer', get, (_req, res, log) => {
+  attempt(log, 'appendHeader', () => res.appendHeader('Trailer', []));
+  attempt(log, 'end', () => res.end('x'));
+});
+
 describe('cork() without uncork()', () => {
   same('and a length', get, (_req, res, log) => {
     res.setHeader('Content-Length', 3);
