@@ -60,6 +60,7 @@ constexpr Entry kEntries[] = {
     {"EndBroken", kEndBroken},
     {"EndByPeer", kEndByPeer},
     {"EndAnswered", kEndAnswered},
+    {"BareUpgrades", kBareUpgrades},
     {"NodeStyle", kNodeStyle},
     {"HalfOpen", kHalfOpen},
     {"HostOptional", kHostOptional},

@@ -3,6 +3,7 @@ import type { BodySink, HeaderList } from '../exchange.js';
 import { putShort } from './commands.js';
 import {
   arena,
+  bodyWindowBytes,
   eventBody,
   flagBodyComplete,
   flagBodyInBlock,
@@ -50,6 +51,7 @@ export class RequestBody {
   #done = false;
   #complete: boolean;
   #bytesIn = -1;
+  #waiting: (() => void) | undefined;
 
   /** @param index The exchange. @param complete Whether there is nothing more to come. */
   constructor(index: number, generation: number, complete: boolean) {
@@ -95,9 +97,23 @@ export class RequestBody {
     }
   }
 
+  /** Call when all of it lies here, or as much as the core brings to somebody who does not read. */
+  whenHere(callback: () => void): void {
+    this.#waiting = callback;
+  }
+
+  #tellWaiting(): void {
+    const held = this.#chunks.reduce((sum, { length }) => sum + length, 0);
+    if (!this.#complete && held <= bodyWindowBytes) return;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.();
+  }
+
   /** The client went away before the end. */
   fail(error: Error): void {
     this.#error = error;
+    this.#waiting = undefined;
     this.flow();
   }
 
@@ -131,6 +147,7 @@ export class RequestBody {
 
   /** Hand on what there is, as far as it is taken. */
   flow(): void {
+    if (this.#waiting !== undefined) this.#tellWaiting();
     const sink = this.#sink;
     if (sink === undefined || this.#done) return;
     let taken = 0;

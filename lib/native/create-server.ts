@@ -233,8 +233,14 @@ export function readOptions<T extends ServerOptions>(options: T | RequestListene
   throw invalidType('options', 'of type object', given);
 }
 
-/** Of these the core tells only when somebody listens. */
-const told: ReadonlySet<string | symbol> = new Set(['connection', 'clientError', 'drop', 'timeout']);
+/** Of these the core tells only when somebody listens; an upgrade it reads otherwise then. */
+const told: ReadonlySet<string | symbol> = new Set([
+  'connection',
+  'clientError',
+  'drop',
+  'timeout',
+  'upgrade',
+]);
 
 /** An application may emit 'connection' with any stream. */
 function feed(this: Server, socket: Socket): void {

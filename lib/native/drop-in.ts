@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Server } from './create-server.js';
+import type { NativeExchange } from './exchange.js';
 import {
   addon,
   arena,
@@ -108,6 +110,26 @@ export function skipBody(req: IncomingMessage): void {
   const { headers } = req;
   if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return;
   (req as { _dumpAndCloseReadable?(): void })._dumpAndCloseReadable?.();
+}
+
+/** A connection above maxConnections. @returns Its ends, for 'drop'. */
+export function closeDropped(fd: number): object {
+  const [remoteAddress, remotePort, remoteFamily] = addon.descriptorEndpoint(fd, false) ?? [];
+  const [localAddress, localPort, localFamily] = addon.descriptorEndpoint(fd, true) ?? [];
+  addon.close(fd);
+  const ends = { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily };
+  return Object.assign(Object.create(null), ends);
+}
+
+/** The body of an upgrade request comes before the other protocol (RFC 9110 §7.8).
+ *  @returns Whether `to` will handle it when the body is here. */
+export function waitsForBody(
+  exchange: NativeExchange,
+  to: { readonly server: Server; handle(exchange: NativeExchange, isHere: true): void },
+): boolean {
+  if (exchange.bodyComplete || to.server.listenerCount('upgrade') === 0) return false;
+  exchange.body?.whenHere(() => exchange.resource.runInAsyncScope(() => to.handle(exchange, true)));
+  return true;
 }
 
 /** HTTP/1.1 without a Host. */

@@ -284,8 +284,8 @@ export class NativeExchange extends RequestHead implements Exchange {
     const { remote, local } = this;
     const head = addon.tunnel(this.index, this.generation);
     if (head === undefined) return undefined;
-    this.#body = new RequestBody(this.index, this.generation, false);
-    this.#tunnel = new TunnelSocket(this.connection, this.#body, remote, local);
+    const body = new RequestBody(this.index, this.generation, false);
+    this.#tunnel = new TunnelSocket(this.connection, body, remote, local);
     this.#finish();
     // It has what users of a taken socket use.
     const socket = this.#tunnel as unknown as Socket;
@@ -342,9 +342,10 @@ export class NativeExchange extends RequestHead implements Exchange {
 
   /** @internal */
   bodyRecord(r: number): void {
-    this.#body?.take(r);
+    const body = this.bodyComplete ? (this.#tunnel?.body ?? this.#body) : this.#body;
+    body?.take(r);
     this.#forget();
-    this.#body?.flow();
+    body?.flow();
   }
 
   /** @internal */

@@ -57,6 +57,8 @@ export const eventBytes = number('EventBytes');
 
 export const flagHttp10 = number('FlagHttp10');
 export const flagHasBody = number('FlagHasBody');
+/** How much of a body the core brings to somebody who does not read. */
+export const bodyWindowBytes = number('BodyWindowBytes');
 export const flagBodyComplete = number('FlagBodyComplete');
 export const flagUpgrade = number('FlagUpgrade');
 export const flagKeepAlive = number('FlagKeepAlive');
@@ -71,6 +73,7 @@ export const endAnswered = number('EndAnswered');
 
 // How a server stands in for one of node:http, and what it wants to be told.
 export const nodeStyle = number('NodeStyle');
+export const bareUpgrades = number('BareUpgrades');
 export const halfOpen = number('HalfOpen');
 export const hostOptional = number('HostOptional');
 export const tellConnections = number('TellConnections');

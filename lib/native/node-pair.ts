@@ -63,6 +63,12 @@ export class NativePair {
     peek(this.req);
   }
 
+  /** Another protocol follows: what has come of the body lies in the stream. */
+  fill(): void {
+    peek(this.req);
+    this.req.startBody();
+  }
+
   drain(): void {
     this.res.emit('drain');
   }

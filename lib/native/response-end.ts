@@ -39,8 +39,9 @@ const queuesCallbacks = Object.getOwnPropertySymbols(new OutgoingMessage()).some
   ({ description }) => description === 'kEndCallbacks',
 );
 
-/** What end() was given: to call when the response has ended. */
+/** What end() was given: to call when the response has ended; never, when it ends behind its connection. */
 export function onEnd(response: NativeResponse, callback: Callback): void {
+  if (response[kExchange].isLost) return;
   if (!queuesCallbacks) {
     response.once('finish', callback);
     return;

@@ -245,7 +245,8 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
     }
     if (chunk && typeof chunk !== 'string' && !(chunk instanceof Uint8Array))
       throw nodeErrors.invalidChunk(chunk);
-    if (chunk && this[kExchange].ended && this[kState] === open) return endUnsent(this, callback);
+    if (chunk && this.destroyed && this[kExchange].ended && this[kState] === open)
+      return endUnsent(this, callback);
     this[kCorked] = 0;
     const body = chunk ? encode(chunk as Chunk, encoding) : null;
     if (this.strictContentLength) checkLength(this, body, true);

@@ -1,12 +1,10 @@
 import type { Limits } from '../backends/backend.js';
 import { headersDefault, type NodeLimits } from './core-limits.js';
-import { nodeDefaults, type ServerSettings } from './server-options.js';
+import { nodeDefaults, nodeMajor, type ServerSettings } from './server-options.js';
 
 // The limits of a server in place of node:http's.
 
 const neverMs = 0xffffffff;
-
-const nodeMajor = Number(process.versions.node.split('.', 1)[0]);
 
 /** From Node 22 on node:http refuses a head with more fields; before, it lets go of those beyond. */
 const refusesMany = nodeMajor >= 22;

@@ -57,6 +57,8 @@ export interface ServerSettings {
 export type RequestConstructor = new (socket: unknown) => NodeRequest;
 export type ResponseConstructor = new (request: NodeRequest, options: object) => NodeResponse;
 
+export const nodeMajor = Number(process.versions.node.split('.', 1)[0]);
+
 /** Those of node:http. */
 export const nodeDefaults = {
   keepAliveTimeout: 5000,
@@ -145,6 +147,15 @@ function readUpgradeCallback(given: object): ServerSettings['shouldUpgradeCallba
 /** Node's own. */
 function hasUpgradeListener(this: unknown): boolean {
   return (this as Server).listenerCount('upgrade') > 0;
+}
+
+/** From Node 26 on the body of an upgrade request is the request's; before, it belongs to who takes the connection. */
+const readsUpgradeBodies = nodeMajor >= 26;
+
+/** Whether what follows the head of an upgrade request is for its taker. Who asks for each may want the body. */
+export function skipsUpgradeBodies({ shouldUpgradeCallback }: ServerSettings): boolean {
+  const takesAll = shouldUpgradeCallback === undefined || shouldUpgradeCallback === hasUpgradeListener;
+  return takesAll && !readsUpgradeBodies;
 }
 
 /** @throws {TypeError} ERR_INVALID_ARG_TYPE */

@@ -6,10 +6,20 @@ import type { Exchange, Handler } from '../exchange.js';
 import type { NativeTls } from './binding.js';
 import { putShort } from './commands.js';
 import type { Server } from './create-server.js';
-import { type DropIn, isHostless, kAdopt, parseError, type RefusedRequest, skipBody } from './drop-in.js';
+import {
+  closeDropped,
+  type DropIn,
+  isHostless,
+  kAdopt,
+  parseError,
+  type RefusedRequest,
+  skipBody,
+  waitsForBody,
+} from './drop-in.js';
 import type { NativeExchange } from './exchange.js';
 import {
   addon,
+  bareUpgrades,
   dropsAll,
   halfOpen,
   hostOptional,
@@ -29,7 +39,7 @@ import { isWatched, watch } from './observe.js';
 import { type Answer, currentOffer } from './offer.js';
 import { listened } from './server-inside.js';
 import { limitsOf, nodeLimits, takesNone } from './server-limits.js';
-import type { ServerSettings } from './server-options.js';
+import { type ServerSettings, skipsUpgradeBodies } from './server-options.js';
 import { listeningSocket, reporter } from './server-reports.js';
 import { kBroke, kFail } from './socket-facts.js';
 import { socketAt } from './sockets.js';
@@ -109,12 +119,13 @@ export class ServerState implements DropIn {
 
   // What the core calls.
 
-  handle(exchange: Exchange): void {
+  /** @param isHere As much of the body of an upgrade request as there will be before somebody reads it. */
+  handle(exchange: Exchange, isHere = false): void {
     const native = exchange as NativeExchange;
     const { server, settings } = this;
     if (this.#told) native.socket; // is told which request it carries
     if (native.upgrade) {
-      if (this.#upgrade(native)) return;
+      if ((!isHere && waitsForBody(native, this)) || this.#upgrade(native)) return;
       putShort(opReadOn, native.index, native.generation, 0);
     }
     const { req, res } = native.node();
@@ -163,6 +174,8 @@ export class ServerState implements DropIn {
     Object.assign(taken.socket, { parser: null, server, _httpMessage: null });
     Object.defineProperty(req, 'upgrade', { value: true, writable: true, configurable: true });
     Object.defineProperty(req, 'socket', { value: taken.socket, writable: true, configurable: true });
+    (req as { complete: boolean }).complete = true;
+    if (exchange.hasBody) exchange.node().fill();
     server.emit(event, req, taken.socket, taken.head);
     return true;
   }
@@ -192,11 +205,7 @@ export class ServerState implements DropIn {
   }
 
   dropped(fd: number): void {
-    const [remoteAddress, remotePort, remoteFamily] = addon.descriptorEndpoint(fd, false) ?? [];
-    const [localAddress, localPort, localFamily] = addon.descriptorEndpoint(fd, true) ?? [];
-    addon.close(fd);
-    const ends = { localAddress, localPort, localFamily, remoteAddress, remotePort, remoteFamily };
-    this.server.emit('drop', Object.assign(Object.create(null), ends));
+    this.server.emit('drop', closeDropped(fd));
   }
 
   adopt(socket: Socket): void {
@@ -219,6 +228,7 @@ export class ServerState implements DropIn {
       ((server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen === true ? halfOpen : 0) |
       (settings.requireHostHeader ? 0 : hostOptional) |
       (takesNone(settings) ? dropsAll : 0) |
+      (skipsUpgradeBodies(settings) && server.listenerCount('upgrade') > 0 ? bareUpgrades : 0) |
       (this.isOffered ? 0 : keepsConnections)
     );
   }

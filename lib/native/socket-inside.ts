@@ -130,5 +130,9 @@ export function defineInside(prototype: object): void {
     _pendingEncoding: '',
     _sockname: null,
     _closeAfterHandlingError: false,
+    // As node:net's, which waits for what the client has not taken.
+    _onTimeout(this: SocketFacts & EventEmitter) {
+      if (this.writableLength === 0) this.emit('timeout');
+    },
   });
 }

@@ -16,7 +16,8 @@ export class TunnelSocket extends Duplex {
   readonly encrypted = true;
   /** @internal Its number. */
   readonly tlsConnection: number;
-  readonly #body: RequestBody;
+  /** @internal What the client sends. */
+  readonly body: RequestBody;
   readonly #remote: Endpoint;
   readonly #local: Endpoint;
   #reading = false;
@@ -32,7 +33,7 @@ export class TunnelSocket extends Duplex {
     becomeTlsSocket();
     super({ allowHalfOpen: true });
     this.tlsConnection = connection;
-    this.#body = body;
+    this.body = body;
     this.#remote = remote;
     this.#local = local;
   }
@@ -97,11 +98,11 @@ export class TunnelSocket extends Duplex {
 
   override _read(): void {
     if (this.#reading) {
-      this.#body.resume();
+      this.body.resume();
       return;
     }
     this.#reading = true;
-    this.#body.read({
+    this.body.read({
       data: (chunk) => {
         this.#restartTimer();
         return this.push(chunk);

@@ -139,6 +139,7 @@ struct Connection {
   bool half_ended = false;    // by the program: gone when the client ends, too
   bool tapped = false;        // ... and gets a copy of all that is received
   bool refusal_told = false;  // the application left it open: it hears of all that comes
+  bool late = false;          // the application knows, and may wait on
 
   bool open() const { return state == ConnectionState::kOpen; }
   bool in_message() const { return parser != nullptr; }

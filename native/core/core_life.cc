@@ -236,14 +236,15 @@ void Core::UpdateDeadline(Connection* c) {
       SetDeadline(c, Deadline::kWrite, limits.write_ms);
     }
   } else if (c->in_message() && c->parser->in_head()) {
-    if (c->deadline != Deadline::kHead) {
+    if (c->deadline != Deadline::kHead && !c->late) {
       SetDeadlineAt(c, Deadline::kHead, LookAfter(*c->server, now_ms_, limits.head_ms));
     }
   } else if (c->in_message()) {
     // An open exchange may take its time; one that is answered may not hold the
     // connection with a body that it does not read on.
     if (c->server->is(kNodeStyle)) {
-      const uint64_t body_at = LookAfter(*c->server, c->message_ms, limits.body_ms);
+      const uint64_t body_at =
+          c->late ? 0 : LookAfter(*c->server, c->message_ms, limits.body_ms);
       // Behind its response, node:http takes the connection for idle between any two pieces.
       const bool answered = c->first_exchange == c->last_exchange &&
                             exchanges_.at(c->last_exchange)->response_complete;
@@ -268,7 +269,7 @@ void Core::UpdateDeadline(Connection* c) {
     const uint64_t at = now_ms_ + kDrainFirstRequestMs;
     const bool sooner = (at + kTickMs - 1) / kTickMs < c->deadline_tick;
     if (c->deadline != Deadline::kIdle || sooner) SetDeadlineAt(c, Deadline::kIdle, at);
-  } else if (c->deadline != Deadline::kIdle) {  // once: empty lines do not put it off
+  } else if (c->deadline != Deadline::kIdle && !c->late) {  // once: empty lines do not put it off
     SetDeadlineAt(c, Deadline::kIdle, LookAfter(*c->server, now_ms_, limits.head_ms));
   }
 }

@@ -44,6 +44,7 @@ struct Head {
   bool host_missing;
   bool host_invalid;
   bool has_fragment;
+  bool bare_upgrade;  // its body is for who takes the connection
   uint64_t content_length;
 };
 

@@ -60,6 +60,10 @@ enum LlhttpErrno : int {
   kLlhttpUser = 24,
 };
 
+// What on_headers_complete returns where another protocol follows whatever the head
+// says of a body.
+constexpr int kLlhttpSkipBodyAndUpgrade = 2;
+
 constexpr int kLlhttpRequest = 1;
 
 // Bytes that a parser object gets; 9.3 and 9.4 need about 110.

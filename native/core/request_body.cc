@@ -55,7 +55,8 @@ void RequestReader::AddBody(Exchange* e, const char* at, size_t length) {
 Refusal RequestReader::OnBody(const char* at, size_t length) {
   Connection* c = current_;
   Exchange* e = core_->exchanges().at(c->last_exchange);
-  e->expect_continue = false;  // the client did not wait for it
+  // The client did not wait for it; node:http closes nevertheless when it was not said.
+  if (!c->server->is(kNodeStyle)) e->expect_continue = false;
   e->body_bytes += length;
   if (!e->chunked_request) e->body_bytes_left -= length;
   const uint64_t body_max = c->server->limits.body_bytes_max;
@@ -81,7 +82,7 @@ Refusal RequestReader::OnBody(const char* at, size_t length) {
 void RequestReader::OnMessageComplete(Connection* c) {
   Exchange* e = core_->exchanges().at(c->last_exchange);
   e->request_complete = true;
-  e->expect_continue = false;
+  if (!c->server->is(kNodeStyle)) e->expect_continue = false;
   if (!e->response_complete || e->body_wanted) {
     uint32_t* record = BodyRecord(e);
     record[kRecordFlags] |= kFlagBodyComplete;
@@ -121,7 +122,9 @@ void RequestReader::AddTrailers(Connection* c, Exchange* e, uint32_t* record) {
 void RequestReader::WantBody(Exchange* e) {
   if (e->body_wanted || e->request_complete) return;
   e->body_wanted = true;
-  if (e->expect_continue && !e->response_started) {
+  // In place of node:http the application says it.
+  const bool node = core_->ConnectionOf(*e)->server->is(kNodeStyle);
+  if (e->expect_continue && !e->response_started && !node) {
     e->expect_continue = false;
     core_->writer().SendContinue(e);
   }

@@ -253,6 +253,12 @@ int RequestParser::OnHeadersComplete(LlhttpParser* parser) {
   head.headers = self->spans_;
   head.header_count = self->span_count_;
   Refusal refusal = CheckHead(&head);
+  const bool upgrades = head.upgrade && head.minor == 1 && !head.is_connect;
+  head.bare_upgrade = self->limits_.bare_upgrades && upgrades && head.has_body;
+  if (head.bare_upgrade) {
+    head.has_body = head.chunked = false;
+    head.content_length = 0;
+  }
   if (refusal == Refusal::kNone && self->IsTooLarge(head.length)) {
     refusal = self->TooLarge();
   }
@@ -260,7 +266,7 @@ int RequestParser::OnHeadersComplete(LlhttpParser* parser) {
   if (refusal != Refusal::kNone) return self->Refuse(refusal);
   self->phase_ = Phase::kBody;
   self->value_seen_ = false;
-  return 0;
+  return head.bare_upgrade ? kLlhttpSkipBodyAndUpgrade : 0;
 }
 
 int RequestParser::OnBody(LlhttpParser* parser, const char* at, size_t length) {

@@ -31,6 +31,8 @@ struct HeadLimits {
   // Of the head only target, names and values count, and chunk extensions may be
   // as long as with node:http.
   bool node_style = false;
+  // As kBareUpgrades.
+  bool bare_upgrades = false;
 };
 
 // Turns the bytes of one connection into heads and bodies, with llhttp and

@@ -273,12 +273,16 @@ bool RequestReader::BeginMessage(Connection* c, const char* from, const char* en
     return false;
   }
   c->skipped_bytes = 0;
+  c->late = false;
   // Each head has its own deadline, even if the one before it came in pieces.
   if (c->deadline == Deadline::kHead) c->deadline = Deadline::kNone;
   c->message_ms = core_->now_ms();
   c->parser = core_->TakeParser();
   const ServerLimits& limits = c->server->limits;
-  c->parser->Begin({limits.head_bytes_max, limits.headers_max, c->server->is(kNodeStyle)});
+  c->parser->Begin({limits.head_bytes_max,
+                    limits.headers_max,
+                    c->server->is(kNodeStyle),
+                    c->server->is(kBareUpgrades)});
   return true;
 }
 
@@ -326,12 +330,12 @@ Refusal RequestReader::OnHead(const Head& head) {
   e->upgrade = (head.upgrade && head.minor == 1) || head.is_connect;
   e->is_connect = head.is_connect;
   e->http10 = head.minor == 0;
-  e->keep_alive = head.keep_alive && !head.is_connect;
+  // Nobody knows what follows when it is not taken.
+  e->keep_alive = head.keep_alive && !head.is_connect && !head.bare_upgrade;
   e->chunked_request = head.chunked;
   e->body_bytes_left = head.content_length;
-  e->expect_continue = head.expect_continue && head.has_body;
   // node:http says 100 whether or not there is a body.
-  const bool tells_continue = head.expect_continue && (head.has_body || server->is(kNodeStyle));
+  e->expect_continue = head.expect_continue && (head.has_body || server->is(kNodeStyle));
   server->requests++;
   if (!e->keep_alive) c->no_more_requests = true;
   c->requests++;
@@ -347,7 +351,7 @@ Refusal RequestReader::OnHead(const Head& head) {
   uint32_t* record = table.AddRecord(kEventRequest, e->index, e->generation, server->tag);
   record[kRecordFlags] = FlagIf(e->keep_alive, kFlagKeepAlive) | FlagIf(e->http10, kFlagHttp10) |
                          FlagIf(head.has_body, kFlagHasBody) | FlagIf(e->upgrade, kFlagUpgrade) |
-                         FlagIf(tells_continue, kFlagExpectContinue) |
+                         FlagIf(e->expect_continue, kFlagExpectContinue) |
                          FlagIf(head.expect_other, kFlagExpectOther) |
                          FlagIf(e->last_allowed && c->requests > requests_max, kFlagDropped);
   record[kRecordConnection] = c->serial;

@@ -51,6 +51,12 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
                                 : strchr(entry.node_error, ' ') != nullptr ? nullptr
                                                                            : entry.text,
                                 c->in_message() ? c->parser->error_at() : nullptr) != nullptr;
+  if (told && entry.node_status == 408) {
+    // As with node:http it may still come, for an application that does not close.
+    c->server->refusals[static_cast<size_t>(refusal)]++;
+    c->late = true;
+    return core_->UpdateDeadline(c);
+  }
   if (c->server->watched() && broken == nullptr) NoteRefusal(c, entry);
   ReleaseParser(c);
   c->spill.reset();

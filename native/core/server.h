@@ -50,6 +50,9 @@ enum ServerStyle : uint32_t {
   kTellEnds = 256,   // how every exchange ended
   kMeasured = 512,   // Server::measures
   kDropsAll = 1024,  // connections_max is 0, and that is meant
+  // What follows the head of an Upgrade is for who takes the connection, also where
+  // the head announces a body.
+  kBareUpgrades = 2048,
 };
 
 // A listening socket that parent and siblings may share.

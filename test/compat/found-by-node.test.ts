@@ -1,8 +1,9 @@
 // What Node's own tests of node:http found.
 import { once } from 'node:events';
-import { ServerResponse } from 'node:http';
+import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
-import { closed, compare, listening } from '../helpers/compare-servers.js';
+import { setTimeout as later } from 'node:timers/promises';
+import { closed, compare, exchangeBytes, get, listening } from '../helpers/compare-servers.js';
 
 compare("a program that emits 'close' on the socket aborts its request", async (make) => {
   const seen: unknown[] = [];
@@ -161,5 +162,93 @@ compare('a connection that a program ends is there until its client has ended it
     client.end();
   });
   await Promise.all([once(server, 'close'), once(client, 'close')]);
+  return seen;
+});
+
+for (const [name, line, body] of [
+  ['whose body came with it', 'POST /', 'ab'],
+  ['without a body', 'GET /', ''],
+] as const) {
+  for (const says of [false, true]) {
+    compare(
+      `a request that waits for 100, ${name}, is answered ${says ? 'behind' : 'without'} it`,
+      (make) => {
+        const head = `${line} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: ${body.length}\r\n\r\n`;
+        const server = make();
+        server.on('checkContinue', (req, res) => {
+          if (says) res.writeContinue();
+          req.resume();
+          setImmediate(() => res.end('x'));
+        });
+        return asked(server, `${head}${body}`, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      },
+    );
+  }
+}
+
+async function asked(server: Server, ...parts: string[]): Promise<string> {
+  server.on('request', (req, res) => res.end(req.method));
+  const bytes = await exchangeBytes(await listening(server), ...parts);
+  await closed(server);
+  return bytes;
+}
+
+compare('a head that is late is told once, and answered when it comes to its end', async (make) => {
+  const seen: unknown[] = [];
+  const server = make(
+    { headersTimeout: 100, requestTimeout: 300, connectionsCheckingInterval: 30 },
+    (_req, res) => res.end('late'),
+  );
+  server.on('clientError', (error: Error & { code?: string }) => seen.push(error.code));
+  const client = connect(await listening(server), '127.0.0.1');
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n');
+  await once(server, 'clientError');
+  await later(700);
+  client.write('Connection: close\r\n\r\n');
+  let bytes = '';
+  for await (const chunk of client.setEncoding('latin1')) bytes += chunk;
+  await closed(server);
+  return [seen, bytes.replace(/^Date: .*$/m, '')];
+});
+
+for (const [name, cut] of [
+  ['the request', (req: IncomingMessage) => void req.destroy()],
+  ['the socket', (req: IncomingMessage) => void req.socket.destroy()],
+] as const) {
+  for (const body of [undefined, 'x']) {
+    compare(`end(${body ?? ''}) behind destroy() of ${name} is not told`, async (make) => {
+      const seen: string[] = [];
+      const server = make((req, res) => {
+        res.on('finish', () => seen.push('finish'));
+        cut(req);
+        res.end(body, () => seen.push('callback'));
+        seen.push(`${res.headersSent} ${res.writableEnded}`);
+        req.on('close', () => setTimeout(() => server.emit('told'), 30));
+      });
+      const told = once(server, 'told');
+      await get(await listening(server));
+      await told;
+      await closed(server);
+      return seen;
+    });
+  }
+}
+
+compare('_onTimeout() of a socket waits for what the client has not taken', async (make) => {
+  const seen: string[] = [];
+  const server = make((_req, res) => {
+    const socket = res.socket as unknown as { _onTimeout(): void };
+    res.end(Buffer.alloc(8_000_000));
+    setImmediate(() => {
+      seen.push('unsent');
+      socket._onTimeout();
+      client.resume();
+    });
+  });
+  server.on('timeout', () => seen.push('timeout'));
+  const client = connect(await listening(server), '127.0.0.1');
+  client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  await once(client, 'close');
+  await closed(server);
   return seen;
 });
