@@ -35,6 +35,9 @@ export interface DropIn {
   readonly isOffered: boolean;
   /** Bits of ServerStyle. */
   readonly style: number;
+  /** Somebody listens for 'timeout' on a socket of its connections. */
+  hearsTimeouts: boolean;
+  restyle(): void;
   /** A connection has come, and somebody listens. */
   connected(connection: number): void;
   /** A connection was idle too long, and somebody listens. */
@@ -45,6 +48,13 @@ export interface DropIn {
   refused(connection: number, refusal: RefusedRequest): void;
   /** Serve a socket that the core has let go. */
   adopt(socket: Socket): void;
+}
+
+/** With node:http a connection that waits for a request too long has a 'timeout', too. */
+export function hearTimeouts(dropIn: DropIn | undefined): void {
+  if (dropIn === undefined || dropIn.hearsTimeouts) return;
+  dropIn.hearsTimeouts = true;
+  dropIn.restyle();
 }
 
 /** Why the core does not take what came on a connection. */

@@ -60,6 +60,7 @@ export class ServerState implements DropIn {
   #told = false;
   /** The program hears all that the server emits. */
   isOverheard = false;
+  hearsTimeouts = false;
   #opening: { cancelled: boolean } | undefined;
   #request: ListenRequest | undefined;
   #tls: NativeTls | undefined;
@@ -116,8 +117,6 @@ export class ServerState implements DropIn {
     const { nodePrototypes } = this;
     return { interface: 'node', handle, ...(nodePrototypes === undefined ? {} : { nodePrototypes }) };
   }
-
-  // What the core calls.
 
   /** @param isHere As much of the body of an upgrade request as there will be before somebody reads it. */
   handle(exchange: Exchange, isHere = false): void {
@@ -216,14 +215,13 @@ export class ServerState implements DropIn {
   /** What of it the core has to tell, as far as somebody listens. */
   get style(): number {
     const { server, settings } = this;
-    // The first listener is the server's own.
-    const heard = server.listenerCount('connection') > 1 || this.isOverheard;
+    const heard = server.listenerCount('connection') > 1 || this.isOverheard; // the first one is the server's own
     this.#told ||= heard || settings.timeout > 0 || settings.keepAlive;
     return (
       nodeStyle |
       (this.#told ? tellConnections : 0) |
       (this.#told || server.listenerCount('clientError') > 0 ? tellRefusals : 0) |
-      (server.listenerCount('timeout') > 0 ? tellTimeouts : 0) |
+      (this.hearsTimeouts || server.listenerCount('timeout') > 0 ? tellTimeouts : 0) |
       (server.listenerCount('drop') > 0 ? tellDrops : 0) |
       ((server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen === true ? halfOpen : 0) |
       (settings.requireHostHeader ? 0 : hostOptional) |
@@ -237,8 +235,6 @@ export class ServerState implements DropIn {
   restyle(): void {
     this.#native?.setStyle();
   }
-
-  // Listening.
 
   listen(request: ListenRequest): void {
     const opening = { cancelled: false };

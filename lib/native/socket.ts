@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { keepOwn } from './base.js';
+import { hearTimeouts } from './drop-in.js';
 import type { NativeExchange } from './exchange.js';
 import { addon, endAnswered, endBroken, endByPeer } from './layout.js';
 import { connectionReset, destroyed, writeAfterEnd } from './node-errors.js';
@@ -71,8 +72,6 @@ export class NativeSocket extends SocketFacts {
     return this.#exchanges[0];
   }
 
-  // Who reads it.
-
   override on(event: string, listener: (...args: unknown[]) => void): this {
     return this.#listen('on', event, listener);
   }
@@ -93,6 +92,7 @@ export class NativeSocket extends SocketFacts {
 
   #heard(event: string): void {
     if (event === 'data') addon.tapConnection(this[kConnection]);
+    if (event === 'timeout') hearTimeouts(this[kServer].dropIn);
     const front = event === 'pause' ? this.#front?.node() : undefined;
     if (front !== undefined) process.nextTick(() => front.peek());
   }

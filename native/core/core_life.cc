@@ -243,8 +243,7 @@ void Core::UpdateDeadline(Connection* c) {
     // An open exchange may take its time; one that is answered may not hold the
     // connection with a body that it does not read on.
     if (c->server->is(kNodeStyle)) {
-      const uint64_t body_at =
-          c->late ? 0 : LookAfter(*c->server, c->message_ms, limits.body_ms);
+      const uint64_t body_at = c->late ? 0 : LookAfter(*c->server, c->message_ms, limits.body_ms);
       // Behind its response, node:http takes the connection for idle between any two pieces.
       const bool answered = c->first_exchange == c->last_exchange &&
                             exchanges_.at(c->last_exchange)->response_complete;

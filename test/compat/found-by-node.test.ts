@@ -252,3 +252,16 @@ compare('_onTimeout() of a socket waits for what the client has not taken', asyn
   await closed(server);
   return seen;
 });
+
+compare("a listener of 'timeout' on a socket hears that the next request does not come", async (make) => {
+  const seen: string[] = [];
+  const server = make({ keepAliveTimeout: 100 }, (req, res) => {
+    req.socket.on('timeout', () => seen.push('timeout')).on('close', () => seen.push('close'));
+    res.end('x');
+  });
+  const client = connect(await listening(server), '127.0.0.1');
+  client.resume().write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(client, 'close');
+  await closed(server);
+  return seen;
+});

@@ -107,13 +107,7 @@ for (const secure of [false, true]) {
     test('a body that comes later is taken with all that was sent', async () => {
       const cut = [`${fixed}HE`, 'LLOAFTER'];
       const { head, body, tunnel } = await taken(ours(secure), secure, 'upgrade', cut, true);
-      const node = await taken(
-        nodes(secure, createServerOfNode),
-        secure,
-        'upgrade',
-        `${fixed}HE`,
-        'LLOAFTER',
-      );
+      const node = await taken(nodes(secure, createServerOfNode), secure, 'upgrade', cut, true);
       assert.equal(body, node.body);
       assert.equal(head + tunnel, node.head + node.tunnel);
     });
