@@ -152,7 +152,8 @@ void RequestReader::DropBody(Exchange* e) {
 void RequestReader::ReadOn(Exchange* e) {
   e->upgrade = false;
   Connection* c = core_->ConnectionOf(*e);
-  if (!c->read_paused) return;
+  // What holds its body back is not the upgrade.
+  if (!c->read_paused || !e->request_complete) return;
   if (c->spill != nullptr) return core_->Resume(c);
   ResumeReading(c);
 }

@@ -132,6 +132,10 @@ void FakeApplication::OnRequest(const uint32_t* record) {
     entry->id = next_ids_[uint64_t{c.index} << 32 | c.generation]++;
   }
   if (!entry->body_complete) OnBody(entry, record);
+  if (entry->upgrade && (Decide() & 3) == 0) {
+    entry->upgrade = false;
+    Short(entry, kOpReadOn, 0);
+  }
   Step(entry);
 }
 
