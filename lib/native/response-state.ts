@@ -105,6 +105,7 @@ export function setHead(response: NativeResponse): void {
   if (response.writeHead === response[kOwn].writeHead) {
     const code = response.statusCode | 0;
     if (code < 100 || code > 999) throw nodeErrors.invalidStatus(response.statusCode);
+    if (response.statusCode !== code) response.statusCode = code; // A string, a fraction.
     const reason = response[kReason];
     if (reason && badReason.test(reason)) throw nodeErrors.invalidChar('statusMessage');
     checkTrailer(response);

@@ -29,6 +29,49 @@ compare('a program may name statuses, and rename them', async (make) => {
   }
 });
 
+// Express 4 hands on what `res.status()` is given.
+const ends: Record<string, (res: ServerResponse) => unknown> = {
+  'end()': (res) => res.end(),
+  'end() with a body': (res) => res.end('x'),
+  'write()': (res) => {
+    res.write('x');
+    res.end();
+  },
+  'flushHeaders()': (res) => res.flushHeaders() ?? res.end(),
+  '_implicitHeader()': (res) => {
+    (res as unknown as { _implicitHeader(): void })._implicitHeader();
+    res.end();
+  },
+};
+for (const [name, end] of Object.entries(ends)) {
+  compare(`a status in a string, or with a fraction, is a number behind ${name}`, (make) => {
+    const seen: unknown[] = [];
+    return serving(
+      make,
+      (req, res) => {
+        const given = String(req.url?.slice(1));
+        Object.assign(res, { statusCode: given === '410.5' ? 410.5 : given });
+        try {
+          end(res);
+        } catch (error) {
+          seen.push((error as { code?: string }).code);
+          res.statusCode = 500;
+          res.end();
+        }
+        seen.push(res.statusCode, res.statusMessage);
+      },
+      async (port) => [
+        await get(port, '/410'),
+        await get(port, '/204'),
+        await get(port, '/304'),
+        await get(port, '/410.5'),
+        await get(port, '/none'),
+        seen,
+      ],
+    );
+  });
+}
+
 class Size {
   readonly length = 2;
   toString(): string {
