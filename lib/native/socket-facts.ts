@@ -40,8 +40,18 @@ export const clockMs = 10;
 export type Measure = readonly [bytesIn: number, bytesOut: number, idleMs: number, unsentBytes: number];
 const nothing: Measure = [0, 0, 0, 0];
 
-/** What the core has of a connection cannot be had. */
-const noHandle = Object.freeze({});
+/** All that can be had of what the core has of a connection. */
+class Handle {
+  readonly #socket: SocketFacts;
+
+  constructor(socket: SocketFacts) {
+    this.#socket = socket;
+  }
+
+  get writeQueueSize(): number {
+    return this.#socket.writableLength;
+  }
+}
 
 /** What is known of a connection of the core, as net.Socket shows it. */
 export class SocketFacts extends EventEmitter {
@@ -49,6 +59,7 @@ export class SocketFacts extends EventEmitter {
   readonly [kServer]: NativeServer;
   [kLast]: Measure | undefined;
   #remote: Endpoint | undefined;
+  #handle: Handle | undefined;
   readable = true;
   writable = true;
   destroyed = false;
@@ -115,7 +126,9 @@ export class SocketFacts extends EventEmitter {
 
   /** Truthy while the connection is there. */
   get _handle(): object | null {
-    return this.destroyed ? null : noHandle;
+    if (this.destroyed) return null;
+    this.#handle ??= new Handle(this);
+    return this.#handle;
   }
 
   get _bytesDispatched(): number {

@@ -123,6 +123,23 @@ compare('what else there is of a socket, a request, a response and a server', (m
   }),
 );
 
+compare('the handle of a socket tells how much is queued', (make) => {
+  const seen: unknown[] = [];
+  return serving(
+    make,
+    (req, res) => {
+      const { _handle: handle } = req.socket as unknown as { _handle: { writeQueueSize: number } };
+      seen.push(handle.writeQueueSize);
+      res.write(Buffer.alloc(30_000_000));
+      setImmediate(() => {
+        seen.push(handle.writeQueueSize > 0, (req.socket as unknown as Inside)['_handle'] === handle);
+        res.end();
+      });
+    },
+    async (port) => [(await get(port)).length, seen],
+  );
+});
+
 compare('the parser of a socket knows its request', (make) =>
   found(make, (req) => {
     const { parser } = req.socket as unknown as {
