@@ -49,6 +49,7 @@ async function told(make: Make, { bytes, handler, prepare, leave }: Scenario): P
   client.write(bytes);
   if (leave !== undefined) {
     await sleep(50);
+    for (let i = 0; i < 3; i++) await nextRound(); // The server has read by now, however late the timer was.
     leave(client, server);
   }
   if (!client.destroyed) await Promise.race([once(client, 'close'), sleep(1000)]);

@@ -100,7 +100,7 @@ class Session {
     if ((data[kDecisions] & 0x10) != 0) server_->style |= kNodeStyle;
     if ((data[kDecisions] & 0x20) != 0) server_->style |= kTellConnections | kTellRefusals;
     if ((data[kDecisions] & 0x40) != 0) server_->style |= kTellConnections | kTellTimeouts | kTellDrops;
-    if ((data[kDecisions] & 0x80) != 0) server_->style |= kHalfOpen | kHostOptional;
+    if ((data[kDecisions] & 0x80) != 0) server_->style |= kHalfOpen | kHostOptional | kBareUpgrades;
     core_->SetStyle(server_, server_->style | kTellEnds | kMeasured);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     address_.sun_family = AF_UNIX;

@@ -325,6 +325,7 @@ void FakeApplication::WatchFlush(Entry* entry) {
   if (exchange == nullptr || core_->ConnectionOf(*exchange)->first_exchange == entry->index) return;
   entry->known = entry->watch_flush = true;
   Short(entry, kOpWatchFlush, 0);
+  core_->RunCommands();  // Before that, nobody is told that its connection is gone.
 }
 
 void FakeApplication::FinishAll() {
