@@ -41,6 +41,7 @@ import { listened } from './server-inside.js';
 import { limitsOf, nodeLimits, takesNone } from './server-limits.js';
 import { type ServerSettings, skipsUpgradeBodies } from './server-options.js';
 import { listeningSocket, reporter } from './server-reports.js';
+import { keepsHalf } from './socket-end.js';
 import { kBroke, kFail } from './socket-facts.js';
 import { socketAt } from './sockets.js';
 import { NativeTlsSocket, nativeTls } from './tls.js';
@@ -199,8 +200,7 @@ export class ServerState implements DropIn {
   }
 
   timedOut(connection: number): void {
-    const native = this.#serving;
-    if (native !== undefined) socketAt(connection, native).emit('timeout');
+    if (this.#serving !== undefined) socketAt(connection, this.#serving).emit('timeout');
   }
 
   dropped(fd: number): void {
@@ -223,7 +223,7 @@ export class ServerState implements DropIn {
       (this.#told || server.listenerCount('clientError') > 0 ? tellRefusals : 0) |
       (this.hearsTimeouts || server.listenerCount('timeout') > 0 ? tellTimeouts : 0) |
       (server.listenerCount('drop') > 0 ? tellDrops : 0) |
-      ((server as { httpAllowHalfOpen?: boolean }).httpAllowHalfOpen === true ? halfOpen : 0) |
+      (keepsHalf(server) ? halfOpen : 0) |
       (settings.requireHostHeader ? 0 : hostOptional) |
       (takesNone(settings) ? dropsAll : 0) |
       (skipsUpgradeBodies(settings) && server.listenerCount('upgrade') > 0 ? bareUpgrades : 0) |

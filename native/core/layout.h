@@ -58,11 +58,10 @@ enum RecordFlag : uint32_t {
   kFlagBodyComplete = 8,
   kFlagUpgrade = 16,
   kFlagExpectContinue = 32,
-  kFlagBodyInBlock = 64,   // not in the arena, but in the block in slot kRecordCode
-  kFlagExpectOther = 128,  // an expectation that we do not know
-  kFlagDropped = 256,      // one more than the connection may have
-  kFlagRefusedAgain =
-      512,  // of kEventRefused: more has come on a connection that was refused before
+  kFlagBodyInBlock = 64,    // not in the arena, but in the block in slot kRecordCode
+  kFlagExpectOther = 128,   // an expectation that we do not know
+  kFlagDropped = 256,       // one more than the connection may have
+  kFlagRefusedAgain = 512,  // more has come on a connection that was refused before
 };
 
 // How a connection has ended, of kEventClosed; of kEventAbort as code.
