@@ -244,12 +244,12 @@ void RunCommands(const Napi::CallbackInfo& info) {
   CoreOf(info)->RunCommands();
 }
 
-void Ref(const Napi::CallbackInfo& info) {
-  info.Env().GetInstanceData<Instance>()->handle->Ref();
+void Flush(const Napi::CallbackInfo& info) {
+  HandleOf(info)->Flush();
 }
 
-void Unref(const Napi::CallbackInfo& info) {
-  info.Env().GetInstanceData<Instance>()->handle->Unref();
+void SetRef(const Napi::CallbackInfo& info) {
+  HandleOf(info)->SetRef(info[0].As<Napi::Boolean>().Value());
 }
 
 // stats(tag): see lib/native/binding.ts.
@@ -379,8 +379,8 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("sendNow", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Napi::Number::New(info.Env(), CoreOf(info)->SendNow());
               }));
-  exports.Set("ref", Napi::Function::New(env, Ref));
-  exports.Set("unref", Napi::Function::New(env, Unref));
+  exports.Set("flush", Napi::Function::New(env, Flush));
+  exports.Set("setRef", Napi::Function::New(env, SetRef));
   exports.Set("stats", Napi::Function::New(env, Stats));
   exports.Set("measures", Napi::Function::New(env, MeasuresOf));
   exports.Set("flushEnds", Napi::Function::New(env, FlushEnds));

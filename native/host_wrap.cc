@@ -99,9 +99,12 @@ void CoreHandle::OnPoll(uv_poll_t* handle, int, int) {
 }
 
 void CoreHandle::OnPrepare(uv_prepare_t* handle) {
-  CoreHandle* self = static_cast<CoreHandle*>(handle->data);
-  self->core_->Flush();
-  self->UpdateTimer();
+  static_cast<CoreHandle*>(handle->data)->Flush();
+}
+
+void CoreHandle::Flush() {
+  core_->Flush();
+  UpdateTimer();
 }
 
 void CoreHandle::OnTimer(uv_timer_t* handle) {
@@ -115,13 +118,32 @@ void CoreHandle::OnTimer(uv_timer_t* handle) {
 // on, as with sockets of its own, also when nothing listens that keeps it.
 void CoreHandle::UpdateTimer() {
   const bool needed = core_->has_connections();
-  if (needed == timer_runs_) return;
-  timer_runs_ = needed;
-  if (needed) {
-    uv_timer_start(&timer_, OnTimer, core_->MsToTick(), 0);
-  } else {
-    uv_timer_stop(&timer_);
+  if (needed != timer_runs_) {
+    timer_runs_ = needed;
+    if (needed) {
+      uv_timer_start(&timer_, OnTimer, core_->MsToTick(), 0);
+    } else {
+      uv_timer_stop(&timer_);
+    }
   }
+  KeepAlive();
+}
+
+void CoreHandle::SetRef(bool on) {
+  refd_ = on;
+  KeepAlive();
+}
+
+// A stream that is neither read nor written does not keep the loop of libuv alive
+// (uv_is_active); neither do connections of which that is true here.
+void CoreHandle::KeepAlive() {
+  const bool lets_go = timer_runs_ && !(refd_ && core_->listens()) && core_->AllPaused();
+  const auto keep = [](auto* handle, bool on) {
+    uv_handle_t* of_loop = reinterpret_cast<uv_handle_t*>(handle);
+    on ? uv_ref(of_loop) : uv_unref(of_loop);
+  };
+  keep(&poll_, refd_ && !lets_go);
+  keep(&timer_, !lets_go);
 }
 
 // One call is for one server: what is left is handed over with the next.

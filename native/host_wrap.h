@@ -34,8 +34,10 @@ class CoreHandle final : public Host {
   uint32_t AddServer(const ServerLimits& limits);
   // Nothing more comes of it.
   void ForgetServer(uint32_t tag);
-  void Ref() { uv_ref(reinterpret_cast<uv_handle_t*>(&poll_)); }
-  void Unref() { uv_unref(reinterpret_cast<uv_handle_t*>(&poll_)); }
+  // The servers that listen keep the process alive, or do not.
+  void SetRef(bool on);
+  // Write what JavaScript answered since the last turn.
+  void Flush();
 
   bool Dispatch(uint32_t first, uint32_t count) override;
   bool TakeReference(uint32_t slot, const char** data, size_t* length, void** reference) override;
@@ -51,6 +53,7 @@ class CoreHandle final : public Host {
   static void OnCleanup(napi_async_cleanup_hook_handle hook, void* data);
   static void OnClosed(uv_handle_t* handle);
   void UpdateTimer();
+  void KeepAlive();
   napi_async_context NewContext();
   void DestroyContexts();
   uint32_t ServerOf(uint32_t record) const;
@@ -74,6 +77,7 @@ class CoreHandle final : public Host {
   uv_timer_t timer_;
   int open_handles_ = 0;
   bool timer_runs_ = false;
+  bool refd_ = false;
 };
 
 }  // namespace chaussette

@@ -219,8 +219,10 @@ export interface CoreFunctions {
   /** Run the commands and send what they bring. @returns How many responses have left that were to be told of: index,
    *  generation and code of each stand in the memory of the commands. */
   sendNow(): number;
-  ref(): void;
-  unref(): void;
+  /** Let the core go on with what was written since the last turn, as it does before the event loop waits. */
+  flush(): void;
+  /** The servers that listen keep the process alive, or do not. */
+  setRef(on: boolean): void;
   stats(tag: number): NativeStats;
   /** Of a server whose style says so: [status, count, status, count, …], how many durations each bucket of
    *  `layout.DurationBoundsUs` has, and one more, their sum in microseconds, and how many requests were aborted. */

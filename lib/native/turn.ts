@@ -15,6 +15,7 @@ import { flushEnds, follow, takeEnds } from './ends.js';
 import { NativeExchange } from './exchange.js';
 import { exchanges } from './exchanges.js';
 import { TurnText } from './head.js';
+import { flushAtEnd, refCore, unrefCore } from './keep-alive.js';
 import {
   addon,
   control,
@@ -64,7 +65,6 @@ const turnBudgetMs = 0.25;
 
 const servers: (NativeServer | undefined)[] = [];
 let opened = false;
-let refs = 0;
 
 /** Makes the pair of the node interface; lib/native/node-pair.ts has it. */
 export type PairFactory = (exchange: NativeExchange) => NativePair;
@@ -152,6 +152,7 @@ export class NativeServer implements BackendServer {
   async #drain(): Promise<{ cut: number }> {
     const idle = new Promise<void>((resolve) => {
       this.#coreIdle = resolve;
+      flushAtEnd();
       addon.drain(this.#tag);
     });
     this.taken.drain();
@@ -220,13 +221,13 @@ export class NativeServer implements BackendServer {
   ref(): void {
     if (this.#refed) return;
     this.#refed = true;
-    if (refs++ === 0) addon.ref();
+    refCore();
   }
 
   unref(): void {
     if (!this.#refed) return;
     this.#refed = false;
-    if (--refs === 0) addon.unref();
+    unrefCore();
   }
 
   stats(): NativeStats {

@@ -163,6 +163,11 @@ class Core {
   uint64_t IdleMs(const Connection& connection);
   // Whether anything needs Tick.
   bool has_connections() const { return connection_count_ > 0 || paused_; }
+  // Whether a server accepts.
+  bool listens() const { return open_servers_ > 0; }
+  // Whether all connections wait for the application to read on their bodies, and have
+  // nothing to send. Looks at them up to the first that does not.
+  bool AllPaused();
   uint64_t turns() const { return turns_; }
   // Since the head of an exchange was complete; as old as the last turn.
   uint32_t AgeMs(const Exchange& exchange) const {
@@ -293,6 +298,7 @@ class Core {
   uint64_t batches_[kBatchBuckets] = {};
   uint32_t dispatched_ = 0;  // records of the table that JavaScript was handed
   uint32_t connection_count_ = 0;
+  uint32_t open_servers_ = 0;  // not closed
   uint32_t connection_serial_ = 0;
   uint32_t recent_[kRecentConnections] = {};  // indices, by serial
   bool dispatching_ = false;

@@ -174,6 +174,19 @@ bool Core::IsSpare(const Connection& c) {
   return e.response_complete && !e.request_complete && !e.body_wanted;
 }
 
+bool Core::AllPaused() {
+  if (memory_.control[kControlCommandBytes] != 0 || paused_ || close_idle_) return false;
+  if (!events_.empty() || !touched_.empty() || !resumed_.empty()) return false;
+  for (uint32_t i = 0; i < connections_.size(); i++) {
+    const Connection& c = *connections_.at(i);
+    if (!c.in_use) continue;
+    if (!c.open() || !c.server->is(kNodeStyle) || !c.read_paused || !c.out.empty()) return false;
+    if (c.last_exchange == kNoIndex) return false;
+    if (exchanges_.at(c.last_exchange)->request_complete) return false;
+  }
+  return true;
+}
+
 // Idle connections of draining servers: what is already on the wire is read and
 // answered, the others are closed; those that have not asked yet, a little later.
 void Core::CloseIdle() {

@@ -27,6 +27,7 @@ Server* Core::AddServer(const ServerLimits& limits) {
   servers_.push_back(std::make_unique<Server>());
   Server* server = servers_.back().get();
   server->tag = static_cast<uint32_t>(servers_.size() - 1);
+  open_servers_++;
   UpdateNow();
   server->started_ms = now_ms_;
   server->SetLimits(limits);
@@ -156,6 +157,7 @@ void Core::PauseAccept(Listener* listener, Server* server) {
 }
 
 void Core::Drain(Server* server) {
+  if (!server->closed) open_servers_--;
   server->closed = true;
   server->draining = !server->is(kKeepsConnections);
   for (const auto& listener : server->listeners) {
