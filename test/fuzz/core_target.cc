@@ -181,7 +181,10 @@ void Session::Do(uint8_t operation, Script* script) {
     case kReset:
       return client()->Close();
     case kFlush:
-      return core_->Flush();
+      core_->Flush();
+      // Somebody has to read on, or the process would end with requests that nobody has been told of.
+      if (core_->has_connections() && core_->AllPaused() && server_->in_flight == 0) Fail("paused, for nobody");
+      return;
     case kTick:
       return Pass(uint64_t{script->Byte()} * 20);
     case kGoOn:
