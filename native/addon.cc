@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "acceptor_wrap.h"
+#include "connection_wrap.h"
 #include "core_wrap.h"
 #include "descriptor_wrap.h"
 
@@ -16,6 +17,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   chaussette::InitDescriptors(env, exports);
   chaussette::InitAcceptor(env, exports);
   chaussette::InitCore(env, exports);
+  chaussette::InitConnections(env, exports);
   exports.Set("fatalException", Napi::Function::New(env, FatalException));
   return exports;
 }

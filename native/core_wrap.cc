@@ -1,15 +1,11 @@
 #include "core_wrap.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <memory>
 
 #include "core/check.h"
 #include "core/core.h"
 #include "core/response_head.h"
-#include "host_wrap.h"
+#include "instance_wrap.h"
 #include "layout_export.h"
 #include "peers_wrap.h"
 #include "stats_export.h"
@@ -17,28 +13,6 @@
 
 namespace chaussette {
 namespace {
-
-// What one load of the addon keeps for its environment.
-struct Instance {
-  LlhttpFunctions llhttp;
-  const char* llhttp_problem = nullptr;
-  CoreHandle* handle = nullptr;
-};
-
-CoreHandle* HandleOf(const Napi::CallbackInfo& info) {
-  Instance* instance = info.Env().GetInstanceData<Instance>();
-  CHECK(instance->handle != nullptr);
-  return instance->handle;
-}
-
-Core* CoreOf(const Napi::CallbackInfo& info) {
-  return HandleOf(info)->core();
-}
-
-uint32_t Uint32Of(const Napi::CallbackInfo& info, size_t i) {
-  CHECK(info.Length() > i && info[i].IsNumber());
-  return info[i].As<Napi::Number>().Uint32Value();
-}
 
 template <typename T>
 T* MemoryOf(const Napi::Object& holder, const char* name, size_t bytes) {
@@ -131,59 +105,6 @@ void SetStyle(const Napi::CallbackInfo& info) {
   CoreOf(info)->SetStyle(ServerOf(info), Uint32Of(info, 1));
 }
 
-// The connection with the number that is the first argument, or nullptr. What
-// JavaScript has said so far has happened to it.
-Connection* ConnectionOf(const Napi::CallbackInfo& info) {
-  Core* core = CoreOf(info);
-  core->RunCommands();
-  return core->FindConnection(Uint32Of(info, 0));
-}
-
-// watchConnection(number): tell of its end. Whether it is still to come.
-Napi::Value WatchConnection(const Napi::CallbackInfo& info) {
-  Connection* connection = ConnectionOf(info);
-  const bool there = connection != nullptr && connection->state != ConnectionState::kClosed;
-  if (there) connection->end_wanted = true;
-  return Napi::Boolean::New(info.Env(), there);
-}
-
-// keepAliveConnection(number, on, seconds until the first): TCP's probes, as libuv
-// sets them (tcp(7)).
-void KeepAliveConnection(const Napi::CallbackInfo& info) {
-  const Connection* connection = ConnectionOf(info);
-  if (connection == nullptr) return;
-  const int fd = connection->channel.fd;
-  const int on = info[1].As<Napi::Boolean>().Value() ? 1 : 0;
-  const int seconds = info[2].As<Napi::Number>().Int32Value();
-  const int apart_seconds = 1;
-  const int probes_max = 10;
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-  if (on == 0 || seconds <= 0) return;
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &apart_seconds, sizeof(apart_seconds));
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes_max, sizeof(probes_max));
-}
-
-// tapConnection(number): hand on a copy of all that is received.
-void TapConnection(const Napi::CallbackInfo& info) {
-  Connection* connection = ConnectionOf(info);
-  if (connection != nullptr) connection->tapped = true;
-}
-
-// measureConnection(number): [bytes in, bytes out, ms since the last of them, bytes
-// not sent yet], or undefined.
-Napi::Value MeasureConnection(const Napi::CallbackInfo& info) {
-  const Connection* c = ConnectionOf(info);
-  if (c == nullptr) return info.Env().Undefined();
-  Napi::Array result = Napi::Array::New(info.Env(), 4);
-  const uint64_t numbers[] = {
-      c->bytes_in, c->queue_end(), CoreOf(info)->IdleMs(*c), c->out.bytes()};
-  for (uint32_t i = 0; i < 4; i++) {
-    result.Set(i, Napi::Number::New(info.Env(), static_cast<double>(numbers[i])));
-  }
-  return result;
-}
-
 // unsentBytes(index, generation): of its response, and of what is in front of it once it
 // is the first of its connection; undefined when the exchange has ended.
 Napi::Value UnsentBytes(const Napi::CallbackInfo& info) {
@@ -194,29 +115,6 @@ Napi::Value UnsentBytes(const Napi::CallbackInfo& info) {
   const Connection* c = core->ConnectionOf(*e);
   const OutQueue& unsent = c->first_exchange == e->index ? c->out : e->out;
   return Napi::Number::New(info.Env(), static_cast<double>(unsent.bytes()));
-}
-
-// releaseConnection(number): its descriptor, or -1.
-Napi::Value ReleaseConnection(const Napi::CallbackInfo& info) {
-  Connection* connection = ConnectionOf(info);
-  const int fd = connection == nullptr ? -1 : CoreOf(info)->Release(connection);
-  return Napi::Number::New(info.Env(), fd);
-}
-
-// writeConnection(number, bytes): past the exchanges; whether there is room for more.
-Napi::Value WriteConnection(const Napi::CallbackInfo& info) {
-  Connection* connection = ConnectionOf(info);
-  const auto bytes = info[1].As<Napi::Uint8Array>();
-  const char* data = reinterpret_cast<const char*>(bytes.Data());
-  const bool room =
-      connection == nullptr || CoreOf(info)->WriteRaw(connection, data, bytes.ByteLength());
-  return Napi::Boolean::New(info.Env(), room);
-}
-
-// endConnection(number, cut, half).
-void EndConnection(const Napi::CallbackInfo& info) {
-  Connection* c = ConnectionOf(info);
-  if (c != nullptr) CoreOf(info)->End(c, info[1].ToBoolean(), info[2].ToBoolean());
 }
 
 Napi::Value EndBehindOthers(const Napi::CallbackInfo& info) {
@@ -284,18 +182,6 @@ Napi::Value OpenExchanges(const Napi::CallbackInfo& info) {
   return open;
 }
 
-// endpoint(number, local): [address, port, family] or undefined.
-Napi::Value Endpoint(const Napi::CallbackInfo& info) {
-  const Connection* connection = CoreOf(info)->FindConnection(Uint32Of(info, 0));
-  if (connection == nullptr) return info.Env().Undefined();
-  const bool local = info[1].As<Napi::Boolean>().Value();
-  const Proxied* proxied = connection->proxied.get();
-  if (proxied != nullptr && proxied->ends.family != ProxiedEnds::Family::kOwn) {
-    return ExportProxiedEnd(info.Env(), proxied->ends, local);
-  }
-  return ExportEnd(info.Env(), connection->channel.fd, local);
-}
-
 // descriptorEndpoint(fd, local): the same.
 Napi::Value DescriptorEndpoint(const Napi::CallbackInfo& info) {
   const int fd = info[0].As<Napi::Number>().Int32Value();
@@ -341,13 +227,6 @@ Napi::Value SetTls(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), problem);
 }
 
-// tlsSession, tlsKeys, tlsRecordMax: see ExportTls.
-Napi::Value AskTls(const Napi::CallbackInfo& info) {
-  const Connection* connection = CoreOf(info)->FindConnection(Uint32Of(info, 0));
-  const TlsTransport* tls = connection == nullptr ? nullptr : CoreOf(info)->TlsOf(*connection);
-  return tls == nullptr ? info.Env().Undefined() : ExportTls(info, *tls, connection->channel);
-}
-
 }  // namespace
 
 void InitCore(Napi::Env env, Napi::Object exports) {
@@ -362,14 +241,7 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("addListener", Napi::Function::New(env, AddListener));
   exports.Set("setLimits", Napi::Function::New(env, SetLimits));
   exports.Set("setStyle", Napi::Function::New(env, SetStyle));
-  exports.Set("watchConnection", Napi::Function::New(env, WatchConnection));
-  exports.Set("keepAliveConnection", Napi::Function::New(env, KeepAliveConnection));
-  exports.Set("tapConnection", Napi::Function::New(env, TapConnection));
-  exports.Set("measureConnection", Napi::Function::New(env, MeasureConnection));
   exports.Set("unsentBytes", Napi::Function::New(env, UnsentBytes));
-  exports.Set("releaseConnection", Napi::Function::New(env, ReleaseConnection));
-  exports.Set("writeConnection", Napi::Function::New(env, WriteConnection));
-  exports.Set("endConnection", Napi::Function::New(env, EndConnection));
   exports.Set("endBehindOthers", Napi::Function::New(env, EndBehindOthers));
   exports.Set("reasonOf", Napi::Function::New(env, Reason));
   exports.Set("closeIdle", Napi::Function::New(env, CloseIdle));
@@ -389,10 +261,6 @@ void InitCore(Napi::Env env, Napi::Object exports) {
   exports.Set("tunnel", Napi::Function::New(env, Tunnel));
   exports.Set("setProxyPeers", Napi::Function::New(env, SetProxyPeers));
   exports.Set("setTls", Napi::Function::New(env, SetTls));
-  for (const char* name : {"tlsSession", "tlsKeys", "tlsRecordMax"}) {
-    exports.Set(name, Napi::Function::New(env, AskTls));
-  }
-  exports.Set("endpoint", Napi::Function::New(env, Endpoint));
   exports.Set("descriptorEndpoint", Napi::Function::New(env, DescriptorEndpoint));
 }
 

@@ -137,7 +137,7 @@ void CoreHandle::SetRef(bool on) {
 // A stream that is neither read nor written does not keep the loop of libuv alive
 // (uv_is_active); neither do connections of which that is true here.
 void CoreHandle::KeepAlive() {
-  const bool lets_go = timer_runs_ && !(refd_ && core_->listens()) && core_->AllPaused();
+  const bool lets_go = timer_runs_ && !(refd_ && core_->listens()) && !core_->KeepsAlive();
   const auto keep = [](auto* handle, bool on) {
     uv_handle_t* of_loop = reinterpret_cast<uv_handle_t*>(handle);
     on ? uv_ref(of_loop) : uv_unref(of_loop);

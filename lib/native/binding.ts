@@ -182,6 +182,8 @@ export interface CoreFunctions {
   setStyle(tag: number, style: number): void;
   /** Tell of the end of a connection. @returns Whether it is still to come. */
   watchConnection(connection: number): boolean;
+  /** Whether the connection keeps the process alive. */
+  refConnection(connection: number, on: boolean): void;
   /** TCP's keep-alive probes. @param seconds Until the first; 0: as the system says. */
   keepAliveConnection(connection: number, on: boolean, seconds: number): void;
   /** Hand on a copy of all that is received on a connection. */

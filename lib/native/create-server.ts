@@ -316,8 +316,10 @@ function becomeNode(server: Server, settings: ServerSettings): void {
   const fed = isFed(server);
   server.removeListener('connection', feed as unknown as Listener);
   untrackConnections(server);
+  const { _unref: unrefd } = server as unknown as { _unref: boolean };
   const construct = server[kNode].Server as unknown as (this: object, options: ServerOptions) => void;
   construct.call(server, nodeOptions(server));
+  if (unrefd) node['unref']?.call(server);
   const nodesFeed = server.listeners('connection').at(-1) as Listener;
   server[kNodesFeed] = nodesFeed;
   if (!fed) server.removeListener('connection', nodesFeed);

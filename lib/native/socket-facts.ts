@@ -33,6 +33,8 @@ export const kFinishTold = Symbol('finishTold');
 export const kSideEnded = Symbol('sideEnded');
 /** What it was destroyed with. */
 export const kError = Symbol('error');
+/** The program has asked that it does not keep the process alive. */
+export const kUnrefd = Symbol('unrefd');
 
 /** How far the clock of the core may be behind ours, in milliseconds. */
 export const clockMs = 10;
@@ -68,6 +70,7 @@ export class SocketFacts extends EventEmitter {
   [kFinishTold] = false;
   [kSideEnded] = false;
   [kError]: Error | null = null;
+  [kUnrefd] = false;
 
   constructor(connection: number, server: NativeServer) {
     super();
@@ -229,10 +232,15 @@ export class SocketFacts extends EventEmitter {
   }
 
   ref(): this {
+    this[kUnrefd] = false;
+    addon.refConnection(this[kConnection], true);
     return this;
   }
 
+  /** As net.Socket's: this connection does not keep the process alive. */
   unref(): this {
+    this[kUnrefd] = true;
+    addon.refConnection(this[kConnection], false);
     return this;
   }
 

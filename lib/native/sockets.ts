@@ -6,7 +6,7 @@ import type { NativeExchange } from './exchange.js';
 import { inspectAs } from './inspected.js';
 import { addon, opWatchEnd } from './layout.js';
 import { NativeSocket } from './socket.js';
-import { kCarries, kConnection, kEnded, kForget, kLeft, SocketFacts } from './socket-facts.js';
+import { kCarries, kConnection, kEnded, kForget, kLeft, kUnrefd, SocketFacts } from './socket-facts.js';
 import { defineInside, removeServerListeners } from './socket-inside.js';
 import type { NativeServer } from './turn.js';
 
@@ -97,13 +97,14 @@ export function openSocket(connection: number, fd: number): Socket {
   const net = loadNet();
   if (known === undefined) return new net.Socket(options);
   sockets.delete(connection);
-  const { timeout } = known;
+  const { timeout, [kUnrefd]: unrefd } = known;
   known[kForget]();
   removeServerListeners(known);
   for (const name of ownFields) Reflect.deleteProperty(known, name);
   const socket = Object.setPrototypeOf(known, net.Socket.prototype) as Socket;
   (net.Socket as unknown as (this: Socket, given: object) => void).call(socket, options);
   if (timeout !== undefined && timeout > 0) socket.setTimeout(timeout);
+  if (unrefd) socket.unref();
   return socket;
 }
 

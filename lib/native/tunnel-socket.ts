@@ -176,10 +176,12 @@ export class TunnelSocket extends Duplex {
   }
 
   ref(): this {
+    addon.refConnection(this.tlsConnection, true);
     return this;
   }
 
   unref(): this {
+    addon.refConnection(this.tlsConnection, false);
     return this;
   }
 }

@@ -124,6 +124,7 @@ struct Connection {
   bool resume = false;   // on the list of those to parse on
   bool unread = false;   // on the list of those to read without epoll
   bool read_paused = false;
+  bool unrefd = false;            // does not keep the process alive, as the program wants
   bool bulk = false;              // its newest request has a large body
   bool peer_closed = false;       // its end of the stream was read
   bool broken = false;            // reading from it failed

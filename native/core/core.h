@@ -165,9 +165,9 @@ class Core {
   bool has_connections() const { return connection_count_ > 0 || paused_; }
   // Whether a server accepts.
   bool listens() const { return open_servers_ > 0; }
-  // Whether all connections wait for the application to read on their bodies, and have
-  // nothing to send. Looks at them up to the first that does not.
-  bool AllPaused();
+  // Whether a connection can go on by itself: it is read, or has something to send.
+  // Looks at them up to the first that can.
+  bool KeepsAlive();
   uint64_t turns() const { return turns_; }
   // Since the head of an exchange was complete; as old as the last turn.
   uint32_t AgeMs(const Exchange& exchange) const {
@@ -213,6 +213,7 @@ class Core {
   // Whether it may close: idle, or, while draining, answered but for a body that
   // nobody reads.
   bool IsSpare(const Connection& connection);
+  bool WaitsForProgram(const Connection& connection);
   // Close in order: no more bytes from us, read until the peer closes too.
   // The connection stays valid.
   void Linger(Connection* connection);

@@ -174,17 +174,22 @@ bool Core::IsSpare(const Connection& c) {
   return e.response_complete && !e.request_complete && !e.body_wanted;
 }
 
-bool Core::AllPaused() {
-  if (memory_.control[kControlCommandBytes] != 0 || paused_ || close_idle_) return false;
-  if (!events_.empty() || !touched_.empty() || !resumed_.empty()) return false;
+bool Core::KeepsAlive() {
+  if (memory_.control[kControlCommandBytes] != 0 || paused_ || close_idle_) return true;
+  if (!events_.empty() || !touched_.empty() || !resumed_.empty()) return true;
   for (uint32_t i = 0; i < connections_.size(); i++) {
     const Connection& c = *connections_.at(i);
-    if (!c.in_use) continue;
-    if (!c.open() || !c.server->is(kNodeStyle) || !c.read_paused || !c.out.empty()) return false;
-    if (c.last_exchange == kNoIndex) return false;
-    if (exchanges_.at(c.last_exchange)->request_complete) return false;
+    if (c.in_use && !WaitsForProgram(c)) return true;
   }
-  return true;
+  return false;
+}
+
+// Nothing of it can happen unless the program begins: its body waits to be read on.
+bool Core::WaitsForProgram(const Connection& c) {
+  if (!c.open() || !c.server->is(kNodeStyle) || !c.out.empty()) return false;
+  if (c.unrefd) return true;
+  return c.read_paused && c.last_exchange != kNoIndex &&
+         !exchanges_.at(c.last_exchange)->request_complete;
 }
 
 // Idle connections of draining servers: what is already on the wire is read and

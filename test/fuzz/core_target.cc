@@ -183,7 +183,7 @@ void Session::Do(uint8_t operation, Script* script) {
     case kFlush:
       core_->Flush();
       // Somebody has to read on, or the process would end with requests that nobody has been told of.
-      if (core_->has_connections() && core_->AllPaused() && server_->in_flight == 0) Fail("paused, for nobody");
+      if (core_->has_connections() && !core_->KeepsAlive() && server_->in_flight == 0) Fail("paused, for nobody");
       return;
     case kTick:
       return Pass(uint64_t{script->Byte()} * 20);
