@@ -44,6 +44,14 @@ void KeepAliveConnection(const Napi::CallbackInfo& info) {
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes_max, sizeof(probes_max));
 }
 
+// resetConnection(number): close(2) sends RST from now on (SO_LINGER, socket(7)).
+void ResetConnection(const Napi::CallbackInfo& info) {
+  const Connection* connection = ConnectionOf(info);
+  if (connection == nullptr) return;
+  const linger at_once{1, 0};
+  setsockopt(connection->channel.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
 // tapConnection(number): hand on a copy of all that is received.
 void TapConnection(const Napi::CallbackInfo& info) {
   Connection* connection = ConnectionOf(info);
@@ -117,6 +125,7 @@ Napi::Value AskTls(const Napi::CallbackInfo& info) {
 void InitConnections(Napi::Env env, Napi::Object exports) {
   exports.Set("watchConnection", Napi::Function::New(env, WatchConnection));
   exports.Set("keepAliveConnection", Napi::Function::New(env, KeepAliveConnection));
+  exports.Set("resetConnection", Napi::Function::New(env, ResetConnection));
   exports.Set("tapConnection", Napi::Function::New(env, TapConnection));
   exports.Set("measureConnection", Napi::Function::New(env, MeasureConnection));
   exports.Set("releaseConnection", Napi::Function::New(env, ReleaseConnection));

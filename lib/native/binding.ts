@@ -184,6 +184,8 @@ export interface CoreFunctions {
   watchConnection(connection: number): boolean;
   /** Whether the connection keeps the process alive. */
   refConnection(connection: number, on: boolean): void;
+  /** Whatever cuts the connection does so with RST. */
+  resetConnection(connection: number): void;
   /** TCP's keep-alive probes. @param seconds Until the first; 0: as the system says. */
   keepAliveConnection(connection: number, on: boolean, seconds: number): void;
   /** Hand on a copy of all that is received on a connection. */

@@ -53,6 +53,10 @@ export function destroyed(action: string): Error {
   return coded(new Error(`Cannot call ${action} after a stream was destroyed`), 'ERR_STREAM_DESTROYED');
 }
 
+export function invalidHandle(): Error {
+  return coded(new TypeError('This handle type cannot be sent'), 'ERR_INVALID_HANDLE_TYPE');
+}
+
 export function nullChunk(): Error {
   return coded(new TypeError('May not write null values to stream'), 'ERR_STREAM_NULL_VALUES');
 }

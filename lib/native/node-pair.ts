@@ -1,5 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
+import { Stream } from 'node:stream';
 import type { Handler } from '../exchange.js';
 import { defineValues, enumerableAs } from './base.js';
 import type { NativeExchange } from './exchange.js';
@@ -27,6 +28,14 @@ const nodeResponse = NodeResponse.prototype;
 // `constructor` and its name are looked at: by programs, by util.inspect and in stack traces.
 defineValues(NativeRequest.prototype, { constructor: IncomingMessage });
 defineValues(NativeResponse.prototype, { constructor: ServerResponse });
+
+// `_events` is made for the first who listens, and Node's own looks into it.
+const { eventNames: nodesEventNames } = Stream.prototype;
+function eventNames(this: Stream & { readonly _events?: object }): (string | symbol)[] {
+  return this._events === undefined ? [] : nodesEventNames.call(this);
+}
+defineValues(NativeRequest.prototype, { eventNames });
+defineValues(NativeResponse.prototype, { eventNames });
 
 function nodesRequest(): IncomingMessage {
   return new NodeRequest(null as never);

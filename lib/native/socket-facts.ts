@@ -3,7 +3,7 @@ import type { Endpoint } from '../exchange.js';
 import { nowhere } from '../proxies/ends.js';
 import { localEnd, remoteEnd } from './endpoints.js';
 import { addon } from './layout.js';
-import { socketEncoding } from './node-errors.js';
+import { invalidHandle, socketEncoding } from './node-errors.js';
 import { addServerListeners } from './socket-inside.js';
 import type { NativeServer } from './turn.js';
 
@@ -241,6 +241,17 @@ export class SocketFacts extends EventEmitter {
   unref(): this {
     this[kUnrefd] = true;
     addon.refConnection(this[kConnection], false);
+    return this;
+  }
+
+  /** Cut the connection with RST. @throws {TypeError} ERR_INVALID_HANDLE_TYPE where there is none: TLS, Unix sockets. */
+  resetAndDestroy(): this {
+    const socket = this as this & { readonly encrypted?: boolean; destroy(): void };
+    if (!this.destroyed) {
+      if (socket.encrypted === true || this.#near.family === 'unix') throw invalidHandle();
+      addon.resetConnection(this[kConnection]);
+    }
+    socket.destroy();
     return this;
   }
 

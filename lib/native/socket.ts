@@ -227,10 +227,6 @@ export class NativeSocket extends SocketFacts {
     return this;
   }
 
-  resetAndDestroy(): this {
-    return this.destroy();
-  }
-
   destroySoon(): void {
     this.#endSide(false);
   }

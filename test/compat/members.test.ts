@@ -11,6 +11,7 @@ import { inspect } from 'node:util';
 import { createServer } from '../../lib/create-server.js';
 import { testTls } from '../helpers/certificates.js';
 import { closed, compare, get, listening, serving } from '../helpers/compare-servers.js';
+import { RawClient } from '../helpers/raw-client.js';
 
 const { identity } = testTls();
 
@@ -291,3 +292,36 @@ function inspections(value: unknown): number {
     at = at[inspect.custom]?.() as Inspected;
   return count;
 }
+
+compare('names of events, before and behind the first listener', (make) =>
+  serving(
+    make,
+    (req, res) => {
+      const names = [req.eventNames(), res.eventNames().filter((name) => name !== 'finish')];
+      req.on('close', () => {}).once('end', () => {});
+      res.on('drain', () => {});
+      names.push(
+        req.eventNames().sort(),
+        res.eventNames().filter((name) => name !== 'finish'),
+      );
+      res.end(JSON.stringify(names));
+    },
+    (port) => get(port),
+  ),
+);
+
+compare('resetAndDestroy() of a socket', async (make) => {
+  const told: unknown[] = [];
+  const server = make((req, res) => {
+    req.socket.on('close', (hadError) => told.push('socket', hadError));
+    req.on('aborted', () => told.push('aborted'));
+    res.on('close', () => told.push('response'));
+    told.push(req.socket.resetAndDestroy() === req.socket, req.socket.destroyed);
+    told.push(req.socket.resetAndDestroy() === req.socket);
+  });
+  const client = await RawClient.open(await listening(server));
+  await client.write(Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'));
+  await client.until(() => false, 10_000);
+  await closed(server);
+  return [told, client.serverEnd];
+});
