@@ -27,7 +27,7 @@ export const kHeadReason = Symbol('headReason');
 export const kState = Symbol('state');
 /** Methods of the prototype, to see whether somebody has put others in place. */
 export const kOwn = Symbol('own');
-export type OwnMethods = Pick<NativeResponse, 'writeHead' | 'emit'>;
+export type OwnMethods = Pick<NativeResponse, 'writeHead' | '_implicitHeader' | 'emit'>;
 export const kTrailers = Symbol('trailers');
 /** Callbacks of writes that are not told yet. */
 export const kWritten = Symbol('written');
@@ -99,10 +99,11 @@ export function headOf(response: NativeResponse): ResponseHeaders | undefined {
   return response[kHead] ?? response[kHeaders];
 }
 
-/** Make status and fields final. A writeHead that middleware has put in place of ours is called. */
+/** Make status and fields final. A writeHead or _implicitHeader that middleware has put in place of ours is called. */
 export function setHead(response: NativeResponse): void {
   if (response[kState] !== open) return;
-  if (response.writeHead === response[kOwn].writeHead) {
+  const { [kOwn]: own } = response;
+  if (response.writeHead === own.writeHead && response._implicitHeader === own._implicitHeader) {
     const code = response.statusCode | 0;
     if (code < 100 || code > 999) throw nodeErrors.invalidStatus(response.statusCode);
     if (response.statusCode !== code) response.statusCode = code; // A string, a fraction.

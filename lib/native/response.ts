@@ -367,8 +367,14 @@ export class NativeResponse extends bareBase<ServerResponse>(ServerResponse.prot
   }
 }
 
-const { write: ownWrite, end: ownEnd, writeHead: ownHead, emit: ownEmit } = NativeResponse.prototype;
-defineValues(NativeResponse.prototype, { [kOwn]: { writeHead: ownHead, emit: ownEmit } });
+const {
+  write: ownWrite,
+  end: ownEnd,
+  writeHead: ownHead,
+  _implicitHeader,
+  emit: ownEmit,
+} = NativeResponse.prototype;
+defineValues(NativeResponse.prototype, { [kOwn]: { writeHead: ownHead, _implicitHeader, emit: ownEmit } });
 
 /** As `requestInit`, for responses. */
 export function responseInit(): (this: NativeResponse, exchange: NativeExchange, req: NativeRequest) => void {

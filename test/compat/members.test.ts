@@ -325,3 +325,21 @@ compare('resetAndDestroy() of a socket', async (make) => {
   await closed(server);
   return [told, client.serverEnd];
 });
+
+compare('an _implicitHeader that a program has put in its place', (make) =>
+  serving(
+    make,
+    (req, res) => {
+      const own = (res as unknown as { _implicitHeader(): void })._implicitHeader;
+      const value = (): void => {
+        res.setHeader('X-Implicit', 'yes');
+        own.call(res);
+      };
+      Object.assign(res, { _implicitHeader: value });
+      if (req.url === '/write') res.write('a');
+      if (req.url === '/head') res.writeHead(200);
+      res.end('b');
+    },
+    async (port) => [await get(port, '/end'), await get(port, '/write'), await get(port, '/head')],
+  ),
+);
