@@ -42,7 +42,7 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
   const RefusalEntry& entry = RefusalOf(refusal);
   const char* name = c->in_message() ? c->parser->error_name() : nullptr;
   // As node:http, which does not wait for responses that have not begun.
-  const bool overtakes = c->server->is(kNodeStyle) && c->in_flight > 0 && broken == nullptr;
+  const bool overtakes = c->server->is(kNodeStyle) && c->in_flight > 0;
   const bool told = (TellsRefusals(*c) || overtakes) && refusal != Refusal::kHostMissing &&
                     TellRefusal(c,
                                 entry,
