@@ -184,7 +184,8 @@ bool Core::KeepsAlive() {
   return false;
 }
 
-// Nothing of it can happen unless the program begins: its body waits to be read on.
+// Nothing becomes of it unless the program begins, which has to read on first; or the
+// program does not want to wait for it.
 bool Core::WaitsForProgram(const Connection& c) {
   if (!c.open() || !c.server->is(kNodeStyle) || !c.out.empty()) return false;
   if (c.unrefd) return true;
