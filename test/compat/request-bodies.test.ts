@@ -198,14 +198,14 @@ for (const [name, body] of [
   compare(`${name}, behind a request that is answered at once`, async (make) => {
     const told: unknown[] = [];
     const server = make((req, res) => {
-      req.on('error', (error) => told.push((error as NodeJS.ErrnoException).code));
+      req.on('error', () => {}); // told or not, by the version of Node
       res.end('answered', () => told.push('finish'));
     });
     const received = await exchangeBytes(await listening(server), request);
     // Node's response says keep-alive, for a connection that ends with it; at times a 400 follows, to no request.
     const answer = received.replace(/Connection:.*\r\n(Keep-Alive:.*\r\n)?/g, '').split('HTTP/1.1 ')[1];
     await closed(server);
-    return [told.sort(), answer];
+    return [told, answer];
   });
 
   compare(`${name}, and a listener for 'error' of the socket`, async (make) => {
