@@ -18,7 +18,8 @@ export function unrefCore(): void {
 }
 
 /** From now on connections alone may have to keep the process alive. What is written to them in the last turn of the event
- *  loop is sent, and may make it go on: the core looks once more when the loop has nothing left. */
+ *  loop is sent, and may make it go on: the core looks once more when the loop has nothing left. Not earlier, so that what
+ *  the program's own listeners of 'beforeExit' write is there. */
 export function flushAtEnd(): void {
   if (flushes) return;
   flushes = true;

@@ -41,9 +41,10 @@ void RequestReader::Refuse(Connection* c, Refusal refusal) {
   }
   const RefusalEntry& entry = RefusalOf(refusal);
   const char* name = c->in_message() ? c->parser->error_name() : nullptr;
-  // As node:http, which does not wait for responses that have not begun.
-  const bool overtakes = c->server->is(kNodeStyle) && c->in_flight > 0;
-  const bool told = (TellsRefusals(*c) || overtakes) && refusal != Refusal::kHostMissing &&
+  // As node:http: JavaScript knows which of its requests are answered, this one too, and
+  // does not wait for responses that have not begun.
+  const bool has_requests = c->server->is(kNodeStyle) && c->in_flight > 0;
+  const bool told = (TellsRefusals(*c) || has_requests) && refusal != Refusal::kHostMissing &&
                     TellRefusal(c,
                                 entry,
                                 name != nullptr ? name : entry.node_error,

@@ -52,6 +52,19 @@ interface Ran {
   readonly status: string | undefined;
 }
 
+/** The program ends with ours as it does with Node's, and by itself. */
+async function same(
+  t: TestContext,
+  secure: boolean,
+  request: Buffer,
+  leavesMs: number,
+  source: string,
+): Promise<void> {
+  const theirs = await ran(t, secure, request, leavesMs, ['-e', source]);
+  assert.deepEqual(await ran(t, secure, request, leavesMs, ['--require', preload, '-e', source]), theirs);
+  assert.equal(theirs.end, '0');
+}
+
 /** @param leavesMs The client leaves then. @returns What the program told, and the end of the process. */
 async function ran(
   t: TestContext,
@@ -60,19 +73,19 @@ async function ran(
   leavesMs: number,
   args: string[],
 ): Promise<Ran> {
-  const process_ = new Running(t, process.execPath, args);
-  const port = await eventually('the port', () => Number(process_.stdout.split('\n')[0]) || undefined);
+  const child = new Running(t, process.execPath, args);
+  const port = await eventually('the port', () => Number(child.stdout.split('\n')[0]) || undefined);
   const client = await RawClient.open(port, secure);
   void client.write(request);
   const leaves = setTimeout(() => client.destroy(), leavesMs);
-  const timer = setTimeout(() => process_.child.kill('SIGKILL'), 20_000);
-  const end = await process_.end();
+  const timer = setTimeout(() => child.child.kill('SIGKILL'), 20_000);
+  const end = await child.end();
   clearTimeout(timer);
   clearTimeout(leaves);
   client.destroy();
   return {
     end,
-    told: process_.output.split('\n').slice(1),
+    told: child.output.split('\n').slice(1),
     status: String(client.received).split('\r\n')[0],
   };
 }
@@ -83,15 +96,8 @@ for (const secure of [false, true]) {
   }, () => {
     for (const [way, leave] of Object.entries(ways)) {
       for (const [name, handle] of Object.entries(handlers)) {
-        test(`${way}, and the request ${name}`, async (t) => {
-          const source = program(secure, handle, leave);
-          const theirs = await ran(t, secure, upload, 60_000, ['-e', source]);
-          assert.deepEqual(
-            await ran(t, secure, upload, 60_000, ['--require', preload, '-e', source]),
-            theirs,
-          );
-          assert.equal(theirs.end, '0');
-        });
+        test(`${way}, and the request ${name}`, (t) =>
+          same(t, secure, upload, 60_000, program(secure, handle, leave)));
       }
     }
   });
@@ -144,15 +150,9 @@ const idle: Record<string, (secure: boolean) => readonly [request: string, handl
 for (const secure of [false, true]) {
   describe(`an idle connection${secure ? ' over TLS' : ''}`, { timeout: 300_000, concurrency: 3 }, () => {
     for (const [name, make] of Object.entries(idle)) {
-      test(`${name} lets the process end, or does not`, async (t) => {
+      test(`${name} lets the process end, or does not`, (t) => {
         const [request, handle] = make(secure);
-        const source = unrefs(secure, handle);
-        const theirs = await ran(t, secure, Buffer.from(request), 1500, ['-e', source]);
-        assert.deepEqual(
-          await ran(t, secure, Buffer.from(request), 1500, ['--require', preload, '-e', source]),
-          theirs,
-        );
-        assert.equal(theirs.end, '0');
+        return same(t, secure, Buffer.from(request), 1500, unrefs(secure, handle));
       });
     }
   });
